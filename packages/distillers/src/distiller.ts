@@ -1,0 +1,42 @@
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { z } from 'zod';
+
+/** What a distiller sees of one batch. */
+export interface DistillerInput {
+  /** Student logits, float32 [B, C]. */
+  readonly zs: Tensor2D;
+  /** Teacher logits, float32 [B, C]; no gradient flows into them. */
+  readonly zt: Tensor2D;
+  /** Targets, int32 [B], each in 0…C−1. */
+  readonly y: Tensor1D;
+  /** Fractional epochs since the run began. */
+  readonly epoch: number;
+  /** Steps since the run began. */
+  readonly step: number;
+}
+
+/** A part of a loss: a scalar to minimise, and what it weighs in the sum at this step. */
+export interface Term {
+  readonly value: Scalar;
+  readonly weight: number;
+}
+
+/** Named terms; the loss is Σ weight · value. Term names appear in logs, traces and reports. */
+export type Terms = Readonly<Record<string, Term>>;
+
+/** A loss for a student, ready to be called each step. */
+export type Distiller = (input: DistillerInput) => Terms;
+
+/** How a loss is known to recipes. */
+export interface DistillerDefinition<S extends z.ZodType = z.ZodType> {
+  readonly summary: string;
+  readonly source: string;
+  readonly needsTeacher: boolean;
+  readonly options: S;
+  create(options: z.output<S>): Distiller;
+}
+
+/** Ties the options' type to `create` without writing it twice. */
+export function defineDistiller<S extends z.ZodType>(definition: DistillerDefinition<S>): DistillerDefinition<S> {
+  return definition;
+}

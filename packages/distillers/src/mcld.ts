@@ -1,0 +1,117 @@
+import { crossEntropy } from '@mcld/tensor/ops.js';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { defineDistiller } from './distiller.js';
+
+/*
+ * MCLD, Multi-perspective Contrastive Logit Distillation (Wang & Zhou, arXiv 2411.10693). The
+ * paper's equations were not to be had: what stands here is this project's READING of its text,
+ * and every choice that the text leaves open is an option. See docs/method.md.
+ *
+ * Raw student logits zs are contrasted with the teacher's zt, [B, C] both, by
+ * sim(a, b) = <a, b> / (|a||b|), or the dot product; M_ij = [y_i = y_j] is the target mask.
+ */
+
+export type Similarity = 'cosine' | 'dot';
+
+const EPSILON = 1e-12;
+
+// Keeps e^x at 0 and its gradient too, and stays finite when a similarity is added.
+const MASKED = -1e30;
+
+/** Rows scaled to length 1; a zero row stays zero, with a finite gradient. */
+function unitRows(x: Tensor2D): Tensor2D {
+  const square = tf.maximum(tf.sum(tf.square(x), 1, true), EPSILON ** 2);
+  return tf.div(x, tf.sqrt(square));
+}
+
+/** sim(a_i, b_j)/tau for all rows, [rows, rows]. */
+function similarities(a: Tensor2D, b: Tensor2D, tau: number, similarity: Similarity): Tensor2D {
+  const [u, v] = similarity === 'cosine' ? [unitRows(a), unitRows(b)] : [a, b];
+  return tf.div(tf.matMul(u, v, false, true), tau);
+}
+
+/** M_ij = [y_i = y_j], float32 [B, B]. */
+function targetMask(y: Tensor1D): Tensor2D {
+  return tf.cast(tf.equal(tf.expandDims(y, 1), tf.expandDims(y, 0)), 'float32');
+}
+
+/** mean_i ( log Σ_j e^{s_ij} − s_ii ), the InfoNCE of matching rows. */
+function matchingRows(s: Tensor2D, allowed?: Tensor2D): Scalar {
+  const candidates = allowed ? tf.add(s, tf.mul(tf.sub(1, allowed), MASKED)) : s;
+  const diagonal = tf.sum(tf.mul(s, tf.eye(s.shape[0])), 1);
+  return tf.mean(tf.sub(tf.logSumExp(candidates, 1), diagonal));
+}
+
+/**
+ * L_ins = mean_i −log( e^{sim(zs_i, zt_i)/τ} / Σ_{j ∈ N(i)} e^{sim(zs_i, zt_j)/τ} ), where
+ * N(i) = {i} ∪ {j : y_j ≠ y_i} with the target mask on, all j with it off.
+ */
+export function instanceLoss(
+  { zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D },
+  { tau, similarity, mask }: { tau: number; similarity: Similarity; mask: boolean },
+): Scalar {
+  const s = similarities(zs, zt, tau, similarity);
+  if (!mask) return matchingRows(s);
+  return matchingRows(s, tf.maximum(tf.sub(1, targetMask(y)), tf.eye(s.shape[0])));
+}
+
+/**
+ * L_sam = mean_i −(1/|P_i|) Σ_{j ∈ P_i} log( e^{sim(zs_i, zt_j)/τ} / Σ_k e^{sim(zs_i, zt_k)/τ} ),
+ * P_i = {j : y_j = y_i}, i itself among them.
+ */
+export function sampleLoss(
+  { zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D },
+  { tau, similarity }: { tau: number; similarity: Similarity },
+): Scalar {
+  const s = similarities(zs, zt, tau, similarity);
+  const positives = targetMask(y);
+  const meanPositive = tf.div(tf.sum(tf.mul(positives, s), 1), tf.sum(positives, 1));
+  return tf.mean(tf.sub(tf.logSumExp(s, 1), meanPositive));
+}
+
+/**
+ * L_cat = mean_c −log( e^{sim(us_c, ut_c)/τ} / Σ_d e^{sim(us_c, ut_d)/τ} ), where us_c and ut_c ∈ R^B
+ * are the c-th columns of zs and zt.
+ */
+export function categoryLoss(
+  { zs, zt }: { zs: Tensor2D; zt: Tensor2D },
+  { tau, similarity }: { tau: number; similarity: Similarity },
+): Scalar {
+  return matchingRows(similarities(tf.transpose(zs), tf.transpose(zt), tau, similarity));
+}
+
+const tau = z.number().positive().default(0.1);
+const weight = z.number().min(0).default(1);
+
+/** `L = w_ce·CE + w_ins·L_ins + w_sam·L_sam + g(e)·w_cat·L_cat`, g(e) = min(e/warmupEpochs, 1). */
+export const mcld = defineDistiller({
+  summary: "multi-perspective contrastive logit distillation (this project's reading)",
+  source: 'arXiv 2411.10693',
+  needsTeacher: true,
+  options: z.strictObject({
+    similarity: z.enum(['cosine', 'dot']).default('cosine'),
+    targetMask: z.boolean().default(true).describe('do not push samples of one class apart (instance level)'),
+    tauInstance: tau,
+    tauSample: tau,
+    tauCategory: tau,
+    ceWeight: weight,
+    instanceWeight: weight,
+    sampleWeight: weight,
+    categoryWeight: weight,
+    warmup: z.enum(['linear', 'none']).default('linear').describe('of the category weight'),
+    warmupEpochs: z.number().positive().default(20),
+  }),
+  create: (o) => (input) => {
+    const { similarity } = o;
+    const g = o.warmup === 'linear' ? Math.min(input.epoch / o.warmupEpochs, 1) : 1;
+    const instance = instanceLoss(input, { tau: o.tauInstance, similarity, mask: o.targetMask });
+    return {
+      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+      instance: { value: instance, weight: o.instanceWeight },
+      sample: { value: sampleLoss(input, { tau: o.tauSample, similarity }), weight: o.sampleWeight },
+      category: { value: categoryLoss(input, { tau: o.tauCategory, similarity }), weight: g * o.categoryWeight },
+    };
+  },
+});

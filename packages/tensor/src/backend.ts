@@ -1,0 +1,93 @@
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import { engine } from '@tensorflow/tfjs-core';
+
+export type Device = 'cpu' | 'gpu';
+
+/** The native backend as this package uses it; see tfjs-node's `nodejs_kernel_backend`. */
+export interface NativeBackend {
+  readonly binding: {
+    readonly TF_Version: string;
+    readonly TF_ATTR_STRING: number;
+    readonly TF_ATTR_INT: number;
+    readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_BOOL: number;
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_FLOAT: number;
+    readonly TF_INT32: number;
+  };
+  executeMultipleOutputs(
+    name: string,
+    attributes: readonly unknown[],
+    inputs: readonly unknown[],
+    outputs: number,
+  ): unknown[];
+}
+
+let loaded: { readonly backend: NativeBackend; readonly device: Device } | undefined;
+
+/**
+ * Settings that TensorFlow reads from the process environment as its library loads. A worker
+ * thread's `process.env` is a copy that native code does not see, so the main thread calls this
+ * before it starts one.
+ */
+export function prepareEnvironment(): void {
+  // TensorFlow switches oneDNN on by itself only on some CPUs; on the others it is worth 1.3×.
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  // Its start-up chatter is written by native code straight to the terminal; errors still are.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+}
+
+/**
+ * Loads native TensorFlow into this thread, once.
+ * @param device `auto` takes the GPU build where it is installed, else the CPU build
+ * @throws Error when the wanted build is not installed
+ */
+export function loadBackend(device: Device | 'auto' = 'auto'): { backend: NativeBackend; device: Device } {
+  if (loaded) return loaded;
+  prepareEnvironment();
+  giveBackNodeUtilities();
+  const require = createRequire(import.meta.url);
+  const build = requireBuild(require, device);
+  loaded = { backend: engine().backend as unknown as NativeBackend, device: build };
+  return loaded;
+}
+
+function requireBuild(require: NodeRequire, device: Device | 'auto'): Device {
+  if (device !== 'cpu') {
+    try {
+      require('@tensorflow/tfjs-node-gpu');
+      return 'gpu';
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+      if (!missing) throw error;
+      if (device === 'gpu') {
+        throw new Error('MCLD_DEVICE=gpu, but @tensorflow/tfjs-node-gpu is not installed');
+      }
+    }
+  }
+  require('@tensorflow/tfjs-node');
+  return 'cpu';
+}
+
+// tfjs-node 4.22 calls util.isNullOrUndefined and util.isArray on every op; Node 23 removed both.
+function giveBackNodeUtilities(): void {
+  const target = util as unknown as Record<string, unknown>;
+  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  target.isArray ??= Array.isArray;
+}
+
+/** The backend of this thread. @throws Error when `loadBackend` was not called */
+export function nativeBackend(): NativeBackend {
+  if (!loaded) throw new Error('TensorFlow is not loaded in this thread: call loadBackend() first');
+  return loaded.backend;
+}
+
+/**
+ * What may change the last bits of a result: kept with stored logits, so that a mixture shows.
+ * @param batch rows of the compute batch
+ */
+export function computeIdentity(batch: number): string {
+  const { backend, device } = loadBackend();
+  return `tensorflow ${backend.binding.TF_Version} ${device} batch ${batch}`;
+}

@@ -1,0 +1,36 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { nativeBackend } from './backend.js';
+
+/** A typed value of a TensorFlow op's attribute. */
+export type AttributeValue =
+  | { readonly int: number | readonly number[] }
+  | { readonly float: number }
+  | { readonly bool: boolean }
+  | { readonly string: string }
+  | { readonly type: 'float32' | 'int32' };
+
+/**
+ * Runs one TensorFlow op that tfjs has no kernel for. It takes part in no gradient by itself: call
+ * it inside `tf.customGrad`.
+ * @throws Error with TensorFlow's message when the op refuses its inputs
+ */
+export function nativeOp(
+  name: string,
+  attributes: Readonly<Record<string, AttributeValue>>,
+  inputs: readonly Tensor[],
+  outputs: number,
+): Tensor[] {
+  const backend = nativeBackend();
+  const attrs = Object.entries(attributes).map(([key, value]) => encode(key, value));
+  return backend.executeMultipleOutputs(name, attrs, inputs, outputs) as Tensor[];
+}
+
+function encode(name: string, value: AttributeValue): { name: string; type: number; value: unknown } {
+  const { binding } = nativeBackend();
+  if ('int' in value) return { name, type: binding.TF_ATTR_INT, value: value.int };
+  if ('float' in value) return { name, type: binding.TF_ATTR_FLOAT, value: value.float };
+  if ('bool' in value) return { name, type: binding.TF_ATTR_BOOL, value: value.bool };
+  if ('string' in value) return { name, type: binding.TF_ATTR_STRING, value: value.string };
+  const dtype = value.type === 'float32' ? binding.TF_FLOAT : binding.TF_INT32;
+  return { name, type: binding.TF_ATTR_TYPE, value: dtype };
+}

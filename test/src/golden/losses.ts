@@ -1,0 +1,82 @@
+import { kdLoss } from '@mcld/distillers/kd.js';
+import { standardise } from '@mcld/distillers/logit-standardization.js';
+import { categoryLoss, instanceLoss, sampleLoss } from '@mcld/distillers/mcld.js';
+import { crossEntropy } from '@mcld/tensor/ops.js';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { maxDeviation, type Comparison, type FileResult } from './comparison.js';
+
+const schema = z.object({
+  batch: z.number(),
+  classes: z.number(),
+  student: z.array(z.number()),
+  teacher: z.array(z.number()),
+  targets: z.array(z.number()),
+  losses: z.record(
+    z.string(),
+    z.object({
+      value: z.number(),
+      gradient: z.array(z.number()),
+      valueTolerance: z.number(),
+      gradientTolerance: z.number(),
+    }),
+  ),
+});
+
+interface Input {
+  readonly zs: tf.Tensor2D;
+  readonly zt: tf.Tensor2D;
+  readonly y: tf.Tensor1D;
+}
+
+type Loss = (input: Input) => tf.Scalar;
+
+/** The loss that a reference name stands for, or undefined when it is not built yet. */
+function lossNamed(name: string): Loss | undefined {
+  const tau = Number(/tau([\d.]+\d)/.exec(name)?.[1]);
+  const cosine = { tau, similarity: 'cosine' } as const;
+  const temperature = Number(/\.T([\d.]+)$/.exec(name)?.[1]);
+  if (name === 'ce') return ({ zs, y }) => crossEntropy(zs, y);
+  if (/^kd\.T/.test(name)) return ({ zs, zt }) => kdLoss(zs, zt, temperature);
+  if (/^kd\.standardised\.T/.test(name)) {
+    return ({ zs, zt }) => kdLoss(standardise(zs), standardise(zt), temperature);
+  }
+  if (/^mcld\.instance/.test(name)) {
+    return (input) => instanceLoss(input, { ...cosine, mask: !name.endsWith('nomask') });
+  }
+  if (/^mcld\.sample/.test(name)) return (input) => sampleLoss(input, cosine);
+  if (/^mcld\.category/.test(name)) return (input) => categoryLoss(input, cosine);
+  return undefined;
+}
+
+export function checkLosses(file: string, content: unknown): FileResult {
+  const { batch, classes, student, teacher, targets, losses } = schema.parse(content);
+  const comparisons: Comparison[] = [];
+  const unsupported: string[] = [];
+  for (const [name, expected] of Object.entries(losses)) {
+    const loss = lossNamed(name);
+    if (!loss) {
+      unsupported.push(name);
+      continue;
+    }
+    tf.tidy(() => {
+      const zt = tf.tensor2d(teacher, [batch, classes]);
+      const y = tf.tensor1d(targets, 'int32');
+      const zs = tf.tensor2d(student, [batch, classes]);
+      const { value, grad } = tf.valueAndGrad((s) => loss({ zs: s as tf.Tensor2D, zt, y }))(zs);
+      comparisons.push(
+        {
+          quantity: `${name} value`,
+          deviation: maxDeviation(value.dataSync(), [expected.value]),
+          tolerance: expected.valueTolerance,
+        },
+        {
+          quantity: `${name} gradient`,
+          deviation: maxDeviation(grad.dataSync(), expected.gradient),
+          tolerance: expected.gradientTolerance,
+        },
+      );
+    });
+  }
+  return { file, comparisons, unsupported };
+}

@@ -1,0 +1,125 @@
+import { InferenceNetwork } from '@mcld/models/inference-network.js';
+import { isModelName, type ModelName } from '@mcld/models/registry.js';
+import type { StateArray, StateDict } from '@mcld/models/state-dict.js';
+import { TrainableNetwork } from '@mcld/models/trainable-network.js';
+import { crossEntropy } from '@mcld/tensor/ops.js';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { maxAbs, maxDeviation, norm, type Comparison, type FileResult } from './comparison.js';
+
+const schema = z.object({
+  model: z.string(),
+  seed: z.number(),
+  batch: z.number(),
+  targets: z.array(z.number()),
+  parameters: z.array(z.tuple([z.string(), z.array(z.number())])),
+  evalLogits: z.array(z.number()),
+  pooledFeatureNorms: z.array(z.number()),
+  trainLogits: z.array(z.number()),
+  crossEntropy: z.number(),
+  gradientNorms: z.record(z.string(), z.number()),
+  runningNormsAfterOneTrainForward: z.record(z.string(), z.number()),
+  tolerance: z.object({
+    evalLogits: z.number(),
+    trainLogits: z.number(),
+    crossEntropy: z.number(),
+    gradientNorms: z.number(),
+    runningNorms: z.number(),
+  }),
+});
+
+type Reference = z.output<typeof schema>;
+
+const CLASSES = 100;
+const SIZE = 32;
+
+/** fill(k, n)[i] = 2·frac( sin(12.9898 i + 78.233 k + 37.719 seed) · 43758.5453 ) − 1. */
+function fill(k: number, n: number, seed: number): Float32Array {
+  return Float32Array.from({ length: n }, (_, i) => {
+    const h = Math.sin(12.9898 * i + 78.233 * k + 37.719 * seed) * 43758.5453;
+    return 2 * (h - Math.floor(h)) - 1;
+  });
+}
+
+function stateOf({ parameters, seed }: Reference): StateDict {
+  return new Map(
+    parameters.map(([name, shape], k): [string, StateArray] => {
+      const v = fill(k, shape.reduce((a, b) => a * b, 1), seed);
+      return [name, { shape, data: v.map((x) => scaled(name, shape, x)) }];
+    }),
+  );
+}
+
+function scaled(name: string, shape: readonly number[], v: number): number {
+  const { fround } = Math;
+  if (name.endsWith('running_mean')) return fround(fround(0.1) * v);
+  if (name.endsWith('running_var')) return fround(1 + fround(fround(0.5) * v));
+  if (shape.length === 1 && name.endsWith('weight')) return fround(1 + fround(fround(0.2) * v));
+  if (shape.length === 1) return fround(fround(0.1) * v);
+  return fround(v * fround(Math.sqrt(6 / shape.slice(1).reduce((a, b) => a * b, 1))));
+}
+
+function imagesOf({ batch, seed }: Reference): tf.Tensor4D {
+  const nchw = fill(1000, batch * 3 * SIZE * SIZE, seed).map((v) => Math.fround(Math.fround(1.7) * v));
+  return tf.tidy(() => tf.transpose(tf.tensor4d(nchw, [batch, 3, SIZE, SIZE]), [0, 2, 3, 1]));
+}
+
+export function checkModel(file: string, content: unknown): FileResult {
+  const reference = schema.parse(content);
+  if (!isModelName(reference.model)) return { file, comparisons: [], unsupported: [reference.model] };
+  const images = imagesOf(reference);
+  const comparisons = [
+    ...checkInference(reference.model, reference, images),
+    ...checkTraining(reference.model, reference, images),
+  ];
+  images.dispose();
+  return { file, comparisons, unsupported: [] };
+}
+
+function checkInference(model: ModelName, reference: Reference, images: tf.Tensor4D): Comparison[] {
+  const network = new InferenceNetwork(model, CLASSES, stateOf(reference));
+  const { features, logits } = network.forward(images);
+  const norms = tf.tidy(() => tf.sqrt(tf.sum(tf.square(features), 1)).dataSync());
+  const tolerance = reference.tolerance.evalLogits;
+  const comparisons = [
+    relative('evalLogits', logits.dataSync(), reference.evalLogits, tolerance),
+    relative('pooledFeatureNorms', norms, reference.pooledFeatureNorms, tolerance),
+  ];
+  tf.dispose([features, logits]);
+  network.dispose();
+  return comparisons;
+}
+
+/** Largest deviation over the largest reference value. */
+function relative(quantity: string, found: ArrayLike<number>, expected: number[], tolerance: number): Comparison {
+  return { quantity, deviation: maxDeviation(found, expected) / maxAbs(expected), tolerance };
+}
+
+function checkTraining(model: ModelName, reference: Reference, images: tf.Tensor4D): Comparison[] {
+  const { tolerance } = reference;
+  const network = new TrainableNetwork(model, CLASSES, stateOf(reference));
+  const y = tf.tensor1d(reference.targets, 'int32');
+  let logits: Float32Array = new Float32Array();
+  const { value, gradients } = network.gradients(images, (z) => {
+    logits = z.dataSync() as Float32Array;
+    return crossEntropy(z, y);
+  });
+  const byName = network.unflatten(gradients.dataSync() as Float32Array);
+  const largest = Math.max(...Object.values(reference.gradientNorms));
+  const state = network.state();
+  const comparisons: Comparison[] = [
+    relative('trainLogits', logits, reference.trainLogits, tolerance.trainLogits),
+    relative('crossEntropy', value.dataSync(), [reference.crossEntropy], tolerance.crossEntropy),
+    ...Object.entries(reference.gradientNorms).map(([name, expected]) => ({
+      quantity: `gradient norm ${name}`,
+      deviation: Math.abs(norm(byName.get(name)?.data ?? [Number.NaN]) - expected) / largest,
+      tolerance: tolerance.gradientNorms,
+    })),
+    ...Object.entries(reference.runningNormsAfterOneTrainForward).map(([name, expected]) =>
+      relative(`norm of ${name}`, [norm(state.get(name)?.data ?? [Number.NaN])], [expected], tolerance.runningNorms),
+    ),
+  ];
+  tf.dispose([value, gradients, y]);
+  network.dispose();
+  return comparisons;
+}

@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests run as compiled code: what is tested is what ships, worker threads included.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/dist/**/*.test.js', 'services/*/dist/**/*.test.js'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/dist/**/*.test.js'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
