@@ -1,0 +1,73 @@
+import { permutation, viewCode } from '@mcld/random/draws.js';
+import { viewsPerImage, type Augmentation } from './augmentation.js';
+
+/** A place in a sequence of batches; both count from 0. */
+export interface Cursor {
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** Addresses of a batch's augmented images. */
+export interface BatchViews {
+  readonly index: Uint32Array;
+  readonly code: Uint32Array;
+}
+
+export interface SequenceSpec {
+  /** Images in the data set. */
+  readonly count: number;
+  readonly batchSize: number;
+  readonly augmentation: Augmentation;
+  readonly shuffle: boolean;
+  readonly seed: number;
+}
+
+/** Thrown for a cursor outside its sequence. */
+export class CursorError extends RangeError {
+  override readonly name = 'CursorError';
+}
+
+/**
+ * Batches as a pure function of spec and cursor: any process computes any of them, in any order.
+ * The last batch of an epoch is kept even when it is smaller.
+ */
+export class BatchSequence {
+  readonly stepsPerEpoch: number;
+  // The permutation of the epoch asked for last: the only thing kept.
+  #epoch = -1;
+  #order: Uint32Array = new Uint32Array();
+
+  constructor(readonly spec: SequenceSpec) {
+    this.stepsPerEpoch = Math.ceil(spec.count / spec.batchSize);
+  }
+
+  /** @throws CursorError when the step is not in the epoch */
+  views({ epoch, step }: Cursor): BatchViews {
+    const { batchSize, augmentation, seed, count } = this.spec;
+    if (step >= this.stepsPerEpoch) {
+      throw new CursorError(`step ${step} of epoch ${epoch}: an epoch has steps 0 to ${this.stepsPerEpoch - 1}`);
+    }
+    const start = step * batchSize;
+    const index = this.#permutation(epoch).slice(start, Math.min(start + batchSize, count));
+    const choices = viewsPerImage(augmentation);
+    const code = choices === 1 ? new Uint32Array(index.length) : index.map((i) => viewCode(i, choices, seed, epoch));
+    return { index, code };
+  }
+
+  /** Cursors from `from` to the end of `epochs` epochs. */
+  *cursors(from: Cursor, epochs: number): Generator<Cursor> {
+    if (from.step >= this.stepsPerEpoch && from.epoch < epochs) this.views(from);
+    for (let epoch = from.epoch; epoch < epochs; epoch++) {
+      for (let step = epoch === from.epoch ? from.step : 0; step < this.stepsPerEpoch; step++) yield { epoch, step };
+    }
+  }
+
+  #permutation(epoch: number): Uint32Array {
+    if (this.#epoch !== epoch) {
+      const { count, seed, shuffle } = this.spec;
+      this.#order = shuffle ? permutation(count, seed, epoch) : Uint32Array.from({ length: count }, (_, i) => i);
+      this.#epoch = epoch;
+    }
+    return this.#order;
+  }
+}

@@ -1,0 +1,46 @@
+import path from 'node:path';
+import type { EventBus, WorkQueue } from './bus/events.js';
+import { LocalBus } from './bus/local-bus.js';
+import { NatsBus } from './bus/nats-bus.js';
+import { connectNats } from './bus/nats-connection.js';
+import type { Config } from './config.js';
+import { FileRunStore } from './runs/file-run-store.js';
+import { NatsRunStore } from './runs/nats-run-store.js';
+import type { RunStore } from './runs/run-store.js';
+import { FileObjectStore } from './storage/file-object-store.js';
+import type { ObjectStore } from './storage/object-store.js';
+import { S3ObjectStore } from './storage/s3-object-store.js';
+
+/** The three things in which the embedded and the clustered pipeline differ. */
+export interface Adapters {
+  readonly objects: ObjectStore;
+  readonly events: EventBus;
+  readonly work: WorkQueue;
+  readonly runs: RunStore;
+  close(): Promise<void>;
+}
+
+/** Opens what the settings name. @throws BusError, ObjectStoreError when it cannot be reached */
+export async function openAdapters(config: Config): Promise<Adapters> {
+  const objects = await openObjectStore(config);
+  if (!config.MCLD_NATS_URL) {
+    const bus = new LocalBus();
+    const runs = new FileRunStore(path.join(config.MCLD_HOME, 'records'));
+    return { objects, events: bus, work: bus, runs, close: async () => {} };
+  }
+  const connection = await connectNats(config.MCLD_NATS_URL);
+  const bus = new NatsBus(connection);
+  const runs = await NatsRunStore.open(connection);
+  return { objects, events: bus, work: bus, runs, close: () => connection.drain() };
+}
+
+async function openObjectStore(config: Config): Promise<ObjectStore> {
+  const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey, MCLD_S3_SECRET_KEY: secretKey } = config;
+  if (!endpoint) return new FileObjectStore(path.join(config.MCLD_HOME, 'store'));
+  return S3ObjectStore.open({
+    endpoint,
+    bucket: config.MCLD_S3_BUCKET,
+    accessKey: accessKey as string,
+    secretKey: secretKey as string,
+  });
+}

@@ -1,0 +1,86 @@
+import type { RunId } from '../ids.js';
+import { carryContext, type Carrier } from '../telemetry.js';
+import { AsyncQueue } from './async-queue.js';
+import type { Delivery, EventBus, RunEvent, WorkDelivery, WorkItem, WorkKind, WorkQueue } from './events.js';
+
+/** Progress events kept for late watchers, a run; other kinds are few and all kept. */
+const KEPT_PROGRESS = 1000;
+
+interface Listener {
+  readonly run?: RunId;
+  readonly queue: AsyncQueue<{ readonly event: RunEvent; readonly context: Carrier }>;
+}
+
+/** Events and work inside one process, gone with it: run records and checkpoints are what lasts. */
+export class LocalBus implements EventBus, WorkQueue {
+  readonly #history = new Map<RunId, RunEvent[]>();
+  readonly #seen = new Set<string>();
+  readonly #listeners = new Set<Listener>();
+  readonly #work = new Map<WorkKind, AsyncQueue<{ item: WorkItem; attempt: number; context: Carrier }>>();
+  readonly #queued = new Set<string>();
+
+  async publish(event: RunEvent): Promise<void> {
+    if (this.#seen.has(event.id)) return;
+    if (!event.type.endsWith('progress')) this.#seen.add(event.id);
+    const history = this.#history.get(event.subject) ?? [];
+    this.#history.set(event.subject, history);
+    history.push(event);
+    if (history.length > KEPT_PROGRESS) {
+      const oldest = history.findIndex(({ type }) => type.endsWith('progress'));
+      if (oldest >= 0) history.splice(oldest, 1);
+    }
+    const context = carryContext();
+    for (const { run, queue } of this.#listeners) {
+      if (run === undefined || run === event.subject) queue.push({ event, context });
+    }
+  }
+
+  async *consume(_name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>> {
+    for await (const { event, context } of this.#listen({ queue: new AsyncQueue() }, signal)) {
+      yield { body: event, attempt: 1, context, ack: async () => {} };
+    }
+  }
+
+  async *watch(run: RunId, signal: AbortSignal): AsyncIterable<RunEvent> {
+    const listener = { run, queue: new AsyncQueue<{ event: RunEvent; context: Carrier }>() };
+    for (const event of this.#history.get(run) ?? []) listener.queue.push({ event, context: {} });
+    for await (const { event } of this.#listen(listener, signal)) yield event;
+  }
+
+  async *#listen(listener: Listener, signal: AbortSignal) {
+    this.#listeners.add(listener);
+    try {
+      yield* listener.queue.drain(signal);
+    } finally {
+      this.#listeners.delete(listener);
+    }
+  }
+
+  async enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void> {
+    if (this.#queued.has(`${kind} ${id}`)) return;
+    this.#queued.add(`${kind} ${id}`);
+    this.#queue(kind).push({ item, attempt: 1, context: carryContext() });
+  }
+
+  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>> {
+    const queue = this.#queue(kind);
+    for await (const { item, attempt, context } of queue.drain(signal)) {
+      yield {
+        body: item,
+        attempt,
+        context,
+        working: () => {},
+        ack: async () => {},
+        release: async () => {
+          if (!signal.aborted) queue.push({ item, attempt: attempt + 1, context });
+        },
+      };
+    }
+  }
+
+  #queue(kind: WorkKind) {
+    const queue = this.#work.get(kind) ?? new AsyncQueue();
+    this.#work.set(kind, queue);
+    return queue;
+  }
+}

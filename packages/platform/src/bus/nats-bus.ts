@@ -1,0 +1,103 @@
+import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { RunId } from '../ids.js';
+import { carryContext, type Carrier } from '../telemetry.js';
+import {
+  BusError,
+  kindOf,
+  type Delivery,
+  type EventBus,
+  type RunEvent,
+  type WorkDelivery,
+  type WorkItem,
+  type WorkKind,
+  type WorkQueue,
+} from './events.js';
+import { EVENTS_STREAM, sharedConsumer, WORK_STREAM } from './nats-connection.js';
+
+/** Events and work on JetStream. */
+export class NatsBus implements EventBus, WorkQueue {
+  constructor(readonly connection: NatsConnection) {}
+
+  async publish(event: RunEvent): Promise<void> {
+    await this.#send(`mcld.events.${event.subject}.${kindOf(event)}`, event, event.id);
+  }
+
+  async enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void> {
+    await this.#send(`mcld.work.${kind}`, item, `${kind}.${id}`);
+  }
+
+  async #send(subject: string, body: unknown, id: string): Promise<void> {
+    const carried = headers();
+    for (const [name, value] of Object.entries(carryContext())) carried.set(name, value);
+    try {
+      await jetstream(this.connection).publish(subject, JSON.stringify(body), { msgID: id, headers: carried, retries: 5 });
+    } catch (error) {
+      throw new BusError(`NATS: cannot publish ${subject}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async *consume(name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>> {
+    const consumer = await sharedConsumer(this.connection, EVENTS_STREAM, name, 'mcld.events.*.*', 1);
+    for await (const message of drained(await consumer.consume({ max_messages: 1 }), signal)) {
+      yield { ...delivered<RunEvent>(message) };
+    }
+  }
+
+  async *watch(run: RunId, signal: AbortSignal): AsyncIterable<RunEvent> {
+    const consumer = await jetstream(this.connection).consumers.get(EVENTS_STREAM, {
+      filter_subjects: `mcld.events.${run}.*`,
+    });
+    for await (const message of drained(await consumer.consume(), signal)) yield message.json<RunEvent>();
+  }
+
+  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>> {
+    const consumer = await sharedConsumer(this.connection, WORK_STREAM, `mcld_${kind}`, `mcld.work.${kind}`, 1000);
+    // One item at a time: what is not worked on here stays for another worker.
+    while (!signal.aborted) {
+      const message = await consumer.next({ expires: 2000 });
+      if (!message) continue;
+      if (signal.aborted) {
+        message.nak();
+        return;
+      }
+      yield {
+        ...delivered<WorkItem>(message),
+        working: () => message.working(),
+        release: async (delayMs) => {
+          message.nak(delayMs);
+          await this.connection.flush();
+        },
+      };
+    }
+  }
+}
+
+function delivered<T>(message: JsMsg): Delivery<T> {
+  const context: Carrier = {};
+  for (const [name, values] of message.headers ?? []) context[name] = values[0] ?? '';
+  return {
+    body: message.json<T>(),
+    attempt: message.info.deliveryCount,
+    context,
+    // Waits for the server's answer: an acknowledgement that got lost would bring the message back.
+    ack: async () => {
+      await message.ackAck();
+    },
+  };
+}
+
+async function* drained(
+  messages: AsyncIterable<JsMsg> & { close(): Promise<unknown> },
+  signal: AbortSignal,
+): AsyncGenerator<JsMsg> {
+  const stop = () => void messages.close();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    yield* messages;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await messages.close();
+  }
+}

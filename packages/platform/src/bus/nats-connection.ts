@@ -1,0 +1,67 @@
+import { AckPolicy, DeliverPolicy, DiscardPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
+import { BusError } from './events.js';
+
+export const EVENTS_STREAM = 'MCLD_EVENTS';
+export const WORK_STREAM = 'MCLD_WORK';
+
+/** A worker that is silent for this long has lost its work. */
+export const ACK_WAIT_MS = 30_000;
+
+/** Connects and makes the streams where they are missing. @throws BusError when not reachable */
+export async function connectNats(url: string): Promise<NatsConnection> {
+  try {
+    const connection = await connect({ servers: url, maxReconnectAttempts: -1, timeout: 5000, name: 'mcld' });
+    await makeStreams(connection);
+    return connection;
+  } catch (error) {
+    throw new BusError(`NATS at ${url}: ${(error as Error).message}; is a nats-server with JetStream running there?`, {
+      cause: error,
+    });
+  }
+}
+
+async function makeStreams(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection);
+  await manager.streams.add({
+    name: EVENTS_STREAM,
+    subjects: ['mcld.events.*.*'],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_age: nanos(30 * 24 * 3600 * 1000),
+    max_bytes: 256 * 1024 * 1024,
+    max_msgs_per_subject: 2000,
+    discard: DiscardPolicy.Old,
+    duplicate_window: nanos(10 * 60 * 1000),
+  });
+  await manager.streams.add({
+    name: WORK_STREAM,
+    subjects: ['mcld.work.*'],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    max_bytes: 16 * 1024 * 1024,
+    discard: DiscardPolicy.New,
+    duplicate_window: nanos(10 * 60 * 1000),
+  });
+}
+
+/** A consumer that all who ask for the same name share. */
+export async function sharedConsumer(
+  connection: NatsConnection,
+  stream: string,
+  name: string,
+  filter: string,
+  maxPending: number,
+) {
+  const manager = await jetstreamManager(connection);
+  await manager.consumers.add(stream, {
+    durable_name: name,
+    filter_subject: filter,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ACK_WAIT_MS),
+    deliver_policy: DeliverPolicy.All,
+    max_ack_pending: maxPending,
+    max_deliver: -1,
+  });
+  return jetstream(connection).consumers.get(stream, name);
+}

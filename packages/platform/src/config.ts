@@ -1,0 +1,61 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+/**
+ * Settings of a process, from environment variables: types, defaults, messages and the deployment's
+ * ConfigMap all follow this schema.
+ */
+const address = z.string().min(1);
+const port = z.coerce.number().int().min(0).max(65_535);
+
+export const configSchema = z.object({
+  MCLD_HOME: z
+    .string()
+    .default(path.join(process.env.XDG_DATA_HOME ?? path.join(homedir(), '.local/share'), 'mcld'))
+    .describe('runs, checkpoints and logits where no object store is named'),
+  MCLD_DATA_DIR: z.string().default('.').describe('what relative data set roots count from'),
+  MCLD_DATA_ANYWHERE: z.stringbool().default(false).describe('lets recipes name data outside MCLD_DATA_DIR'),
+  MCLD_HOST: z.string().default('127.0.0.1').describe('interface to listen on'),
+  MCLD_PORT: port.default(0).describe('port to listen on; 0 takes a free one'),
+  MCLD_DATA_LOADER: address.default('127.0.0.1:50051').describe('address of the data loader'),
+  MCLD_TEACHER_INFERENCE: address.default('127.0.0.1:50052').describe('address of the teacher'),
+  MCLD_STUDENT_TRAINER: address.default('127.0.0.1:50053').describe('address of the trainer'),
+  MCLD_EVALUATOR: address.default('127.0.0.1:50054').describe('address of the evaluator'),
+  MCLD_NATS_URL: z.string().optional().describe('nats://host:port; absent: events and work stay in this process'),
+  MCLD_S3_ENDPOINT: z.url().optional().describe('of an S3 store; absent: files under MCLD_HOME'),
+  MCLD_S3_BUCKET: z.string().default('mcld'),
+  MCLD_S3_ACCESS_KEY: z.string().optional(),
+  MCLD_S3_SECRET_KEY: z.string().optional(),
+  MCLD_DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto'),
+  MCLD_TEACHER_BATCH: z.coerce.number().int().min(1).max(4096).default(64).describe("rows of the teacher's fixed compute batch"),
+  MCLD_LOGIT_STORE_MB: z.coerce.number().int().min(1).default(2048).describe('most memory for stored logits'),
+  MCLD_TOKEN: z.string().min(16).optional().describe('bearer token that every call must carry'),
+  MCLD_TLS_CERT: z.string().optional().describe('PEM file; with MCLD_TLS_KEY: serve TLS'),
+  MCLD_TLS_KEY: z.string().optional(),
+  MCLD_TLS_CA: z.string().optional().describe("PEM file; clients trust it, servers ask for clients' certificates"),
+  MCLD_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type Config = z.output<typeof configSchema>;
+
+/** Thrown for settings that cannot be used; a line for each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError naming each variable, what it holds and what would be right */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const result = configSchema.safeParse(environment, { reportInput: true });
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+  }
+  const config = result.data;
+  if ((config.MCLD_TLS_CERT === undefined) !== (config.MCLD_TLS_KEY === undefined)) {
+    throw new ConfigError('MCLD_TLS_CERT and MCLD_TLS_KEY go together');
+  }
+  if (config.MCLD_S3_ENDPOINT && !(config.MCLD_S3_ACCESS_KEY && config.MCLD_S3_SECRET_KEY)) {
+    throw new ConfigError('MCLD_S3_ENDPOINT needs MCLD_S3_ACCESS_KEY and MCLD_S3_SECRET_KEY');
+  }
+  return config;
+}

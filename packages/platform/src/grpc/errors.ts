@@ -1,0 +1,80 @@
+import { isAbortError } from 'abort-controller-x';
+import { ServerError, Status, type CallContext, type ServerMiddlewareCall } from 'nice-grpc-common';
+import { BadRequest, ErrorInfo, RichServerError } from 'nice-grpc-error-details';
+import type { Logger } from '../logging.js';
+
+/** How an error is told to clients. */
+export interface ErrorMapping {
+  readonly status: Status;
+  /** Machine-readable, UPPER_SNAKE_CASE. */
+  readonly reason: string;
+}
+
+const mappings = new Map<string, ErrorMapping>([
+  ['InvalidIdError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_ID' }],
+  ['RecipeError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_RECIPE' }],
+  ['CursorError', { status: Status.OUT_OF_RANGE, reason: 'CURSOR_OUT_OF_RANGE' }],
+  ['WeightMismatchError', { status: Status.INVALID_ARGUMENT, reason: 'WEIGHT_MISMATCH' }],
+  ['SafetensorsError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_SAFETENSORS' }],
+  ['NotFoundError', { status: Status.NOT_FOUND, reason: 'NOT_FOUND' }],
+  ['StateError', { status: Status.FAILED_PRECONDITION, reason: 'WRONG_STATE' }],
+  ['RequestError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_REQUEST' }],
+  ['RevisionConflictError', { status: Status.ABORTED, reason: 'CONFLICT' }],
+  ['ObjectStoreError', { status: Status.UNAVAILABLE, reason: 'OBJECT_STORE' }],
+  ['BusError', { status: Status.UNAVAILABLE, reason: 'EVENT_BUS' }],
+  ['CheckpointError', { status: Status.DATA_LOSS, reason: 'CHECKPOINT' }],
+]);
+
+/** Thrown where something asked for does not exist. */
+export class NotFoundError extends Error {
+  override readonly name = 'NotFoundError';
+}
+
+/** Thrown where the state of a thing forbids what is asked. */
+export class StateError extends Error {
+  override readonly name = 'StateError';
+}
+
+/** Thrown for a request with a field that cannot be. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+}
+
+function mappingOf(error: Error & { reason?: unknown }): ErrorMapping | undefined {
+  if (error.name !== 'DatasetError') return mappings.get(error.name);
+  return error.reason === 'missing'
+    ? { status: Status.NOT_FOUND, reason: 'DATASET_MISSING' }
+    : { status: Status.DATA_LOSS, reason: 'DATASET_DAMAGED' };
+}
+
+/** Turns the errors of this project into statuses with `google.rpc` details; others become INTERNAL. */
+export function errorMiddleware(logger: Logger) {
+  return async function* mapErrors<Request, Response>(
+    call: ServerMiddlewareCall<Request, Response>,
+    context: CallContext,
+  ): AsyncGenerator<Response, Response | undefined, undefined> {
+    try {
+      return (yield* call.next(call.request, context)) as Response | undefined;
+    } catch (error) {
+      throw toServerError(error, call.method.path, logger);
+    }
+  };
+}
+
+function toServerError(error: unknown, method: string, logger: Logger): unknown {
+  if (error instanceof ServerError || isAbortError(error)) return error;
+  const failure = error instanceof Error ? error : new Error(String(error));
+  const mapping = mappingOf(failure);
+  if (!mapping) {
+    logger.error({ err: failure, method }, 'call failed');
+    return new ServerError(Status.INTERNAL, `internal error: ${failure.message}`);
+  }
+  const { fields } = failure as Error & { fields?: readonly { field: string; message: string }[] };
+  const details = [
+    ErrorInfo.fromPartial({ reason: mapping.reason, domain: 'mcld' }),
+    ...(fields
+      ? [BadRequest.fromPartial({ fieldViolations: fields.map(({ field, message }) => ({ field, description: message })) })]
+      : []),
+  ];
+  return new RichServerError(mapping.status, failure.message, details);
+}

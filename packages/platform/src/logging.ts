@@ -1,0 +1,23 @@
+import { trace } from '@opentelemetry/api';
+import { pino, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/**
+ * A service's log: JSON lines on stderr, or in a file. Secrets never get in: settings are logged by
+ * name only. Lines inside a span carry its trace id.
+ */
+export function createLogger(service: string, level: string, file?: string): Logger {
+  const destination = file ? pino.destination({ dest: file, mkdir: true, sync: true }) : pino.destination(2);
+  return pino(
+    {
+      level,
+      base: { service, pid: process.pid },
+      mixin: () => {
+        const span = trace.getActiveSpan()?.spanContext();
+        return span ? { trace: span.traceId } : {};
+      },
+    },
+    destination,
+  );
+}

@@ -1,0 +1,31 @@
+/** Thrown when an object that must not exist yet does. */
+export class ObjectExistsError extends Error {
+  override readonly name = 'ObjectExistsError';
+}
+
+/** Thrown when the store cannot be reached or refuses: the message says which store and why. */
+export class ObjectStoreError extends Error {
+  override readonly name = 'ObjectStoreError';
+}
+
+/** Objects by key, `a/b/c`: S3, or files. An object is whole or not there. */
+export interface ObjectStore {
+  /** @throws ObjectExistsError with `ifAbsent` when the key is taken */
+  put(key: string, body: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<void>;
+  /** undefined when there is no such object. */
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Keys that begin with the prefix, sorted. */
+  list(prefix: string): Promise<string[]>;
+  /** No error when it is gone already. */
+  delete(key: string): Promise<void>;
+}
+
+const text = new TextEncoder();
+
+export const putJson = (store: ObjectStore, key: string, value: unknown, options?: { ifAbsent?: boolean }): Promise<void> =>
+  store.put(key, text.encode(`${JSON.stringify(value, null, 2)}\n`), options);
+
+export async function getJson(store: ObjectStore, key: string): Promise<unknown> {
+  const body = await store.get(key);
+  return body && JSON.parse(new TextDecoder().decode(body));
+}

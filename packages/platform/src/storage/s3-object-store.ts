@@ -1,0 +1,84 @@
+import { Client } from 'minio';
+import { ObjectExistsError, ObjectStoreError, type ObjectStore } from './object-store.js';
+
+export interface S3Options {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** Objects in a bucket of MinIO or any S3. */
+export class S3ObjectStore implements ObjectStore {
+  private constructor(
+    readonly client: Client,
+    readonly bucket: string,
+    readonly endpoint: string,
+  ) {}
+
+  /** Connects and makes the bucket where it is missing. @throws ObjectStoreError when not reachable */
+  static async open({ endpoint, bucket, accessKey, secretKey }: S3Options): Promise<S3ObjectStore> {
+    const url = new URL(endpoint);
+    const useSSL = url.protocol === 'https:';
+    const port = url.port === '' ? (useSSL ? 443 : 80) : Number(url.port);
+    const client = new Client({ endPoint: url.hostname, port, useSSL, accessKey, secretKey });
+    const store = new S3ObjectStore(client, bucket, endpoint);
+    await store.#attempt(`open bucket ${bucket}`, async () => {
+      if (await client.bucketExists(bucket)) return;
+      await client.makeBucket(bucket).catch((error: { code?: string }) => {
+        // Another service was faster.
+        if (error.code !== 'BucketAlreadyOwnedByYou') throw error;
+      });
+    });
+    return store;
+  }
+
+  async put(key: string, body: Uint8Array, options: { readonly ifAbsent?: boolean } = {}): Promise<void> {
+    const headers = options.ifAbsent ? { 'If-None-Match': '*' } : {};
+    await this.#attempt(`write ${key}`, async () => {
+      const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      await this.client.putObject(this.bucket, key, bytes, bytes.length, headers).catch((error: { code?: string }) => {
+        if (error.code === 'PreconditionFailed') throw new ObjectExistsError(`${key} exists already`);
+        throw error;
+      });
+    });
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#attempt(`read ${key}`, async () => {
+      try {
+        const chunks: Buffer[] = [];
+        for await (const chunk of await this.client.getObject(this.bucket, key)) chunks.push(chunk as Buffer);
+        return Buffer.concat(chunks);
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code === 'NoSuchKey' || code === 'NotFound') return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    return this.#attempt(`list ${prefix}`, async () => {
+      const keys: string[] = [];
+      for await (const item of this.client.listObjectsV2(this.bucket, prefix, true)) {
+        keys.push((item as { name: string }).name);
+      }
+      return keys.sort();
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#attempt(`delete ${key}`, () => this.client.removeObject(this.bucket, key));
+  }
+
+  async #attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      if (error instanceof ObjectExistsError) throw error;
+      const { code, message } = error as { code?: string; message?: string };
+      throw new ObjectStoreError(`S3 at ${this.endpoint}: cannot ${what}: ${message || code || error}`, { cause: error });
+    }
+  }
+}

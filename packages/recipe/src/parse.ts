@@ -1,0 +1,63 @@
+import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
+import { recipeSchema, type Recipe } from './schema.js';
+
+export interface FieldError {
+  /** Path of the field, `distiller.tauInstance`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** Thrown for a recipe that cannot be run; its message has a line for each field. */
+export class RecipeError extends Error {
+  override readonly name = 'RecipeError';
+
+  constructor(readonly fields: readonly FieldError[]) {
+    super(fields.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('\n'));
+  }
+}
+
+/** Checks a recipe and fills in its defaults. @throws RecipeError */
+export function parseRecipe(value: unknown): Recipe {
+  const result = recipeSchema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw new RecipeError(result.error.issues.map(describe));
+}
+
+function describe(issue: z.core.$ZodIssue): FieldError {
+  const field = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return { field, message: `unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}` };
+  }
+  const found = issue.input === undefined ? '' : ` (found ${JSON.stringify(issue.input)?.slice(0, 80)})`;
+  return { field, message: `${issue.message}${found}` };
+}
+
+/**
+ * Reads a recipe's YAML (or JSON) and applies `a.b=c` overrides, whose values are YAML too.
+ * @throws RecipeError
+ */
+export function readRecipe(text: string, overrides: readonly string[] = []): Recipe {
+  let value: unknown;
+  try {
+    value = parseYaml(text);
+  } catch (error) {
+    throw new RecipeError([{ field: '', message: `no valid YAML: ${(error as Error).message.split('\n')[0]}` }]);
+  }
+  for (const override of overrides) applyOverride(value, override);
+  return parseRecipe(value);
+}
+
+function applyOverride(recipe: unknown, override: string): void {
+  const at = override.indexOf('=');
+  const keys = override.slice(0, at).split('.');
+  if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
+    throw new RecipeError([{ field: '', message: `--set ${override}: expected path=value, as in optimizer.lr=0.1` }]);
+  }
+  let node = recipe as Record<string, unknown>;
+  for (const key of keys.slice(0, -1)) {
+    if (typeof node[key] !== 'object' || node[key] === null) node[key] = {};
+    node = node[key] as Record<string, unknown>;
+  }
+  node[keys.at(-1) as string] = parseYaml(override.slice(at + 1));
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { parseRecipe, readRecipe, RecipeError } from './parse.js';
+
+const minimal = { name: 'r', dataset: { name: 'cifar-100', root: 'data' }, model: 'resnet8' };
+const digest = 'a'.repeat(64);
+
+function complaint(recipe: unknown): string {
+  try {
+    parseRecipe(recipe);
+  } catch (error) {
+    if (error instanceof RecipeError) return error.message;
+    throw error;
+  }
+  return '';
+}
+
+describe('recipe', () => {
+  it('fills in the defaults of the reference recipe', () => {
+    const recipe = parseRecipe(minimal);
+    expect(recipe.epochs).toBe(240);
+    expect(recipe.optimizer).toEqual({ name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 5e-4, nesterov: false });
+    expect(recipe.schedule).toEqual({ name: 'multi-step', milestones: [150, 180, 210], gamma: 0.1 });
+    expect(recipe.distiller).toEqual({ name: 'ce' });
+  });
+
+  it.each([
+    [{ ...minimal, epoch: 3 }, "unknown key 'epoch'"],
+    [{ ...minimal, batchSize: 0 }, 'batchSize: Too small: expected number to be >=1 (found 0)'],
+    [{ ...minimal, epochs: '3' }, 'epochs: Invalid input: expected number, received string (found "3")'],
+    [{ ...minimal, model: 'resnet9' }, 'model: Invalid option'],
+    [{ ...minimal, distiller: { name: 'mcld' } }, 'teacher: is missing: the distiller mcld needs one'],
+    [{ ...minimal, teacher: { digest }, distiller: { name: 'mcld', tauInstance: 0 } }, 'distiller.tauInstance: Too small'],
+    [{ ...minimal, teacher: { digest }, distiller: { name: 'mcld', tau: 1 } }, "distiller: unknown key 'tau'"],
+    [{ ...minimal, teacher: { digest }, epochs: 5, distiller: { name: 'mcld' } }, "longer than the run's 5 epochs"],
+  ])('refuses %j', (recipe, message) => {
+    expect(complaint(recipe)).toContain(message);
+  });
+
+  it('reads YAML with overrides', () => {
+    const text = 'name: r\ndataset: {name: cifar-100, root: d}\nmodel: resnet8\n';
+    expect(readRecipe(text, ['optimizer.lr=0.2', 'schedule.name=one-cycle']).schedule.name).toBe('one-cycle');
+    expect(() => readRecipe(text, ['lr'])).toThrow('--set lr: expected path=value');
+    expect(() => readRecipe('a: [')).toThrow('no valid YAML');
+  });
+});
