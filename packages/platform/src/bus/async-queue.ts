@@ -1,11 +1,17 @@
-/** A queue between one producer and one consumer; the consumer waits until something comes or it ends. */
+/**
+ * A queue between one producer and one consumer; the consumer waits until something comes or it
+ * ends. Past `limit` items the oldest are dropped: for streams of states, where the newest counts.
+ */
 export class AsyncQueue<T> {
   readonly #items: T[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
 
+  constructor(readonly limit = Number.POSITIVE_INFINITY) {}
+
   push(item: T): void {
     this.#items.push(item);
+    if (this.#items.length > this.limit) this.#items.shift();
     this.#wake?.();
   }
 

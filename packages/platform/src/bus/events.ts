@@ -75,8 +75,8 @@ export interface EventBus {
   publish(event: RunEvent): Promise<void>;
   /** Every event since the beginning, then live, shared among all who use the same name. */
   consume(name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>>;
-  /** One run's events since its beginning, then live. */
-  watch(run: RunId, signal: AbortSignal): AsyncIterable<RunEvent>;
+  /** One run's events since its beginning, as far as they are kept, and with `live` those to come. */
+  watch(run: RunId, signal: AbortSignal, options: { readonly live: boolean }): AsyncIterable<RunEvent>;
 }
 
 export type WorkKind = 'train' | 'evaluate';

@@ -41,9 +41,14 @@ export class LocalBus implements EventBus, WorkQueue {
     }
   }
 
-  async *watch(run: RunId, signal: AbortSignal): AsyncIterable<RunEvent> {
+  async *watch(run: RunId, signal: AbortSignal, { live }: { readonly live: boolean }): AsyncIterable<RunEvent> {
+    const kept = this.#history.get(run) ?? [];
+    if (!live) {
+      yield* [...kept];
+      return;
+    }
     const listener = { run, queue: new AsyncQueue<{ event: RunEvent; context: Carrier }>() };
-    for (const event of this.#history.get(run) ?? []) listener.queue.push({ event, context: {} });
+    for (const event of kept) listener.queue.push({ event, context: {} });
     for await (const { event } of this.#listen(listener, signal)) yield event;
   }
 
@@ -71,8 +76,10 @@ export class LocalBus implements EventBus, WorkQueue {
         context,
         working: () => {},
         ack: async () => {},
-        release: async () => {
-          if (!signal.aborted) queue.push({ item, attempt: attempt + 1, context });
+        release: async (delayMs) => {
+          setTimeout(() => {
+            if (!signal.aborted) queue.push({ item, attempt: attempt + 1, context });
+          }, delayMs).unref();
         },
       };
     }

@@ -44,11 +44,16 @@ export class NatsBus implements EventBus, WorkQueue {
     }
   }
 
-  async *watch(run: RunId, signal: AbortSignal): AsyncIterable<RunEvent> {
+  async *watch(run: RunId, signal: AbortSignal, { live }: { readonly live: boolean }): AsyncIterable<RunEvent> {
     const consumer = await jetstream(this.connection).consumers.get(EVENTS_STREAM, {
       filter_subjects: `mcld.events.${run}.*`,
     });
-    for await (const message of drained(await consumer.consume(), signal)) yield message.json<RunEvent>();
+    const { num_pending: kept } = await consumer.info();
+    if (!live && kept === 0) return;
+    for await (const message of drained(await consumer.consume(), signal)) {
+      yield message.json<RunEvent>();
+      if (!live && message.info.pending === 0) return;
+    }
   }
 
   async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>> {

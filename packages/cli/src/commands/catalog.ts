@@ -1,0 +1,58 @@
+import { datasetKinds } from '@mcld/datasets/catalog.js';
+import { distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
+import { declareParameters } from '@mcld/models/parameters.js';
+import { modelNames } from '@mcld/models/registry.js';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { table } from '../table.js';
+import { print, printJson } from './common.js';
+
+const CLASSES = 100;
+
+function models({ json }: { json?: boolean }): void {
+  const rows = modelNames.map((name) => {
+    const { size, multiplyAdds, features } = declareParameters(name, CLASSES);
+    return { name, parameters: size, multiplyAdds, features, weightBytes: size * 4 };
+  });
+  if (json) return printJson(rows);
+  print(
+    table(
+      ['model', 'parameters', 'multiply-adds', 'features', 'weights'],
+      rows.map((r) => [
+        r.name,
+        r.parameters.toLocaleString('en'),
+        `${(r.multiplyAdds / 1e6).toFixed(1)} M`,
+        String(r.features),
+        `${(r.weightBytes / 2 ** 20).toFixed(2)} MiB`,
+      ]),
+    ),
+  );
+  print(`\nfor ${CLASSES} classes and images of 32×32`);
+}
+
+function distillers({ json }: { json?: boolean }): void {
+  const rows = distillerNames.map((name) => {
+    const { summary, source, needsTeacher, options } = distillerDefinition(name);
+    return { name, summary, source, needsTeacher, options: z.toJSONSchema(options, { io: 'input' }).properties ?? {} };
+  });
+  if (json) return printJson(rows);
+  for (const { name, summary, source, options } of rows) {
+    print(`${name}: ${summary}${source && ` (${source})`}`);
+    for (const [option, schema] of Object.entries(options)) {
+      const { default: value, description = '', enum: choices } = schema as { default?: unknown; description?: string; enum?: unknown[] };
+      print(`  ${option.padEnd(22)} ${JSON.stringify(value)}  ${choices ? choices.join(' | ') : description}`.trimEnd());
+    }
+  }
+}
+
+function datasets({ json }: { json?: boolean }): void {
+  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, folder }]) => ({ name, classes, ...normalisation, folder }));
+  if (json) return printJson(rows);
+  print(table(['data set', 'classes', 'folder'], rows.map((r) => [r.name, String(r.classes), r.folder])));
+}
+
+export function addCatalogCommands(program: Command, data: Command): void {
+  program.command('models').description('list the models').option('--json', 'as JSON').action(models);
+  program.command('distillers').description('list the losses and their options').option('--json', 'as JSON').action(distillers);
+  data.command('ls').description('list the data sets that can be read').option('--json', 'as JSON').action(datasets);
+}

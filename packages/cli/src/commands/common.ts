@@ -1,0 +1,37 @@
+import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { CliError, Exit } from '../exit.js';
+import { followRun } from '../follow.js';
+import { runJson, stateName } from '../run-state.js';
+import type { Session } from '../session.js';
+
+/** Options that every command about runs takes. */
+export interface CommonOptions {
+  readonly endpoint?: string;
+  readonly home?: string;
+  readonly json?: boolean;
+}
+
+export const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+
+/** The run of an answer; the contract says it is there. */
+export function present(run: Run | undefined): Run {
+  if (!run) throw new CliError('the pipeline answered without a run');
+  return run;
+}
+
+/** Follows a run and turns its end into output and an exit. @throws CliError when it did not succeed */
+export async function followToEnd(session: Session, run: Run, signal: AbortSignal, options: CommonOptions): Promise<Run> {
+  const ended = await followRun(session.client, run, signal, options.json ? { quiet: true } : {});
+  if (!ended) {
+    const home = session.home ? ` --home ${session.home}` : '';
+    throw new CliError(`stopped; 'mcld resume ${run.id}${home}' goes on where it left`, Exit.interrupted);
+  }
+  if (options.json) printJson(runJson(ended));
+  const state = stateName(ended);
+  if (state !== 'succeeded') throw new CliError(`run ${ended.id} ${state}${ended.error ? `: ${ended.error}` : ''}`);
+  return ended;
+}

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
+import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { readRecipe } from '@mcld/recipe/parse.js';
+import type { Command } from 'commander';
+import { CliError, Exit } from '../exit.js';
+import { followRun } from '../follow.js';
+import { runJson, stateName } from '../run-state.js';
+import { withSession, type PipelineClient } from '../session.js';
+import { percent, table } from '../table.js';
+import { importTeacherOf } from '../teacher-file.js';
+import { followToEnd, present, print, printJson, type CommonOptions } from './common.js';
+
+interface RunOptions extends CommonOptions {
+  readonly file: string;
+  readonly set: string[];
+  readonly data?: string;
+  readonly detach?: boolean;
+  readonly requestId?: string;
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const text = await readFile(options.file, 'utf8').catch((error: Error) => {
+    throw new CliError(`cannot read the recipe ${options.file}: ${error.message}`, Exit.usage);
+  });
+  const overrides = options.data ? [`dataset.root=${path.resolve(options.data)}`, ...options.set] : options.set;
+  const recipe = readRecipe(text, overrides);
+  await withSession(options, async (session, signal) => {
+    const resolved = await importTeacherOf(session.client, recipe);
+    const requestId = options.requestId ?? randomUUID();
+    const created = present((await session.client.createRun({ requestId, recipe: resolved })).run);
+    if (options.detach && session.home === undefined) {
+      if (options.json) printJson(runJson(created));
+      else print(created.id);
+      return;
+    }
+    if (!options.json) process.stderr.write(`run ${created.id}\n`);
+    const ended = await followToEnd(session, created, signal, options);
+    if (!options.json) print(summary(ended));
+  });
+}
+
+function summary({ id, metrics }: Run): string {
+  return `${id}: top-1 ${percent(metrics?.top1)}, top-5 ${percent(metrics?.top5)}, cross-entropy ${metrics?.crossEntropy.toFixed(3)}`;
+}
+
+async function list(options: CommonOptions): Promise<void> {
+  await withSession(options, async ({ client }) => {
+    const runs = await allRuns(client);
+    if (options.json) return printJson(runs.map(runJson));
+    print(
+      table(
+        ['run', 'state', 'step', 'of', 'top-1', 'created'],
+        runs.map((r) => [
+          r.id,
+          stateName(r),
+          String(r.step),
+          String(r.totalSteps),
+          percent(r.metrics?.top1),
+          r.createdAt?.toISOString().slice(0, 19).replace('T', ' ') ?? '',
+        ]),
+      ),
+    );
+  });
+}
+
+async function allRuns(client: PipelineClient): Promise<Run[]> {
+  const runs: Run[] = [];
+  let pageToken = '';
+  do {
+    const page = await client.listRuns({ pageSize: 500, pageToken });
+    runs.push(...page.runs);
+    pageToken = page.nextPageToken;
+  } while (pageToken);
+  return runs;
+}
+
+async function get(id: string, options: CommonOptions): Promise<void> {
+  await withSession(options, async ({ client }) => {
+    const found = present((await client.getRun({ runId: id })).run);
+    if (options.json) return printJson(runJson(found));
+    const rows: [string, string][] = [
+      ['run', found.id],
+      ['state', stateName(found)],
+      ['step', `${found.step} of ${found.totalSteps}`],
+      ['attempt', String(found.attempt)],
+      ['top-1', percent(found.metrics?.top1)],
+      ['teacher', found.teacherDigest || '–'],
+      ['trace', found.traceId || '–'],
+      ...(found.error ? [['error', found.error] as [string, string]] : []),
+    ];
+    print(rows.map(([name, value]) => `${name.padEnd(8)} ${value}`).join('\n'));
+  });
+}
+
+async function watch(id: string, options: CommonOptions): Promise<void> {
+  await withSession(options, async ({ client }, signal) => {
+    const found = present((await client.getRun({ runId: id })).run);
+    const onEvent = options.json
+      ? (event: object) => print(JSON.stringify(event))
+      : undefined;
+    const ended = await followRun(client, found, signal, onEvent ? { onEvent } : {});
+    if (ended && !options.json) print(summary(ended));
+    if (ended && stateName(ended) !== 'succeeded') throw new CliError(`run ${id} ${stateName(ended)}: ${ended.error}`);
+  });
+}
+
+async function cancel(id: string, options: CommonOptions): Promise<void> {
+  await withSession(options, async ({ client }) => {
+    const cancelled = present((await client.cancelRun({ runId: id })).run);
+    if (options.json) printJson(runJson(cancelled));
+    else print(`${cancelled.id} ${stateName(cancelled)}`);
+  });
+}
+
+async function resume(id: string, options: CommonOptions & { detach?: boolean }): Promise<void> {
+  await withSession(options, async (session, signal) => {
+    const resumed = present((await session.client.resumeRun({ runId: id })).run);
+    if (options.detach && session.home === undefined) {
+      if (options.json) printJson(runJson(resumed));
+      else print(resumed.id);
+      return;
+    }
+    const ended = await followToEnd(session, resumed, signal, options);
+    if (!options.json) print(summary(ended));
+  });
+}
+
+async function remove(id: string, options: CommonOptions): Promise<void> {
+  await withSession(options, async ({ client }) => {
+    await client.deleteRun({ runId: id });
+    if (options.json) printJson({ deleted: id });
+    else print(`${id} deleted`);
+  });
+}
+
+/** The report of runs as a document. */
+export async function fetchReport(client: PipelineClient, runIds: string[], format: ReportFormat): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const { content } of client.getRunReport({ runIds, format })) pieces.push(Buffer.from(content));
+  return Buffer.concat(pieces);
+}
+
+async function report(ids: string[], options: CommonOptions & { out?: string }): Promise<void> {
+  await withSession(options, async ({ client }) => {
+    const format = options.json ? ReportFormat.JSON : ReportFormat.HTML;
+    const document = await fetchReport(client, ids, format);
+    if (options.json && !options.out) return print(document.toString());
+    const file = options.out ?? 'report.html';
+    await writeFile(file, document);
+    print(file);
+  });
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function addRunCommands(program: Command, common: (command: Command) => Command): void {
+  common(program.command('run').description('make a run of a recipe and follow it'))
+    .requiredOption('-f, --file <recipe.yaml>', 'the recipe')
+    .option('--set <path=value>', 'change a field of the recipe (repeatable)', collect, [])
+    .option('--data <dir>', "the data set's folder, instead of the recipe's root")
+    .option('--detach', 'with an endpoint: do not follow it')
+    .option('--request-id <id>', 'makes a retry safe: the same id is the same run')
+    .action(run);
+  common(program.command('ls').description('list runs')).action(list);
+  common(program.command('get <run>').description('show a run')).action(get);
+  common(program.command('watch <run>').description('follow a run')).action(watch);
+  common(program.command('cancel <run>').description('stop a run at its next step')).action(cancel);
+  common(program.command('resume <run>').description('go on with a run at its newest checkpoint'))
+    .option('--detach', 'with an endpoint: do not follow it')
+    .action(resume);
+  common(program.command('rm <run>').description('delete an ended run with its checkpoints')).action(remove);
+  common(program.command('report <run...>').description('write the report of a run, or one that compares several'))
+    .option('-o, --out <file>', 'where to (report.html; with --json: standard output)')
+    .action(report);
+}

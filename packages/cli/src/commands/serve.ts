@@ -1,0 +1,65 @@
+import { openAdapters } from '@mcld/platform/adapters.js';
+import { readConfig } from '@mcld/platform/config.js';
+import { createLogger } from '@mcld/platform/logging.js';
+import { startTelemetry } from '@mcld/platform/telemetry.js';
+import { Argument, type Command } from 'commander';
+import { startEmbedded } from '../embedded.js';
+import { serviceNames, services, type ServiceName } from '../services.js';
+import { print } from './common.js';
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+export function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const first = () => {
+      for (const name of ['SIGINT', 'SIGTERM'] as const) {
+        process.off(name, first);
+        process.once(name, () => process.exit(130));
+      }
+      resolve();
+    };
+    process.on('SIGINT', first);
+    process.on('SIGTERM', first);
+  });
+}
+
+async function serve(name: ServiceName): Promise<void> {
+  const stopped = stopSignal();
+  const config = readConfig();
+  const logger = createLogger(name, config.MCLD_LOG_LEVEL);
+  const stopTelemetry = await startTelemetry(`mcld-${name}`);
+  const adapters = await openAdapters(config);
+  const service = await services[name]({ config, logger, adapters });
+  // Read by whoever started this process with MCLD_PORT=0.
+  print(JSON.stringify({ service: name, address: service.address }));
+  await stopped;
+  logger.info('draining');
+  await service.drain();
+  await adapters.close();
+  await stopTelemetry();
+}
+
+async function up(options: { home?: string; host: string; port: string }): Promise<void> {
+  const stopped = stopSignal();
+  const listen = { host: options.host, port: Number(options.port) };
+  const pipeline = await startEmbedded({ listen, ...(options.home && { home: options.home }) });
+  print(`mcld is up at ${pipeline.endpoint}, its runs in ${pipeline.home}; Ctrl-C stops it`);
+  print(`try:  mcld --help   with   MCLD_ENDPOINT=${pipeline.endpoint}`);
+  await stopped;
+  process.stderr.write('stopping: the run in hand is checkpointed\n');
+  await pipeline.close();
+}
+
+export function addServeCommands(program: Command): void {
+  program
+    .command('serve')
+    .description('run one service; its settings are MCLD_* variables (docs/configuration.md)')
+    .addArgument(new Argument('<service>').choices(serviceNames))
+    .action(serve);
+  program
+    .command('up')
+    .description('host all services in this process')
+    .option('--home <dir>', 'folder for runs, checkpoints and logits')
+    .option('--host <interface>', 'interface to listen on', '127.0.0.1')
+    .option('--port <port>', 'port of the pipeline service; 0 takes a free one', '50050')
+    .action(up);
+}

@@ -1,0 +1,24 @@
+/** Exit codes that scripts can rely on; docs/cli.md lists them. */
+export const Exit = {
+  ok: 0,
+  /** The command ran, and what it was about failed: a run that failed, a download that broke off. */
+  failure: 1,
+  /** The command line, the recipe or a setting is wrong. */
+  usage: 2,
+  notFound: 3,
+  /** A service, NATS or the object store cannot be reached. */
+  unavailable: 4,
+  interrupted: 130,
+} as const;
+
+/** An error to be shown as its message alone. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+
+  constructor(
+    message: string,
+    readonly code: number = Exit.failure,
+  ) {
+    super(message);
+  }
+}

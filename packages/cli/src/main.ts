@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { addCatalogCommands } from './commands/catalog.js';
+import { addDataCommands } from './commands/data.js';
+import { addDemoCommand } from './commands/demo.js';
+import { addDevCommands } from './commands/dev.js';
+import { addRunCommands } from './commands/runs.js';
+import { addServeCommands } from './commands/serve.js';
+import { explain } from './failures.js';
+
+const program = new Command('mcld')
+  .description('knowledge distillation as a pipeline of services')
+  .version('0.1.0')
+  .showHelpAfterError("('mcld --help' lists the commands)");
+
+// Before any subcommand, which inherits it.
+program.exitOverride((error) => {
+  // commander's usage errors end with 1; here 2 says that the command line is wrong.
+  process.exit(error.exitCode === 0 ? 0 : 2);
+});
+
+const common = (command: Command): Command =>
+  command
+    .option('--endpoint <address>', "a pipeline's address (or MCLD_ENDPOINT); without it the pipeline runs in this process")
+    .option('--home <dir>', 'folder of the pipeline in this process (or MCLD_HOME)')
+    .option('--json', 'print JSON');
+
+addDemoCommand(program);
+addRunCommands(program, common);
+addServeCommands(program);
+addDevCommands(program);
+addCatalogCommands(program, addDataCommands(program));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const { message, code } = explain(error);
+  process.stderr.write(`mcld: ${message}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,13 @@
+import type { RunId, TeacherDigest } from './ids.js';
+
+/** Where things lie in the object store. */
+const stepName = (step: number): string => String(step).padStart(12, '0');
+
+export const runPrefix = (run: RunId): string => `runs/${run}/`;
+export const specKey = (run: RunId): string => `runs/${run}/spec.json`;
+export const checkpointsPrefix = (run: RunId): string => `runs/${run}/checkpoints/`;
+export const checkpointPrefix = (run: RunId, step: number): string => `${checkpointsPrefix(run)}${stepName(step)}/`;
+export const reportKey = (run: RunId, name: string): string => `runs/${run}/reports/${name}`;
+export const evaluationKey = (run: RunId, step: number): string => reportKey(run, `evaluation-${stepName(step)}.json`);
+export const teacherKey = (digest: TeacherDigest): string => `teachers/${digest}/model.safetensors`;
+export const logitsPrefix = (teacher: TeacherDigest, data: string): string => `logits/${teacher}/${data}/`;

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { RunId } from '../ids.js';
+import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
+import { getJson, ObjectExistsError, putJson, type ObjectStore } from '../storage/object-store.js';
+
+const manifestSchema = z.object({
+  version: z.literal(1),
+  step: z.int().min(0),
+  totalSteps: z.int().min(1),
+  /** The next batch: what a resume begins with. */
+  cursor: z.object({ epoch: z.int().min(0), step: z.int().min(0) }),
+  rng: z.object({ generator: z.literal('philox4x32-10'), seed: z.int(), dataSeed: z.int() }),
+  parts: z.record(z.string(), z.object({ sha256: z.string(), size: z.int() })),
+  attempt: z.int().min(1),
+  metrics: z.record(z.string(), z.number()),
+  createdAt: z.string(),
+});
+
+/** Describes a checkpoint, and by being there makes it exist. */
+export type Manifest = z.output<typeof manifestSchema>;
+
+/** Thrown when a checkpoint cannot be written or read as it should be. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+}
+
+/** Thrown when a newer attempt has taken a run over: its older worker must stop. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+}
+
+export type CheckpointParts = Readonly<Record<'model.safetensors' | 'optimizer.safetensors' | 'history.json', Uint8Array>>;
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/**
+ * Writes the parts, then the manifest, once.
+ * @throws FencedError when a newer attempt wrote this step's manifest
+ */
+export async function writeCheckpoint(
+  store: ObjectStore,
+  run: RunId,
+  manifest: Omit<Manifest, 'version' | 'parts' | 'createdAt'>,
+  parts: CheckpointParts,
+): Promise<void> {
+  const prefix = checkpointPrefix(run, manifest.step);
+  const existing = await readManifest(store, run, manifest.step);
+  if (existing && existing.attempt > manifest.attempt) throw fenced(run, existing);
+  // A resumed run that comes by a step again has the same bytes to write: nothing to do.
+  if (existing && (await readParts(store, run, existing).catch(() => undefined))) return;
+  const described: Manifest['parts'] = {};
+  for (const [name, body] of Object.entries(parts)) {
+    await store.put(`${prefix}${name}`, body);
+    described[name] = { sha256: sha256(body), size: body.byteLength };
+  }
+  const whole: Manifest = { version: 1, ...manifest, parts: described, createdAt: new Date().toISOString() };
+  try {
+    // A damaged checkpoint is replaced; otherwise the first manifest stays.
+    await putJson(store, `${prefix}manifest.json`, whole, { ifAbsent: existing === undefined });
+  } catch (error) {
+    if (!(error instanceof ObjectExistsError)) throw error;
+    const winner = await readManifest(store, run, manifest.step);
+    if (winner && winner.attempt > manifest.attempt) throw fenced(run, winner);
+  }
+}
+
+function fenced(run: RunId, { attempt }: Manifest): FencedError {
+  return new FencedError(`run ${run} was taken over by attempt ${attempt}`);
+}
+
+async function readManifest(store: ObjectStore, run: RunId, step: number): Promise<Manifest | undefined> {
+  const found = await getJson(store, `${checkpointPrefix(run, step)}manifest.json`).catch((error) => {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  });
+  return manifestSchema.safeParse(found).data;
+}
+
+/** Steps that have a manifest, in rising order. */
+export async function listCheckpoints(store: ObjectStore, run: RunId): Promise<number[]> {
+  const prefix = checkpointsPrefix(run);
+  const keys = await store.list(prefix);
+  return keys.flatMap((key) => {
+    const [step, file] = key.slice(prefix.length).split('/');
+    return file === 'manifest.json' ? [Number(step)] : [];
+  });
+}
+
+export interface Checkpoint {
+  readonly manifest: Manifest;
+  readonly parts: CheckpointParts;
+}
+
+/** A checkpoint, every part verified. @throws CheckpointError naming what is missing or differs */
+export async function readCheckpoint(store: ObjectStore, run: RunId, step: number): Promise<Checkpoint> {
+  const manifest = await readManifest(store, run, step);
+  if (!manifest) throw new CheckpointError(`run ${run} has no checkpoint at step ${step}`);
+  return { manifest, parts: await readParts(store, run, manifest) };
+}
+
+async function readParts(store: ObjectStore, run: RunId, manifest: Manifest): Promise<CheckpointParts> {
+  const entries = Object.entries(manifest.parts).map(async ([name, expected]) => {
+    const key = `${checkpointPrefix(run, manifest.step)}${name}`;
+    const body = await store.get(key);
+    if (!body) throw new CheckpointError(`${key} is missing`);
+    const found = sha256(body);
+    if (found !== expected.sha256) {
+      throw new CheckpointError(`${key} is damaged: sha256 ${found}, its manifest says ${expected.sha256}`);
+    }
+    return [name, body] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries)) as CheckpointParts;
+}
+
+/**
+ * The newest checkpoint that is whole; damaged ones are reported and passed over.
+ * @param onDamage called with each CheckpointError on the way
+ */
+export async function newestCheckpoint(
+  store: ObjectStore,
+  run: RunId,
+  onDamage: (error: CheckpointError) => void,
+): Promise<Checkpoint | undefined> {
+  for (const step of (await listCheckpoints(store, run)).reverse()) {
+    try {
+      return await readCheckpoint(store, run, step);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      onDamage(error);
+    }
+  }
+  return undefined;
+}
+
+/** Deletes checkpoints but the last `keepLast` and `best`; manifests first, so none is half there. */
+export async function pruneCheckpoints(
+  store: ObjectStore,
+  run: RunId,
+  keepLast: number,
+  best: number | undefined,
+): Promise<void> {
+  const steps = await listCheckpoints(store, run);
+  for (const step of steps.slice(0, -keepLast)) {
+    if (step === best) continue;
+    const prefix = checkpointPrefix(run, step);
+    await store.delete(`${prefix}manifest.json`);
+    for (const key of await store.list(prefix)) await store.delete(key);
+  }
+}

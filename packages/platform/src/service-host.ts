@@ -1,0 +1,18 @@
+import type { Adapters } from './adapters.js';
+import type { Config } from './config.js';
+import type { Logger } from './logging.js';
+
+/** What a service is started with, in a process of its own or beside the others in one. */
+export interface ServiceHost {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly adapters: Adapters;
+  /** `unix:///path` instead of MCLD_HOST and MCLD_PORT. */
+  readonly listen?: string;
+}
+
+export interface RunningService {
+  readonly address: string;
+  /** Stops taking work, finishes or checkpoints the step in hand, closes streams and threads. */
+  drain(): Promise<void>;
+}

@@ -1,0 +1,36 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+
+/** Per channel, of values in 0…1. */
+export interface ChannelStatistics {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/**
+ * Turns pixels into a normalised tensor, with the float32 roundings of torchvision's ToTensor and
+ * Normalize: ((v / 255) − mean) / std. A table of 256 values a channel does it in one look-up.
+ * @param pixels uint8 [count, height, width, 3]
+ * @param rows rows of the result; those past `count` are zeros
+ * @returns float32 [rows, height, width, 3], owned by the caller
+ */
+export function normalise(
+  pixels: Uint8Array,
+  [rows, height, width]: readonly [number, number, number],
+  { mean, std }: ChannelStatistics,
+): Tensor4D {
+  const { fround } = Math;
+  const tables = [0, 1, 2].map((c) =>
+    Float32Array.from({ length: 256 }, (_, v) =>
+      fround(fround(fround(v / 255) - fround(mean[c] as number)) / fround(std[c] as number)),
+    ),
+  ) as [Float32Array, Float32Array, Float32Array];
+  const [red, green, blue] = tables;
+  const values = new Float32Array(rows * height * width * 3);
+  for (let i = 0; i < pixels.length; i += 3) {
+    values[i] = red[pixels[i] as number] as number;
+    values[i + 1] = green[pixels[i + 1] as number] as number;
+    values[i + 2] = blue[pixels[i + 2] as number] as number;
+  }
+  return tf.tensor4d(values, [rows, height, width, 3]);
+}

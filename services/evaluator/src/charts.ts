@@ -1,0 +1,58 @@
+/** Line charts as SVG, without scripts. */
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+const WIDTH = 460;
+const HEIGHT = 250;
+const MARGIN = { left: 52, right: 12, top: 26, bottom: 34 };
+const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#be185d', '#4d7c0f'];
+
+export const escapeHtml = (text: string): string =>
+  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+export function lineChart(title: string, xLabel: string, series: readonly Series[], percent = false): string {
+  const drawn = series.filter(({ points }) => points.length > 0);
+  const all = drawn.flatMap(({ points }) => points);
+  if (all.length === 0) return '';
+  const xs = all.map(([x]) => x);
+  const ys = all.map(([, y]) => y);
+  const [x0, x1] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1e-9)];
+  const ticks = niceTicks(Math.min(0, ...ys), Math.max(...ys));
+  const [y0, y1] = [ticks[0] as number, ticks.at(-1) as number];
+  const px = (x: number) => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
+  const py = (y: number) => HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+  const format = (y: number) => (percent ? `${(100 * y).toFixed(0)} %` : String(Number(y.toPrecision(3))));
+  const grid = ticks.map(
+    (y) =>
+      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${py(y)}" y2="${py(y)}" stroke="#e5e7eb"/>` +
+      `<text x="${MARGIN.left - 6}" y="${py(y) + 4}" text-anchor="end">${format(y)}</text>`,
+  );
+  const lines = drawn.map(({ points }, i) => {
+    const colour = COLOURS[i % COLOURS.length];
+    const path = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' ');
+    return `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path}"/>`;
+  });
+  const legend = drawn.map(
+    ({ name }, i) => `<span><i style="background:${COLOURS[i % COLOURS.length]}"></i>${escapeHtml(name)}</span>`,
+  );
+  return `<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">
+<text x="${MARGIN.left}" y="16" class="title">${escapeHtml(title)}</text>${grid.join('')}
+<text x="${MARGIN.left}" y="${HEIGHT - 16}">${format0(x0)}</text><text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 16}" text-anchor="end">${format0(x1)}</text>
+<text x="${(MARGIN.left + WIDTH) / 2}" y="${HEIGHT - 16}" text-anchor="middle">${escapeHtml(xLabel)}</text>
+${lines.join('')}</svg><figcaption class="legend">${legend.join('')}</figcaption></figure>`;
+}
+
+const format0 = (x: number): string => String(Math.round(x));
+
+function niceTicks(min: number, max: number): number[] {
+  const span = max - min || 1;
+  const raw = span / 4;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * ([1, 2, 5, 10].find((m) => m * power >= raw) ?? 10);
+  const first = Math.floor(min / step);
+  const count = Math.ceil(max / step) - first;
+  return Array.from({ length: Math.max(1, count) + 1 }, (_, i) => (first + i) * step);
+}

@@ -1,0 +1,57 @@
+import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import { worstClasses, type ClassConfusion } from './confusion.js';
+import { encodeExample, type Example } from './examples.js';
+import { inferSplit, teacherRows, type InferenceParts } from './inference.js';
+import { argmax, MetricsAccumulator } from './metrics.js';
+
+/** Images shown in a report, spread evenly over the split. */
+const EXAMPLES = 32;
+
+const WORST = 10;
+
+export interface Evaluation {
+  readonly metrics: MetricsRecord;
+  readonly worst: readonly ClassConfusion[];
+  readonly examples: readonly Example[];
+}
+
+/**
+ * Measures the loaded student on a split.
+ * @param teacherDigest compares with this teacher; empty: with none
+ */
+export async function evaluateSplit(
+  parts: InferenceParts,
+  dataset: DatasetRef,
+  teacherDigest: string,
+  { withExamples = false } = {},
+): Promise<Evaluation> {
+  const described = await parts.loader.describeDataset({ dataset });
+  const { classNames, height, width, count } = described;
+  const metrics = new MetricsAccumulator();
+  const labels: number[] = [];
+  const guesses: number[] = [];
+  const examples: Example[] = [];
+  const every = Math.max(1, Math.floor(count / EXAMPLES));
+  const teacher = teacherDigest ? teacherRows(parts, teacherDigest, dataset) : undefined;
+  for await (const batch of inferSplit(parts, dataset, described)) {
+    const classes = batch.logits.length / batch.labels.length;
+    for (const [i, label] of batch.labels.entries()) {
+      const row = batch.logits.subarray(i * classes, (i + 1) * classes);
+      const teacherRow = (await teacher?.next())?.value as Float32Array | undefined;
+      metrics.add(row, label, teacherRow);
+      if (withExamples && labels.length % every === 0 && examples.length < EXAMPLES) {
+        const bytes = height * width * 3;
+        examples.push({
+          image: await encodeExample(batch.pixels.subarray(i * bytes, (i + 1) * bytes), height, width),
+          label: classNames[label] as string,
+          student: classNames[argmax(row)] as string,
+          ...(teacherRow && { teacher: classNames[argmax(teacherRow)] as string }),
+        });
+      }
+      labels.push(label);
+      guesses.push(argmax(row));
+    }
+  }
+  return { metrics: metrics.result(), worst: worstClasses(labels, guesses, classNames, WORST), examples };
+}

@@ -1,0 +1,85 @@
+import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+
+/** Equal bins of confidence in the expected calibration error (Guo et al., arXiv 1706.04599). */
+const ECE_BINS = 15;
+
+/** log softmax of a row, in float64. */
+export function logSoftmax(z: ArrayLike<number>): Float64Array {
+  let max = Number.NEGATIVE_INFINITY;
+  for (let c = 0; c < z.length; c++) max = Math.max(max, z[c] as number);
+  let sum = 0;
+  for (let c = 0; c < z.length; c++) sum += Math.exp((z[c] as number) - max);
+  const logSum = max + Math.log(sum);
+  return Float64Array.from({ length: z.length }, (_, c) => (z[c] as number) - logSum);
+}
+
+/** Place of the largest value, the first of equals. */
+export function argmax(z: ArrayLike<number>): number {
+  let best = 0;
+  for (let c = 1; c < z.length; c++) if ((z[c] as number) > (z[best] as number)) best = c;
+  return best;
+}
+
+/** Sums up rows of logits into metrics. */
+export class MetricsAccumulator {
+  #count = 0;
+  #top1 = 0;
+  #top5 = 0;
+  #entropy = 0;
+  #compared = 0;
+  #agreed = 0;
+  #kl = 0;
+  readonly #bins = Array.from({ length: ECE_BINS }, () => ({ count: 0, confidence: 0, correct: 0 }));
+
+  /**
+   * @param student logits of an image, [classes]
+   * @param teacher the teacher's for the same image
+   */
+  add(student: ArrayLike<number>, label: number, teacher?: ArrayLike<number>): void {
+    const logP = logSoftmax(student);
+    const guess = argmax(student);
+    const own = student[label] as number;
+    let above = 0;
+    for (let c = 0; c < student.length; c++) {
+      const z = student[c] as number;
+      // A tie counts for the lower class, as argmax does.
+      if (z > own || (z === own && c < label)) above++;
+    }
+    const correct = guess === label ? 1 : 0;
+    this.#count++;
+    this.#top1 += correct;
+    this.#top5 += above < 5 ? 1 : 0;
+    this.#entropy -= logP[label] as number;
+    const confidence = Math.exp(logP[guess] as number);
+    const bin = this.#bins[Math.min(ECE_BINS - 1, Math.max(0, Math.ceil(confidence * ECE_BINS) - 1))];
+    if (bin) {
+      bin.count++;
+      bin.confidence += confidence;
+      bin.correct += correct;
+    }
+    if (teacher) this.#compare(logP, guess, teacher);
+  }
+
+  #compare(logP: Float64Array, guess: number, teacher: ArrayLike<number>): void {
+    const logQ = logSoftmax(teacher);
+    this.#compared++;
+    this.#agreed += argmax(teacher) === guess ? 1 : 0;
+    for (let c = 0; c < logQ.length; c++) {
+      const q = logQ[c] as number;
+      this.#kl += Math.exp(q) * (q - (logP[c] as number));
+    }
+  }
+
+  result(): MetricsRecord {
+    const n = Math.max(1, this.#count);
+    const ece = this.#bins.reduce((sum, { confidence, correct }) => sum + Math.abs(confidence - correct), 0) / n;
+    return {
+      count: this.#count,
+      top1: this.#top1 / n,
+      top5: this.#top5 / n,
+      crossEntropy: this.#entropy / n,
+      ece,
+      ...(this.#compared > 0 && { agreement: this.#agreed / this.#compared, teacherKl: this.#kl / this.#compared }),
+    };
+  }
+}

@@ -1,0 +1,53 @@
+import type { RunId } from '@mcld/platform/ids.js';
+import { evaluationKey } from '@mcld/platform/layout.js';
+import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { ClassConfusion } from './confusion.js';
+import type { Example } from './examples.js';
+import type { TransferResult } from './transfer.js';
+
+/** A point of the learning curve. */
+export interface EpochPoint {
+  readonly epoch: number;
+  readonly step: number;
+  readonly lr: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly trainTop1: number;
+}
+
+export interface EvaluationPoint {
+  readonly step: number;
+  readonly epoch: number;
+  readonly top1: number;
+  readonly crossEntropy: number;
+}
+
+/** `report.json`; docs/report.md explains every field. */
+export interface Report {
+  readonly schema: 'mcld.report/1';
+  readonly run: RunId;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly model: string;
+  readonly parameters: number;
+  readonly distiller: Readonly<Record<string, unknown>>;
+  readonly teacherDigest: string;
+  readonly seed: number;
+  readonly dataset: { readonly name: string; readonly standIn: string; readonly trainImages: number; readonly testImages: number };
+  readonly epochs: number;
+  readonly step: number;
+  /** sha256 of the checkpoint's model.safetensors. */
+  readonly modelSha256: string;
+  readonly metrics: MetricsRecord;
+  readonly history: readonly EpochPoint[];
+  readonly evaluations: readonly EvaluationPoint[];
+  readonly transfer: readonly TransferResult[];
+  readonly worstClasses: readonly ClassConfusion[];
+  readonly examples: readonly Example[];
+}
+
+/** The evaluations of a run's checkpoints so far, in rising steps. */
+export async function storedEvaluations(objects: ObjectStore, run: RunId, steps: readonly number[]): Promise<EvaluationPoint[]> {
+  const found = await Promise.all(steps.map((step) => getJson(objects, evaluationKey(run, step))));
+  return found.filter((point): point is EvaluationPoint => point !== undefined);
+}

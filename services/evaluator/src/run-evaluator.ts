@@ -1,0 +1,131 @@
+import { declareParameters } from '@mcld/models/parameters.js';
+import type { Adapters } from '@mcld/platform/adapters.js';
+import { NotFoundError } from '@mcld/platform/grpc/errors.js';
+import type { RunId } from '@mcld/platform/ids.js';
+import { evaluationKey, reportKey } from '@mcld/platform/layout.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import { listCheckpoints, newestCheckpoint, readCheckpoint, type Checkpoint } from '@mcld/platform/runs/checkpoints.js';
+import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js';
+import { putJson } from '@mcld/platform/storage/object-store.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
+import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { evaluateSplit } from './evaluation.js';
+import type { InferenceParts } from './inference.js';
+import { storedEvaluations, type EpochPoint, type Report } from './report.js';
+import { reportHtml } from './report-html.js';
+import { probeTransfer } from './transfer.js';
+
+export interface EvaluatorParts extends InferenceParts {
+  readonly adapters: Adapters;
+  readonly logger: Logger;
+}
+
+/** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
+export class RunEvaluator {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly parts: EvaluatorParts) {}
+
+  /** Metrics of a checkpoint on the run's test split, or another. @param step 0 takes the newest */
+  evaluate(run: RunId, step: number, dataset?: DatasetRef): Promise<{ metrics: MetricsRecord; step: number }> {
+    return this.#exclusively(async () => {
+      const { record, recipe } = await this.#run(run);
+      const checkpoint = await this.#load(run, step);
+      const split = dataset ?? testSplit(recipe);
+      const teacher = dataset ? '' : record.teacherDigest;
+      const { metrics } = await evaluateSplit(this.parts, split, teacher);
+      if (!dataset) await this.#keep(run, checkpoint, metrics);
+      return { metrics, step: checkpoint.manifest.step };
+    });
+  }
+
+  /** The final evaluation: metrics, transfer, report.json and report.html. */
+  report(run: RunId, step: number): Promise<Report> {
+    return this.#exclusively(async () => {
+      const { objects } = this.parts.adapters;
+      const { record, recipe } = await this.#run(run);
+      const checkpoint = await this.#load(run, step);
+      const test = testSplit(recipe);
+      const evaluation = await evaluateSplit(this.parts, test, record.teacherDigest, { withExamples: true });
+      await this.#keep(run, checkpoint, evaluation.metrics);
+      const transfer = [];
+      for (const dataset of recipe.evaluation.transfer) {
+        const mobile = /mobile|shuffle/i.test(recipe.model);
+        transfer.push(await probeTransfer(this.parts, dataset, { mobile, seed: recipe.seed }));
+      }
+      const { epochs: history } = JSON.parse(Buffer.from(checkpoint.parts['history.json']).toString()) as { epochs: EpochPoint[] };
+      const train = await this.parts.loader.describeDataset({ dataset: { ...test, split: 'train' } });
+      const report: Report = {
+        schema: 'mcld.report/1',
+        run,
+        name: record.name,
+        createdAt: new Date().toISOString(),
+        model: recipe.model,
+        parameters: declareParameters(recipe.model, train.classes).size,
+        distiller: recipe.distiller,
+        teacherDigest: record.teacherDigest,
+        seed: recipe.seed,
+        dataset: {
+          name: recipe.dataset.name,
+          standIn: train.standIn,
+          trainImages: train.count,
+          testImages: evaluation.metrics.count,
+        },
+        epochs: recipe.epochs,
+        step: checkpoint.manifest.step,
+        modelSha256: checkpoint.manifest.parts['model.safetensors']?.sha256 ?? '',
+        metrics: evaluation.metrics,
+        history,
+        evaluations: await storedEvaluations(objects, run, await this.#evaluatedSteps(run)),
+        transfer,
+        worstClasses: evaluation.worst,
+        examples: evaluation.examples,
+      };
+      await putJson(objects, reportKey(run, 'report.json'), report);
+      await objects.put(reportKey(run, 'report.html'), Buffer.from(reportHtml([report])));
+      return report;
+    });
+  }
+
+  async #evaluatedSteps(run: RunId): Promise<number[]> {
+    const prefix = reportKey(run, 'evaluation-');
+    const keys = await this.parts.adapters.objects.list(prefix);
+    return keys.map((key) => Number(key.slice(prefix.length, -'.json'.length))).sort((a, b) => a - b);
+  }
+
+  async #run(run: RunId): Promise<{ record: RunRecord; recipe: Recipe }> {
+    const record = (await this.parts.adapters.runs.get(run))?.record;
+    if (!record) throw new NotFoundError(`no run ${run}`);
+    return { record, recipe: parseRecipe(record.recipe) };
+  }
+
+  async #load(run: RunId, step: number): Promise<Checkpoint> {
+    const { objects } = this.parts.adapters;
+    const checkpoint =
+      step > 0
+        ? await readCheckpoint(objects, run, step)
+        : await newestCheckpoint(objects, run, (error) => this.parts.logger.error({ run, err: error }, 'damaged checkpoint'));
+    if (!checkpoint) throw new NotFoundError(`run ${run} has no checkpoint yet`);
+    await this.parts.thread.call('load', { weights: checkpoint.parts['model.safetensors'] });
+    return checkpoint;
+  }
+
+  async #keep(run: RunId, { manifest }: Checkpoint, metrics: MetricsRecord): Promise<void> {
+    const epoch = manifest.cursor.epoch;
+    await putJson(this.parts.adapters.objects, evaluationKey(run, manifest.step), { step: manifest.step, epoch, ...metrics });
+  }
+
+  /** Whether a checkpoint is still there: retention may have been faster. */
+  async has(run: RunId, step: number): Promise<boolean> {
+    return (await listCheckpoints(this.parts.adapters.objects, run)).includes(step);
+  }
+
+  #exclusively<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(action);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
+
+const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test', size: 0 });

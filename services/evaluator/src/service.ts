@@ -1,0 +1,48 @@
+import {
+  ReportFormat,
+  type EvaluatorServiceImplementation,
+  type GetReportRequest,
+} from '@mcld/contracts/mcld/v1/evaluator.js';
+import { CHUNK_BYTES } from '@mcld/platform/grpc/chunks.js';
+import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
+import { asRunId } from '@mcld/platform/ids.js';
+import { reportKey } from '@mcld/platform/layout.js';
+import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { Report } from './report.js';
+import { reportHtml } from './report-html.js';
+import type { RunEvaluator } from './run-evaluator.js';
+
+/** Runs that one page compares. */
+const MAX_COMPARED = 64;
+
+/** The evaluator's gRPC handlers. */
+export function evaluatorService(evaluator: RunEvaluator): EvaluatorServiceImplementation {
+  const { objects } = evaluator.parts.adapters;
+  return {
+    async evaluate({ runId, step, dataset }) {
+      const result = await evaluator.evaluate(asRunId(runId), step, dataset);
+      const { agreement, teacherKl, ...metrics } = result.metrics;
+      return { step: result.step, metrics: { ...metrics, agreement, teacherKl } };
+    },
+    async *getReport(request) {
+      const document = Buffer.from(await reportDocument(objects, request));
+      for (let at = 0; at < document.length; at += CHUNK_BYTES) {
+        yield { content: document.subarray(at, at + CHUNK_BYTES) };
+      }
+    },
+  };
+}
+
+async function reportDocument(objects: ObjectStore, { runIds, format }: GetReportRequest): Promise<string> {
+  if (runIds.length === 0 || runIds.length > MAX_COMPARED) {
+    throw new RequestError(`run_ids: ${runIds.length} given, expected 1 to ${MAX_COMPARED}`);
+  }
+  const reports: Report[] = [];
+  for (const id of runIds) {
+    const report = await getJson(objects, reportKey(asRunId(id), 'report.json'));
+    if (!report) throw new NotFoundError(`run ${id} has no report: it has none before it succeeds`);
+    reports.push(report as Report);
+  }
+  if (format === ReportFormat.HTML) return reportHtml(reports);
+  return JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2);
+}

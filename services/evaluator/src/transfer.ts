@@ -1,0 +1,60 @@
+import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { inferSplit, type InferenceParts } from './inference.js';
+import type { ProbeData } from './linear-probe.js';
+
+/** Images are brought to the size that the students were trained on. */
+const SIZE = 32;
+
+export interface TransferResult {
+  readonly dataset: string;
+  /** What the data are where they are not the original ones; else empty. */
+  readonly standIn: string;
+  /** How the probe was fitted: on features of un-augmented images, extracted once. */
+  readonly mode: 'cached';
+  readonly classes: number;
+  readonly trainImages: number;
+  readonly testImages: number;
+  readonly top1: number;
+  readonly trainTop1: number;
+}
+
+/** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
+export async function probeTransfer(
+  parts: InferenceParts,
+  dataset: { readonly name: string; readonly root: string },
+  { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
+): Promise<TransferResult> {
+  const train = await extract(parts, { ...dataset, split: 'train', size: SIZE });
+  const test = await extract(parts, { ...dataset, split: 'test', size: SIZE });
+  const { classes, standIn } = train;
+  const settings = {
+    classes,
+    batchSize: dataset.name === 'tiny-imagenet' ? 128 : 64,
+    epochs: 120,
+    lr: mobile ? 0.01 : 0.05,
+    seed,
+  };
+  const result = await parts.thread.call('probe', { train: train.data, test: test.data, settings });
+  const [trainImages, testImages] = [train.data.labels.length, test.data.labels.length];
+  return { dataset: dataset.name, standIn, mode: 'cached', classes, trainImages, testImages, ...result };
+}
+
+async function extract(
+  parts: InferenceParts,
+  dataset: DatasetRef,
+): Promise<{ data: ProbeData; classes: number; standIn: string }> {
+  const described = await parts.loader.describeDataset({ dataset });
+  const features: Float32Array[] = [];
+  const labels: number[] = [];
+  for await (const batch of inferSplit(parts, dataset, described)) {
+    features.push(batch.features);
+    labels.push(...batch.labels);
+  }
+  const joined = new Float32Array(features.reduce((n, f) => n + f.length, 0));
+  let at = 0;
+  for (const piece of features) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return { data: { features: joined, labels: Int32Array.from(labels) }, classes: described.classes, standIn: described.standIn };
+}

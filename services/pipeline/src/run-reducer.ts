@@ -1,0 +1,30 @@
+import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
+import { hasEnded, type MetricsRecord, type RunRecord } from '@mcld/platform/runs/run-record.js';
+
+/**
+ * What an event makes of a run's record: a pure function, safe to apply twice. The states of a run in
+ * training (claimed, released) are set by its trainer, since they fence its attempts.
+ * @returns undefined when the event changes nothing
+ */
+export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | undefined {
+  const { data } = event;
+  const step = Number(data.step ?? record.step);
+  switch (kindOf(event)) {
+    case 'started':
+    case 'progress':
+    case 'checkpoint':
+      if (hasEnded(record.state) || step < record.step) return undefined;
+      return { ...record, step, totalSteps: Number(data.totalSteps ?? record.totalSteps) };
+    case 'trained':
+      return record.state === 'training' ? { ...record, state: 'evaluating', step } : undefined;
+    case 'evaluated': {
+      const metrics = data.metrics as MetricsRecord;
+      if (data.final === true && record.state === 'evaluating') return { ...record, state: 'succeeded', metrics };
+      return hasEnded(record.state) || data.final === true ? undefined : { ...record, metrics };
+    }
+    case 'failed':
+      return hasEnded(record.state) ? undefined : { ...record, state: 'failed', error: String(data.error ?? '') };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import type { Adapters } from '@mcld/platform/adapters.js';
+import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
+import { asRunId, type RunId } from '@mcld/platform/ids.js';
+import { runPrefix, specKey } from '@mcld/platform/layout.js';
+import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
+import { putJson } from '@mcld/platform/storage/object-store.js';
+import { carryContext } from '@mcld/platform/telemetry.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { resolveTeacher } from './teachers.js';
+
+/** The life of runs, as the control plane directs it. */
+export class Runs {
+  /** @param embedded whether all workers live in this process */
+  constructor(
+    readonly adapters: Adapters,
+    readonly embedded: boolean,
+  ) {}
+
+  /** Idempotent by request id: the id of the run follows from it. */
+  async create(requestId: string, value: unknown): Promise<RunRecord> {
+    if (!/^[\w.-]{1,128}$/.test(requestId)) {
+      throw new RequestError('request_id: expected 1 to 128 letters, digits, _ . and -');
+    }
+    const recipe = parseRecipe(value);
+    const suffix = createHash('sha256').update(requestId).digest('hex').slice(0, 10);
+    const id = asRunId(`${recipe.name.replaceAll('.', '-').slice(0, 60)}-${suffix}`);
+    const found = (await this.adapters.runs.get(id))?.record;
+    // A retry whose first try died between record and message sends the message again; the queue drops a second.
+    if (found) return found.state === 'queued' ? this.#queue(found) : found;
+    const now = new Date().toISOString();
+    const record: RunRecord = {
+      id,
+      name: recipe.name,
+      requestId,
+      state: 'queued',
+      recipe,
+      createdAt: now,
+      updatedAt: now,
+      step: 0,
+      totalSteps: 0,
+      attempt: 0,
+      submissions: 1,
+      error: '',
+      teacherDigest: await resolveTeacher(this.adapters, recipe),
+      trace: carryContext(),
+    };
+    await putJson(this.adapters.objects, specKey(id), recipe);
+    try {
+      await this.adapters.runs.create(record);
+    } catch (error) {
+      if (error instanceof RevisionConflictError) return this.get(id);
+      throw error;
+    }
+    await this.#emit(record, 'created', 'once', { name: record.name, recipe });
+    return this.#queue(record);
+  }
+
+  async #queue(record: RunRecord): Promise<RunRecord> {
+    await this.adapters.work.enqueue('train', { run: record.id }, `${record.id}.${record.submissions}`);
+    return record;
+  }
+
+  async get(id: RunId): Promise<RunRecord> {
+    const found = await this.adapters.runs.get(id);
+    if (!found) throw new NotFoundError(`no run ${id}`);
+    return found.record;
+  }
+
+  /** The trainer sees the state at its next look, within a second, and stops. */
+  async cancel(id: RunId): Promise<RunRecord> {
+    const record = await changeRun(this.adapters.runs, id, (found) =>
+      hasEnded(found.state) ? undefined : { ...found, state: 'cancelled' },
+    );
+    if (!record) throw new NotFoundError(`no run ${id}`);
+    if (record.state !== 'cancelled') throw new StateError(`run ${id} has ${record.state} already`);
+    await this.#emit(record, 'cancelled', String(record.submissions), {});
+    return record;
+  }
+
+  async resume(id: RunId): Promise<RunRecord> {
+    let resumed = false;
+    const record = await changeRun(this.adapters.runs, id, (found) => {
+      resumed = ['interrupted', 'failed', 'cancelled'].includes(found.state);
+      if (!resumed) return undefined;
+      return { ...found, state: 'queued', error: '', submissions: found.submissions + 1 };
+    });
+    if (!record) throw new NotFoundError(`no run ${id}`);
+    if (!resumed) {
+      const why = record.state === 'succeeded' ? 'there is nothing left to do' : 'it goes on by itself';
+      throw new StateError(`run ${id} is ${record.state}: ${why}`);
+    }
+    return this.#queue(record);
+  }
+
+  async delete(id: RunId): Promise<void> {
+    const record = await this.get(id);
+    if (!hasEnded(record.state) && record.state !== 'interrupted') {
+      throw new StateError(`run ${id} is ${record.state}: cancel it first`);
+    }
+    // The record goes last: a delete that was cut off can be repeated.
+    for (const key of await this.adapters.objects.list(runPrefix(id))) await this.adapters.objects.delete(key);
+    await this.adapters.runs.delete(id);
+  }
+
+  /** In embedded mode a run that was in hand when the process died has no worker any more. */
+  async markInterrupted(): Promise<void> {
+    if (!this.embedded) return;
+    for (const { id } of await this.adapters.runs.list()) {
+      await changeRun(this.adapters.runs, id, (found) =>
+        hasEnded(found.state) || found.state === 'interrupted' ? undefined : { ...found, state: 'interrupted' },
+      );
+    }
+  }
+
+  #emit(record: RunRecord, kind: EventKind, id: string, data: Record<string, unknown>): Promise<void> {
+    return this.adapters.events.publish(runEvent(record.id, kind, id, data, 'pipeline'));
+  }
+}

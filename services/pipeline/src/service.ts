@@ -1,0 +1,106 @@
+import type {
+  ImportTeacherRequest,
+  PipelineServiceImplementation,
+  WatchRunResponse,
+} from '@mcld/contracts/mcld/v1/pipeline.js';
+import type { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
+import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
+import type { OpenClient } from '@mcld/platform/grpc/client.js';
+import { RequestError } from '@mcld/platform/grpc/errors.js';
+import { asRunId, type RunId } from '@mcld/platform/ids.js';
+import { hasEnded } from '@mcld/platform/runs/run-record.js';
+import { changeRun } from '@mcld/platform/runs/run-store.js';
+import { carryContext, inSpan } from '@mcld/platform/telemetry.js';
+import type { Runs } from './runs.js';
+import { importTeacher } from './teachers.js';
+import { toWire } from './wire.js';
+
+/** Largest teacher that is taken over gRPC. */
+const MAX_TEACHER_BYTES = 1 << 30;
+
+/** The control plane's gRPC handlers. @param closing aborted when the service stops */
+export function pipelineService(
+  runs: Runs,
+  evaluator: OpenClient<typeof EvaluatorServiceDefinition>['client'],
+  closing: AbortSignal,
+): PipelineServiceImplementation {
+  return {
+    // The root of the run's trace: its context goes with the record and the messages.
+    createRun: ({ requestId, recipe }) =>
+      inSpan('run', { request: requestId }, async () => ({ run: toWire(await runs.create(requestId, recipe)) })),
+
+    getRun: async ({ runId }) => ({ run: toWire(await runs.get(asRunId(runId))) }),
+
+    async listRuns({ pageSize, pageToken }) {
+      if (pageSize > 500) throw new RequestError(`page_size ${pageSize}: expected at most 500`);
+      const size = pageSize || 50;
+      const all = await runs.adapters.runs.list();
+      const after = pageToken === '' ? -1 : all.findIndex(({ id }) => id === pageToken);
+      if (pageToken !== '' && after < 0) throw new RequestError(`page_token '${pageToken}' is not known`);
+      const page = all.slice(after + 1, after + 1 + size);
+      const more = after + 1 + size < all.length;
+      return { runs: page.map(toWire), nextPageToken: more ? (page.at(-1)?.id ?? '') : '' };
+    },
+
+    watchRun: ({ runId }, { signal }) => watch(runs, asRunId(runId), AbortSignal.any([signal, closing])),
+
+    cancelRun: async ({ runId }) => ({ run: toWire(await runs.cancel(asRunId(runId))) }),
+
+    resumeRun: ({ runId }) =>
+      inSpan('resume', { run: runId }, async () => {
+        const resumed = await runs.resume(asRunId(runId));
+        const trace = carryContext();
+        await changeRun(runs.adapters.runs, resumed.id, (found) => ({ ...found, trace }));
+        return { run: toWire(resumed) };
+      }),
+
+    async deleteRun({ runId }) {
+      await runs.delete(asRunId(runId));
+      return {};
+    },
+
+    getRunReport: (request, { signal }) => evaluator.getReport(request, { signal }),
+
+    async importTeacher(requests) {
+      const { model, file } = await collect(requests);
+      return { teacherDigest: await importTeacher(runs.adapters.objects, model, file) };
+    },
+  };
+}
+
+async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerator<Partial<WatchRunResponse>> {
+  const ended = hasEnded((await runs.get(id)).state);
+  for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
+    const kind = kindOf(event);
+    const record = await runs.get(id);
+    // A resumed run has older endings in its history: only the record says that it has ended now.
+    const last = hasEnded(record.state) && kind === record.state;
+    if (last && !ended) {
+      yield { ...told(event), run: toWire(record) };
+      return;
+    }
+    yield told(event);
+  }
+  // The history may have been lost with its process, or be past its limits: the record is not.
+  if (ended) yield { kind: 'ended', run: toWire(await runs.get(id)) };
+}
+
+const told = (event: RunEvent): Partial<WatchRunResponse> => ({
+  eventId: event.id,
+  kind: kindOf(event),
+  time: new Date(event.time),
+  data: { ...event.data },
+});
+
+async function collect(requests: AsyncIterable<ImportTeacherRequest>): Promise<{ model: string; file: Uint8Array }> {
+  const pieces: Buffer[] = [];
+  let model = '';
+  let size = 0;
+  for await (const request of requests) {
+    if (model === '') model = request.model;
+    size += request.chunk.length;
+    if (size > MAX_TEACHER_BYTES) throw new RequestError(`a teacher of more than ${MAX_TEACHER_BYTES} bytes`);
+    pieces.push(Buffer.from(request.chunk));
+  }
+  return { model, file: Buffer.concat(pieces) };
+}

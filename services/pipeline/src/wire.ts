@@ -1,0 +1,33 @@
+import { RunState, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import type { RunRecord, RunState as State } from '@mcld/platform/runs/run-record.js';
+
+const states: Readonly<Record<State, RunState>> = {
+  queued: RunState.QUEUED,
+  training: RunState.TRAINING,
+  evaluating: RunState.EVALUATING,
+  succeeded: RunState.SUCCEEDED,
+  failed: RunState.FAILED,
+  cancelled: RunState.CANCELLED,
+  interrupted: RunState.INTERRUPTED,
+};
+
+/** A record as clients see it. */
+export function toWire(record: RunRecord): Run {
+  const { agreement, teacherKl, ...metrics } = record.metrics ?? {};
+  return {
+    id: record.id,
+    name: record.name,
+    state: states[record.state],
+    recipe: { ...record.recipe },
+    createdAt: new Date(record.createdAt),
+    updatedAt: new Date(record.updatedAt),
+    step: record.step,
+    totalSteps: record.totalSteps,
+    attempt: record.attempt,
+    error: record.error,
+    metrics: record.metrics && ({ ...metrics, agreement, teacherKl } as Run['metrics']),
+    teacherDigest: record.teacherDigest,
+    // traceparent: version-traceid-spanid-flags
+    traceId: record.trace.traceparent?.split('-')[1] ?? '',
+  };
+}

@@ -1,0 +1,67 @@
+import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
+import { meter } from '@mcld/platform/telemetry.js';
+
+const stepMs = meter.createHistogram('mcld.trainer.step', { unit: 'ms' });
+const waitMs = meter.createHistogram('mcld.trainer.wait', { unit: 'ms' });
+const imageCounter = meter.createCounter('mcld.trainer.images');
+
+/** Weight of the newest step in the running figures: they follow the last twenty or so. */
+const NEWEST = 0.05;
+
+/** Running figures of a run in training. */
+export class ProgressMeter {
+  #losses: Record<string, number> = {};
+  #rate = 0;
+  #lr = 0;
+  #step = 0;
+  #waits = { batch: 0, teacher: 0 };
+  #shares = { batch: 0, teacher: 0 };
+  #last = performance.now();
+
+  constructor(
+    readonly runId: string,
+    readonly stepsPerEpoch: number,
+    readonly totalSteps: number,
+  ) {}
+
+  /** Measures a wait for data. */
+  async waiting<T>(kind: 'batch' | 'teacher', source: Promise<T>): Promise<T> {
+    const start = performance.now();
+    const value = await source;
+    const waited = performance.now() - start;
+    this.#waits[kind] = waited;
+    waitMs.record(waited, { for: kind });
+    return value;
+  }
+
+  stepDone(step: number, images: number, lr: number, losses: Readonly<Record<string, number>>): void {
+    const now = performance.now();
+    const elapsed = now - this.#last;
+    this.#last = now;
+    const first = this.#rate === 0;
+    const blend = (old: number, value: number) => (first ? value : old + NEWEST * (value - old));
+    this.#rate = blend(this.#rate, images / (elapsed / 1000));
+    for (const kind of ['batch', 'teacher'] as const) {
+      this.#shares[kind] = blend(this.#shares[kind], this.#waits[kind] / elapsed);
+    }
+    for (const [name, value] of Object.entries(losses)) this.#losses[name] = blend(this.#losses[name] ?? value, value);
+    this.#lr = lr;
+    this.#step = step + 1;
+    stepMs.record(elapsed);
+    imageCounter.add(images);
+  }
+
+  current(): TrainingProgress {
+    return {
+      runId: this.runId,
+      cursor: { epoch: Math.floor(this.#step / this.stepsPerEpoch), step: this.#step % this.stepsPerEpoch },
+      step: this.#step,
+      totalSteps: this.totalSteps,
+      imagesPerSecond: this.#rate,
+      learningRate: this.#lr,
+      losses: { ...this.#losses },
+      batchWaitShare: this.#shares.batch,
+      teacherWaitShare: this.#shares.teacher,
+    };
+  }
+}

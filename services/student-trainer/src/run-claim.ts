@@ -1,0 +1,36 @@
+import type { RunId } from '@mcld/platform/ids.js';
+import { FencedError } from '@mcld/platform/runs/checkpoints.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { changeRun, type RunStore } from '@mcld/platform/runs/run-store.js';
+
+/** Thrown when a run was cancelled while it was worked on. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
+
+/**
+ * Takes a run in hand: the attempt counts up, which fences off any older worker.
+ * @returns the record, or undefined when there is nothing to train (ended, cancelled, gone)
+ */
+export async function claimRun(runs: RunStore, id: RunId): Promise<RunRecord | undefined> {
+  let claimed = false;
+  const record = await changeRun(runs, id, (found) => {
+    claimed = ['queued', 'training', 'interrupted'].includes(found.state);
+    return claimed ? { ...found, state: 'training', attempt: found.attempt + 1, error: '' } : undefined;
+  });
+  return claimed ? record : undefined;
+}
+
+/** @throws CancelledError, or FencedError when a newer attempt holds the run */
+export async function assertClaimed(runs: RunStore, { id, attempt }: RunRecord): Promise<void> {
+  const found = (await runs.get(id))?.record;
+  if (!found || found.state === 'cancelled') throw new CancelledError(`run ${id} was cancelled`);
+  if (found.attempt !== attempt) throw new FencedError(`run ${id} was taken over by attempt ${found.attempt}`);
+}
+
+/** Gives a run back unfinished. */
+export async function releaseRun(runs: RunStore, { id, attempt }: RunRecord): Promise<void> {
+  await changeRun(runs, id, (found) =>
+    found.attempt === attempt && found.state === 'training' ? { ...found, state: 'interrupted' } : undefined,
+  );
+}

@@ -1,0 +1,204 @@
+import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
+import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { distillerDefinition } from '@mcld/distillers/registry.js';
+import type { Adapters } from '@mcld/platform/adapters.js';
+import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import type { OpenClient } from '@mcld/platform/grpc/client.js';
+import { evaluationKey } from '@mcld/platform/layout.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import { listCheckpoints, newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { getJson } from '@mcld/platform/storage/object-store.js';
+import { inSpan } from '@mcld/platform/telemetry.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { dataSeedOf, type Recipe } from '@mcld/recipe/schema.js';
+import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import type { ScheduleBase } from '@mcld/tensor/schedule.js';
+import type { StepRates } from '@mcld/tensor/sgd.js';
+import { batches, teacherLogits, type Batch, type FeedRequest, type StepTarget } from './batch-feed.js';
+import { TrainingHistory } from './history.js';
+import { ProgressMeter } from './progress.js';
+import { assertClaimed } from './run-claim.js';
+import type { handlers, StepResult } from './worker.js';
+
+export interface TrainerParts {
+  readonly adapters: Adapters;
+  readonly logger: Logger;
+  readonly thread: ComputeThread<typeof handlers>;
+  readonly loader: OpenClient<typeof DataLoaderServiceDefinition>['client'];
+  readonly teacher: OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
+  /** Told of progress, for streams. */
+  onProgress(progress: TrainingProgress): void;
+}
+
+interface Plan {
+  /** Where this attempt begins. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  readonly rates: ScheduleBase;
+}
+
+/** Between two looks at the run record, and two progress events. */
+const REPORT_MS = 1000;
+
+/** Everything that one attempt at a run works with; the loop in training-run.ts uses its verbs. */
+export class TrainingContext {
+  #lastReport = 0;
+
+  private constructor(
+    readonly parts: TrainerParts,
+    readonly record: RunRecord,
+    readonly recipe: Recipe,
+    readonly plan: Plan,
+    readonly history: TrainingHistory,
+    readonly progress: ProgressMeter,
+    readonly stopping: () => boolean,
+    private readonly batchFeed: AsyncGenerator<Batch>,
+    private readonly logitFeed: AsyncGenerator<StepTarget>,
+  ) {}
+
+  /** Opens the run at its newest whole checkpoint, or at its beginning. */
+  static async open(parts: TrainerParts, record: RunRecord, stopping: () => boolean, signal: AbortSignal): Promise<TrainingContext> {
+    const { adapters, loader, teacher, thread, logger } = parts;
+    const recipe = parseRecipe(record.recipe);
+    const { batchSize, augmentation, epochs, optimizer } = recipe;
+    const dataset = { ...recipe.dataset, split: 'train', size: 0 };
+    const described = await loader.describeDataset({ dataset });
+    const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
+      logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
+    );
+    const stepsPerEpoch = Math.ceil(described.count / batchSize);
+    const rates = { lr: optimizer.lr, momentum: optimizer.momentum, stepsPerEpoch, epochs };
+    const step = checkpoint?.manifest.step ?? 0;
+    const totalSteps = stepsPerEpoch * epochs;
+    await thread.call('begin', {
+      model: recipe.model,
+      classes: described.classes,
+      seed: recipe.seed,
+      distiller: recipe.distiller,
+      optimizer: { weightDecay: optimizer.weightDecay, nesterov: optimizer.nesterov },
+      statistics: { mean: described.mean, std: described.std },
+      height: described.height,
+      width: described.width,
+      ...(checkpoint && {
+        resume: {
+          model: checkpoint.parts['model.safetensors'],
+          optimizer: checkpoint.parts['optimizer.safetensors'],
+        },
+      }),
+    });
+    const request: FeedRequest = {
+      spec: { dataset, batchSize, augmentation, shuffle: true, seed: dataSeedOf(recipe) },
+      from: checkpoint?.manifest.cursor ?? { epoch: 0, step: 0 },
+      epochs,
+    };
+    const history = checkpoint ? TrainingHistory.decode(checkpoint.parts['history.json']) : TrainingHistory.empty();
+    const progress = new ProgressMeter(record.id, stepsPerEpoch, totalSteps);
+    const plan = { step, totalSteps, stepsPerEpoch, rates };
+    const context = new TrainingContext(
+      parts,
+      record,
+      recipe,
+      plan,
+      history,
+      progress,
+      stopping,
+      batches(loader, request, signal),
+      teacherLogits(teacher, record.teacherDigest, request, signal),
+    );
+    await context.emit('started', String(record.attempt), { attempt: record.attempt, step, totalSteps });
+    return context;
+  }
+
+  get needsTeacher(): boolean {
+    return distillerDefinition(this.recipe.distiller.name).needsTeacher;
+  }
+
+  nextBatch(): Promise<Batch> {
+    return nextOf(this.batchFeed, 'data loader');
+  }
+
+  teacherLogits(): Promise<StepTarget> {
+    return nextOf(this.logitFeed, 'teacher');
+  }
+
+  /** One step in the compute thread: forward, loss, gradients, update. */
+  distill(batch: Batch, target: StepTarget | undefined, step: number, rates: StepRates): Promise<StepResult> {
+    const { pixels, labels } = batch;
+    const logits = target?.logits;
+    return this.parts.thread.call(
+      'step',
+      { pixels, labels, ...(logits && { teacherLogits: logits }), epoch: step / this.plan.stepsPerEpoch, step, rates },
+      [pixels.buffer, ...(logits ? [logits.buffer] : [])],
+    );
+  }
+
+  /** Writes the state after `step` steps, unless another attempt has the run. */
+  async checkpoint(step: number): Promise<void> {
+    const { record, recipe, plan, parts } = this;
+    const { objects, runs } = parts.adapters;
+    await inSpan('checkpoint', { run: record.id, step }, async () => {
+      await assertClaimed(runs, record);
+      const { model, optimizer } = await parts.thread.call('snapshot', undefined);
+      const { stepsPerEpoch, totalSteps } = plan;
+      const last = this.history.epochs.at(-1);
+      await writeCheckpoint(
+        objects,
+        record.id,
+        {
+          step,
+          totalSteps,
+          cursor: { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch },
+          rng: { generator: 'philox4x32-10', seed: recipe.seed, dataSeed: dataSeedOf(recipe) },
+          attempt: record.attempt,
+          metrics: last ? { loss: last.losses.total ?? 0, trainTop1: last.trainTop1 } : {},
+        },
+        { 'model.safetensors': model, 'optimizer.safetensors': optimizer, 'history.json': this.history.encode() },
+      );
+      await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await this.#bestStep());
+      const epoch = step / stepsPerEpoch;
+      await this.emit('checkpoint', String(step), { step, totalSteps, epoch, epochSummary: last ?? null });
+    });
+  }
+
+  /** The checkpoint with the best evaluated top-1 so far. */
+  async #bestStep(): Promise<number | undefined> {
+    const { objects } = this.parts.adapters;
+    let best: { step: number; top1: number } | undefined;
+    for (const step of await listCheckpoints(objects, this.record.id)) {
+      const evaluation = (await getJson(objects, evaluationKey(this.record.id, step))) as { top1?: number } | undefined;
+      const top1 = evaluation?.top1 ?? -1;
+      if (top1 > (best?.top1 ?? 0)) best = { step, top1 };
+    }
+    return best?.step;
+  }
+
+  /** Once a second: is the run still ours, and how far is it. */
+  async report(step: number): Promise<void> {
+    const now = performance.now();
+    const { plan, parts, record } = this;
+    if (now - this.#lastReport < REPORT_MS && step !== plan.totalSteps) return;
+    this.#lastReport = now;
+    await assertClaimed(parts.adapters.runs, record);
+    const progress = this.progress.current();
+    parts.onProgress(progress);
+    await this.emit('progress', `${record.attempt}.${step}`, { ...progress });
+  }
+
+  emit(kind: EventKind, id: string, data: Record<string, unknown>): Promise<void> {
+    return this.parts.adapters.events.publish(runEvent(this.record.id, kind, id, data, 'student-trainer'));
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.batchFeed.return(undefined), this.logitFeed.return(undefined)]);
+    await this.parts.thread.call('end', undefined);
+  }
+}
+
+async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
+  const next = await feed.next();
+  if (next.done) throw new Error(`the ${source} ended its stream before the run's end`);
+  return next.value;
+}

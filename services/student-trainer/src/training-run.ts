@@ -1,0 +1,69 @@
+import { ratesAt } from '@mcld/tensor/schedule.js';
+import type { StepRates } from '@mcld/tensor/sgd.js';
+import { inSpan } from '@mcld/platform/telemetry.js';
+import type { Batch, StepTarget } from './batch-feed.js';
+import type { TrainingContext } from './training-context.js';
+import type { StepResult } from './worker.js';
+
+/** Thrown when a loss is no longer a number: the run must not train on. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError';
+}
+
+/**
+ * The training loop. It ends when all steps are done or `stop` is set; either way with a checkpoint,
+ * from whose cursor a later attempt goes on to the same bytes.
+ * @returns whether the run is complete
+ */
+export async function train(run: TrainingContext): Promise<boolean> {
+  const { plan, progress } = run;
+  for (let step = plan.step; step < plan.totalSteps; step++) {
+    if (run.stopping()) {
+      await run.checkpoint(step);
+      return false;
+    }
+    const batch = await progress.waiting('batch', run.nextBatch());
+    const target = run.needsTeacher ? await progress.waiting('teacher', run.teacherLogits()) : undefined;
+    assertSameStep(step, plan.stepsPerEpoch, batch, target);
+    const rates = ratesAt(run.recipe.schedule, plan.rates, step);
+    const images = batch.labels.length;
+    const result = await inStepSpan(step, () => run.distill(batch, target, step, rates));
+    const losses = namedLosses(result, step);
+    progress.stepDone(step, images, rates.lr, losses);
+    run.history.addStep(images, result.correct, losses);
+    await endOfStep(run, step + 1, rates);
+  }
+  return true;
+}
+
+/** Closes the epoch, writes the checkpoint that is due, and tells how far the run is. */
+async function endOfStep(run: TrainingContext, done: number, { lr }: StepRates): Promise<void> {
+  const { plan, recipe, history } = run;
+  if (done % plan.stepsPerEpoch === 0) {
+    const epoch = done / plan.stepsPerEpoch;
+    history.endEpoch(epoch, done, lr);
+    if (epoch % recipe.checkpoint.everyEpochs === 0 || done === plan.totalSteps) await run.checkpoint(done);
+  }
+  await run.report(done);
+}
+
+function namedLosses({ losses, termNames }: StepResult, step: number): Record<string, number> {
+  const named = Object.fromEntries(termNames.map((name, i) => [name, losses[i] as number]));
+  const bad = termNames.find((name) => !Number.isFinite(named[name]));
+  if (bad) throw new DivergedError(`step ${step}: the loss term '${bad}' is ${named[bad]}`);
+  return named;
+}
+
+function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepTarget | undefined): void {
+  const wanted = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
+  for (const [source, cursor] of [['batch', batch.cursor], ['teacher', target?.cursor]] as const) {
+    if (cursor && (cursor.epoch !== wanted.epoch || cursor.step !== wanted.step)) {
+      throw new Error(`${source} of epoch ${cursor.epoch}, step ${cursor.step} came for ${JSON.stringify(wanted)}`);
+    }
+  }
+}
+
+/** One step in a hundred is traced: a span for each would outweigh everything else in the trace. */
+function inStepSpan<T>(step: number, action: () => Promise<T>): Promise<T> {
+  return step % 100 === 0 ? inSpan('step', { step }, action) : action();
+}

@@ -1,0 +1,108 @@
+import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
+import { runEvent } from '@mcld/platform/bus/events.js';
+import { FencedError } from '@mcld/platform/runs/checkpoints.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { inSpan } from '@mcld/platform/telemetry.js';
+import { ClientError, Status } from 'nice-grpc-common';
+import { CancelledError, claimRun, releaseRun } from './run-claim.js';
+import { TrainingContext, type TrainerParts } from './training-context.js';
+import { train } from './training-run.js';
+
+/** How often the queue is told that the work is alive; it gives up after 30 s. */
+const HEARTBEAT_MS = 5000;
+
+/** Deliveries of a run whose services are out of reach, before it is failed. */
+const MAX_ATTEMPTS = 8;
+
+/** Takes runs from the work queue, one at a time, until `stop`. */
+export class WorkLoop {
+  #stopping = false;
+  #current: { record: RunRecord; context?: TrainingContext } | undefined;
+  readonly #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(readonly parts: TrainerParts) {}
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** The run in hand. */
+  get current(): { record: RunRecord; context?: TrainingContext } | undefined {
+    return this.#current;
+  }
+
+  /** Finishes the step in hand, checkpoints, gives the run back and takes no more. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { work } = this.parts.adapters;
+    for await (const delivery of work.take('train', this.#abort.signal)) {
+      const heartbeat = setInterval(() => delivery.working(), HEARTBEAT_MS);
+      try {
+        await inSpan('train', { run: delivery.body.run }, () => this.#attempt(delivery), delivery.context);
+      } catch (error) {
+        this.parts.logger.error({ run: delivery.body.run, err: error }, 'giving work back');
+        await delivery.release(5000).catch(() => {});
+      } finally {
+        clearInterval(heartbeat);
+        this.#current = undefined;
+      }
+      if (this.#stopping) return;
+    }
+  }
+
+  async #attempt(delivery: WorkDelivery<WorkItem>): Promise<void> {
+    const { adapters, logger } = this.parts;
+    const record = await claimRun(adapters.runs, delivery.body.run);
+    if (!record) return delivery.ack();
+    this.#current = { record };
+    logger.info({ run: record.id, attempt: record.attempt }, 'training');
+    const feeds = new AbortController();
+    try {
+      const context = await TrainingContext.open(this.parts, record, () => this.#stopping, feeds.signal);
+      this.#current = { record, context };
+      const complete = await train(context).finally(() => {
+        feeds.abort();
+        return context.close();
+      });
+      if (complete) {
+        const { totalSteps } = context.plan;
+        await context.emit('trained', String(record.attempt), { step: totalSteps, attempt: record.attempt });
+        return delivery.ack();
+      }
+      await releaseRun(adapters.runs, record);
+      await context.emit('interrupted', String(record.attempt), { attempt: record.attempt });
+      return delivery.release(0);
+    } catch (error) {
+      await this.#failed(error as Error, record, delivery);
+    }
+  }
+
+  async #failed(error: Error, record: RunRecord, delivery: WorkDelivery<WorkItem>): Promise<void> {
+    const { adapters, logger } = this.parts;
+    if (error instanceof CancelledError || error instanceof FencedError) {
+      logger.info({ run: record.id }, error.message);
+      return delivery.ack();
+    }
+    // A service that is restarting is no fault of the run: another attempt goes on at the checkpoint.
+    if (isOutOfReach(error) && delivery.attempt < MAX_ATTEMPTS) {
+      logger.warn({ run: record.id, err: error }, 'will try again');
+      await releaseRun(adapters.runs, record);
+      return delivery.release(2000);
+    }
+    logger.error({ run: record.id, err: error }, 'training failed');
+    const data = { error: error instanceof ClientError ? error.details : error.message };
+    await adapters.events.publish(runEvent(record.id, 'failed', String(record.attempt), data, 'student-trainer'));
+    return delivery.ack();
+  }
+}
+
+function isOutOfReach(error: Error): boolean {
+  if (error.name === 'ObjectStoreError' || error.name === 'BusError') return !error.message.includes('no space left');
+  return error instanceof ClientError && (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED);
+}

@@ -1,0 +1,76 @@
+import type {
+  GRPCInferenceServiceImplementation,
+  ModelInferRequest,
+} from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { RequestError } from '@mcld/platform/grpc/errors.js';
+import type { TeacherShelf } from './teacher-shelf.js';
+
+/**
+ * The Open Inference Protocol over the teachers: a model's name is its digest; input `image`, UINT8
+ * [n, height, width, 3] raw pixels, with the normalisation as parameters `mean` and `std` ("r,g,b",
+ * CIFAR-100's where absent); output `logits`, FP32 [n, classes].
+ */
+export function openInferenceService(shelf: TeacherShelf, version: string): GRPCInferenceServiceImplementation {
+  return {
+    serverLive: async () => ({ live: true }),
+    serverReady: async () => ({ ready: true }),
+    serverMetadata: async () => ({ name: 'mcld-teacher', version, extensions: [] }),
+    modelReady: async ({ name }) => ({ ready: await shelf.get(name).then(() => true, () => false) }),
+    async modelMetadata({ name }) {
+      const { model, classes } = await shelf.get(name);
+      return {
+        name,
+        versions: ['1'],
+        platform: `mcld_${model}`,
+        inputs: [{ name: 'image', datatype: 'UINT8', shape: [-1, -1, -1, 3] }],
+        outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, classes] }],
+      };
+    },
+    async modelInfer(request) {
+      const teacher = await shelf.get(request.modelName);
+      const { pixels, rows, height, width } = imageOf(request, teacher.parts.batch);
+      const statistics = {
+        mean: channels(request, 'mean', [0.5071, 0.4867, 0.4408]),
+        std: channels(request, 'std', [0.2675, 0.2565, 0.2761]),
+      };
+      const logits = await teacher.parts.thread.call('logits', {
+        digest: teacher.digest,
+        pixels,
+        height,
+        width,
+        statistics,
+      });
+      return {
+        modelName: request.modelName,
+        modelVersion: '1',
+        id: request.id,
+        outputs: [{ name: 'logits', datatype: 'FP32', shape: [rows, teacher.classes] }],
+        rawOutputContents: [Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength)],
+      };
+    },
+  };
+}
+
+function imageOf(request: ModelInferRequest, batch: number) {
+  const [input] = request.inputs;
+  if (request.inputs.length !== 1 || input?.name !== 'image' || input.datatype !== 'UINT8') {
+    throw new RequestError("inputs: expected one, 'image' of datatype UINT8");
+  }
+  const [rows = 0, height = 0, width = 0, three = 0] = input.shape;
+  if (input.shape.length !== 4 || three !== 3 || rows < 1 || rows > batch || height < 1 || width < 1) {
+    throw new RequestError(`image: shape [${input.shape.join(', ')}], expected [1…${batch}, height, width, 3]`);
+  }
+  const raw = request.rawInputContents[0];
+  const pixels = raw ? new Uint8Array(raw) : Uint8Array.from(input.contents?.uintContents ?? []);
+  const wanted = rows * height * width * 3;
+  if (pixels.length !== wanted) throw new RequestError(`image: ${pixels.length} bytes, its shape needs ${wanted}`);
+  return { pixels, rows, height, width };
+}
+
+function channels(request: ModelInferRequest, name: string, fallback: number[]): number[] {
+  const choice = request.parameters[name]?.parameterChoice;
+  if (!choice) return fallback;
+  const values = String(choice.value).split(',').map(Number);
+  if (values.length === 3 && values.every(Number.isFinite)) return values;
+  throw new RequestError(`parameter ${name}: '${choice.value}', expected three numbers with commas between`);
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import type { BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { Assembly } from '@mcld/platform/grpc/chunks.js';
+import type { OpenClient } from '@mcld/platform/grpc/client.js';
+import { NotFoundError } from '@mcld/platform/grpc/errors.js';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { teacherKey } from '@mcld/platform/layout.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { meter } from '@mcld/platform/telemetry.js';
+import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import { LogitStore } from './logit-store.js';
+import { Mutex } from './mutex.js';
+import type { handlers } from './worker.js';
+
+export interface TeacherParts {
+  readonly thread: ComputeThread<typeof handlers>;
+  readonly loader: OpenClient<typeof DataLoaderServiceDefinition>['client'];
+  readonly objects: ObjectStore;
+  readonly logger: Logger;
+  /** Rows of the compute batch. */
+  readonly batch: number;
+  readonly storeMegabytes: number;
+}
+
+const MAX_PIXELS = 1 << 30;
+
+const computedCounter = meter.createCounter('mcld.teacher.views.computed');
+const storedCounter = meter.createCounter('mcld.teacher.views.stored');
+
+/** A view that is asked for. */
+export interface ViewAddress {
+  readonly index: number;
+  readonly code: number;
+}
+
+/** One teacher in the compute thread, with its stores by data set. */
+export class Teacher {
+  readonly counters: LogitCounters = { computedViews: 0, storedViews: 0, computeBatches: 0, paddedRows: 0 };
+  readonly #stores = new Map<string, Promise<LogitStore>>();
+
+  private constructor(
+    readonly digest: TeacherDigest,
+    readonly model: string,
+    readonly classes: number,
+    readonly identity: string,
+    readonly parts: TeacherParts,
+  ) {}
+
+  /** @throws NotFoundError when its weights are not in the object store */
+  static async load(digest: TeacherDigest, parts: TeacherParts): Promise<Teacher> {
+    const weights = await parts.objects.get(teacherKey(digest));
+    if (!weights) throw new NotFoundError(`no teacher ${digest} in the object store`);
+    const { model, classes } = await parts.thread.call('load', { digest, weights });
+    return new Teacher(digest, model, classes, await parts.thread.call('identity', undefined), parts);
+  }
+
+  /** What the views of one batch specification need. */
+  async source(spec: BatchSpec): Promise<LogitSource> {
+    const dataset = spec.dataset as DatasetRef;
+    const described = await this.parts.loader.describeDataset({ dataset });
+    const { cropPadding = 0, horizontalFlip = false } = spec.augmentation ?? {};
+    const address = JSON.stringify([described.fingerprint, described.height, cropPadding, horizontalFlip]);
+    const data = createHash('sha256').update(address).digest('hex');
+    const store = this.#stores.get(data) ?? this.#openStore(data);
+    this.#stores.set(data, store);
+    return new LogitSource(this, spec, described, await store);
+  }
+
+  #openStore(data: string): Promise<LogitStore> {
+    const { objects, storeMegabytes, logger } = this.parts;
+    return LogitStore.open(
+      objects,
+      { teacher: this.digest, data, classes: this.classes },
+      { identity: this.identity, megabytes: storeMegabytes, logger },
+    );
+  }
+
+  async save(): Promise<void> {
+    for (const store of this.#stores.values()) await (await store).save(true);
+  }
+}
+
+/** A teacher's logits for the views of one data set and augmentation, stored or computed. */
+export class LogitSource {
+  // One computation at a time, so that a view wanted by two streams is computed for the first only.
+  static readonly #mutexes = new WeakMap<LogitStore, Mutex>();
+
+  constructor(
+    readonly teacher: Teacher,
+    readonly spec: BatchSpec,
+    readonly described: DescribeDatasetResponse,
+    readonly store: LogitStore,
+  ) {}
+
+  /**
+   * Computes what is missing among `views`, at most one compute batch.
+   * @returns rows that the full store did not take, by `index code`
+   */
+  compute(views: readonly ViewAddress[]): Promise<Map<string, Float32Array>> {
+    const mutex = LogitSource.#mutexes.get(this.store) ?? new Mutex();
+    LogitSource.#mutexes.set(this.store, mutex);
+    return mutex.run(async () => {
+      const missing = views.filter(({ index, code }) => !this.store.has(index, code));
+      const homeless = new Map<string, Float32Array>();
+      if (missing.length === 0) return homeless;
+      const logits = await this.#forward(missing);
+      const { classes, counters, parts } = this.teacher;
+      for (const [i, { index, code }] of missing.entries()) {
+        const row = logits.subarray(i * classes, (i + 1) * classes);
+        if (!this.store.put(index, code, row)) homeless.set(`${index} ${code}`, row);
+      }
+      counters.computedViews += missing.length;
+      counters.computeBatches += 1;
+      counters.paddedRows += parts.batch - missing.length;
+      computedCounter.add(missing.length);
+      await this.store.save();
+      return homeless;
+    });
+  }
+
+  async #forward(views: readonly ViewAddress[]): Promise<Float32Array> {
+    const { teacher, spec, described } = this;
+    const assembly = new Assembly(MAX_PIXELS);
+    let pixels: Uint8Array<ArrayBuffer> | undefined;
+    const wanted = { index: views.map(({ index }) => index), code: views.map(({ code }) => code) };
+    const request = { dataset: spec.dataset, augmentation: spec.augmentation, views: wanted };
+    for await (const { part } of teacher.parts.loader.streamViews(request)) {
+      if (part) pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+    }
+    if (!pixels) throw new Error('the data loader sent no pixels');
+    const { height, width, mean, std } = described;
+    return teacher.parts.thread.call(
+      'logits',
+      { digest: teacher.digest, pixels, height, width, statistics: { mean, std } },
+      [pixels.buffer],
+    );
+  }
+
+  countStored(views: number): void {
+    this.teacher.counters.storedViews += views;
+    storedCounter.add(views);
+  }
+}
