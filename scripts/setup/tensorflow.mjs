@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fillFolder } from './cache-folder.mjs';
 import { withLock } from './lock.mjs';
 import { assertTools, cacheDir, root, run } from './platform.mjs';
-import { isCurrent, writeStamp } from './stamp.mjs';
+import { contentDigest, isCurrent, writeStamp } from './stamp.mjs';
 import { fetchWheel } from './wheel.mjs';
 
 const wheel = {
@@ -22,10 +22,12 @@ const unpacked = path.join(cacheDir, `${wheel.project}-${wheel.version}`);
 const addonPackage = path.join(root, 'node_modules/@tensorflow/tfjs-node');
 const addon = path.join(addonPackage, 'lib/napi-v8/tfjs_binding.node');
 const stamp = path.join(addonPackage, 'lib/.mcld-addon');
+const native = path.join(root, 'packages/tensor/native');
+const runtime = path.join(native, 'build/runtime.node');
 
 export async function installTensorflow(say) {
-  const identity = `${unpacked} ${wheel.sha256}`;
-  if (isCurrent(stamp, identity) && existsSync(addon) && existsSync(unpacked)) return;
+  const identity = `${unpacked} ${wheel.sha256} ${contentDigest([path.join(native, 'runtime.cc')])}`;
+  if (isCurrent(stamp, identity) && [addon, runtime, unpacked].every(existsSync)) return;
   assertTools();
   await withLock('tensorflow.lock', say, () => fillCache(say), cacheDir);
   say('compiling the TensorFlow addon');
@@ -35,6 +37,7 @@ export async function installTensorflow(say) {
   run(path.join(root, 'node_modules/.bin/node-pre-gyp'), ['install', '--build-from-source', ...nodedir], {
     cwd: addonPackage,
   });
+  compileRuntime();
   writeStamp(stamp, identity);
 }
 
@@ -65,4 +68,11 @@ function linkLibraries() {
   // The names that the addon's build looks for.
   symlinkSync('libtensorflow_cc.so.2', path.join(deps, 'lib/libtensorflow.so'));
   symlinkSync('libtensorflow_framework.so.2', path.join(deps, 'lib/libtensorflow_framework.so'));
+}
+
+function compileRuntime() {
+  mkdirSync(path.dirname(runtime), { recursive: true });
+  const library = path.join(unpacked, 'tensorflow/libtensorflow_framework.so.2');
+  const options = ['-shared', '-fPIC', '-O1', '-std=c++17', `-DTENSORFLOW_LIBRARY="${library}"`];
+  run('g++', [...options, path.join(native, 'runtime.cc'), '-ldl', '-o', runtime]);
 }

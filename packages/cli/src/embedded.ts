@@ -44,7 +44,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   };
   try {
     closers.push(await ownHome(config.MCLD_HOME));
-    const logFile = path.join(config.MCLD_HOME, 'logs', 'mcld.log');
+    const logs = path.join(config.MCLD_HOME, 'logs');
+    const logFile = path.join(logs, 'mcld.log');
+    process.env.MCLD_TENSORFLOW_LOG ??= path.join(logs, 'tensorflow.log');
     const logger = createLogger('mcld', config.MCLD_LOG_LEVEL, logFile);
     closers.push(await startTelemetry('mcld'));
     const adapters = await openAdapters(config);

@@ -56,13 +56,16 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
   const placed = Object.entries(entries as Record<string, Entry>);
   for (const [name, entry] of placed) assertEntry(name, entry, data.byteLength);
   placed.sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of placed) {
+  for (const [name, entry] of placed) {
+    const [from, to] = entry.data_offsets;
     if (from !== end) throw new SafetensorsError(`tensor ${name} begins at byte ${from}, expected ${end}`);
     end = to;
+    const { dtype, shape } = entry;
     if (dtype === 'I64' && shape.length === 0) continue;
     if (dtype !== 'F32') throw new SafetensorsError(`tensor ${name} is ${dtype}; only F32 weights are read`);
     // A copy: it is aligned, and the file's buffer can go.
-    tensors.set(name, { shape, data: new Float32Array(data.slice(from, to).buffer) });
+    const copy = new Uint8Array(data.subarray(from, to));
+    tensors.set(name, { shape, data: new Float32Array(copy.buffer) });
   }
   if (end !== data.byteLength) throw new SafetensorsError(`${data.byteLength - end} bytes after the last tensor`);
   return { metadata: metadata as Record<string, string>, tensors: inHeaderOrder(tensors, Object.keys(entries)) };

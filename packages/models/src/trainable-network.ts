@@ -53,9 +53,9 @@ export class TrainableNetwork {
    * @param loss of the logits [B, classes]; its result is what is minimised
    */
   step(images: Tensor4D, loss: (logits: Tensor2D) => Scalar, update: Update): void {
-    const { gradients } = this.gradients(images, loss);
+    const { value, gradients } = this.gradients(images, loss);
     this.#parameters = update(this.#parameters, gradients);
-    gradients.dispose();
+    tf.dispose([value, gradients]);
   }
 
   /** Loss and its gradient with respect to the flat parameters, without an update. Caller disposes. */

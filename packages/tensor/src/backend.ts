@@ -27,15 +27,16 @@ export interface NativeBackend {
 let loaded: { readonly backend: NativeBackend; readonly device: Device } | undefined;
 
 /**
- * Settings that TensorFlow reads from the process environment as its library loads. A worker
- * thread's `process.env` is a copy that native code does not see, so the main thread calls this
- * before it starts one.
+ * What a process must set before TensorFlow loads: environment variables, which native code reads (a
+ * worker thread's `process.env` is a copy that it does not see, so the main thread calls this before
+ * it starts one), and native/runtime.cc.
  */
 export function prepareEnvironment(): void {
   // TensorFlow switches oneDNN on by itself only on some CPUs; on the others it is worth 1.3×.
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   // Its start-up chatter is written by native code straight to the terminal; errors still are.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  createRequire(import.meta.url)('../native/build/runtime.node');
 }
 
 /**

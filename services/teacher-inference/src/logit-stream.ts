@@ -79,9 +79,9 @@ function gather(window: readonly PlannedStep[], known: (view: ViewAddress) => bo
   const wanted = new Map<string, ViewAddress>();
   for (const step of window) {
     for (const view of step.views) {
-      if (known(view)) continue;
       const key = `${view.index} ${view.code}`;
-      if (!wanted.has(key) && wanted.size === limit) return [...wanted.values()];
+      if (wanted.has(key) || known(view)) continue;
+      if (wanted.size === limit) return [...wanted.values()];
       wanted.set(key, view);
       step.computed++;
     }

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { asRunId } from '../ids.js';
+import { runEvent, type WorkDelivery, type WorkItem } from './events.js';
+import { LocalBus } from './local-bus.js';
+
+const run = asRunId('r');
+
+describe('LocalBus', () => {
+  it('delivers a repeated event once, with its history to late watchers', async () => {
+    const bus = new LocalBus();
+    const created = runEvent(run, 'created', 'once', {}, 'test');
+    await bus.publish(created);
+    await bus.publish(created);
+    await bus.publish(runEvent(run, 'progress', '1', { step: 1 }, 'test'));
+    const kinds: string[] = [];
+    for await (const event of bus.watch(run, AbortSignal.timeout(5000), { live: false })) kinds.push(event.type);
+    expect(kinds).toEqual(['mcld.run.created', 'mcld.run.progress']);
+  });
+
+  it('bounds the progress that it keeps, and nothing else', async () => {
+    const bus = new LocalBus();
+    await bus.publish(runEvent(run, 'created', 'once', {}, 'test'));
+    for (let i = 0; i < 1500; i++) await bus.publish(runEvent(run, 'progress', String(i), {}, 'test'));
+    let count = 0;
+    let created = false;
+    for await (const { type } of bus.watch(run, AbortSignal.timeout(5000), { live: false })) {
+      count++;
+      created ||= type.endsWith('created');
+    }
+    expect(count).toBe(1000);
+    expect(created).toBe(true);
+  });
+
+  it('gives work to one taker, again after a release, and drops a second enqueueing', async () => {
+    const bus = new LocalBus();
+    await bus.enqueue('train', { run }, 'id');
+    await bus.enqueue('train', { run }, 'id');
+    const stop = new AbortController();
+    const taken: WorkDelivery<WorkItem>[] = [];
+    for await (const delivery of bus.take('train', stop.signal)) {
+      taken.push(delivery);
+      if (taken.length === 2) stop.abort();
+      else await delivery.release(1);
+    }
+    expect(taken.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,115 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadBackend } from './backend.js';
+import { concatFlat, splitFlat } from './flat-vector.js';
+import { normalise } from './normalise.js';
+import { conv2d, relu } from './ops.js';
+import { Sgd } from './sgd.js';
+
+beforeAll(() => {
+  loadBackend('cpu');
+});
+
+const wave = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + seed));
+
+/** Convolution by its definition, padding on both sides. */
+function naiveConv(x: Float32Array, size: number, inputs: number, w: Float32Array, k: number, outputs: number, stride: number, padding: number) {
+  const outSize = Math.floor((size + 2 * padding - k) / stride) + 1;
+  const y = new Float32Array(outSize * outSize * outputs);
+  for (let oy = 0; oy < outSize; oy++)
+    for (let ox = 0; ox < outSize; ox++)
+      for (let o = 0; o < outputs; o++) {
+        let sum = 0;
+        for (let ky = 0; ky < k; ky++)
+          for (let kx = 0; kx < k; kx++) {
+            const [iy, ix] = [oy * stride + ky - padding, ox * stride + kx - padding];
+            if (iy < 0 || ix < 0 || iy >= size || ix >= size) continue;
+            for (let i = 0; i < inputs; i++) sum += x[(iy * size + ix) * inputs + i]! * w[((ky * k + kx) * inputs + i) * outputs + o]!;
+          }
+        y[(oy * outSize + ox) * outputs + o] = sum;
+      }
+  return y;
+}
+
+describe('conv2d', () => {
+  it.each([
+    [8, 3, 1, 1],
+    [8, 3, 2, 1],
+    [7, 3, 2, 1],
+    [8, 1, 2, 0],
+    [8, 5, 2, 2],
+  ])('of %i pixels, kernel %i, stride %i, padding %i pads as PyTorch does', (size, k, stride, padding) => {
+    const [inputs, outputs] = [2, 3];
+    const x = wave(size * size * inputs, 1);
+    const w = wave(k * k * inputs * outputs, 2);
+    const y = conv2d(tf.tensor4d(x, [1, size, size, inputs]), tf.tensor4d(w, [k, k, inputs, outputs]), { stride, padding });
+    const expected = naiveConv(x, size, inputs, w, k, outputs, stride, padding);
+    expect(y.size).toBe(expected.length);
+    const found = y.dataSync();
+    for (let i = 0; i < expected.length; i++) expect(found[i]).toBeCloseTo(expected[i]!, 4);
+  });
+
+  it.each([[1, 1], [2, 1]])('has the gradients of its definition (stride %i)', (stride, padding) => {
+    const x = tf.tensor4d(wave(2 * 6 * 6 * 2, 3), [2, 6, 6, 2]);
+    const w = tf.tensor4d(wave(3 * 3 * 2 * 2, 4), [3, 3, 2, 2]);
+    const loss = (a: tf.Tensor, b: tf.Tensor) => tf.sum(tf.square(conv2d(a as tf.Tensor4D, b as tf.Tensor4D, { stride, padding }))) as tf.Scalar;
+    const [dx, dw] = tf.grads((a, b) => loss(a!, b!))([x, w]);
+    const h = 1e-2;
+    for (const [tensor, gradient, at] of [[x, dx!, 17], [w, dw!, 5]] as const) {
+      const moved = (delta: number) => {
+        const data = tensor.dataSync().slice();
+        data[at]! += delta;
+        const other = tf.tensor4d(data, tensor.shape);
+        return (tensor === x ? loss(other, w) : loss(x, other)).dataSync()[0]!;
+      };
+      const numeric = (moved(h) - moved(-h)) / (2 * h);
+      expect(Math.abs(gradient.dataSync()[at]! - numeric)).toBeLessThan(0.02 * Math.max(1, Math.abs(numeric)));
+    }
+  });
+});
+
+describe('relu', () => {
+  it('passes gradients where it is positive', () => {
+    const x = tf.tensor4d([-1, 2, -3, 4], [1, 1, 1, 4]);
+    expect([...tf.grad((z) => tf.sum(relu(z as tf.Tensor4D)))(x).dataSync()]).toEqual([0, 1, 0, 1]);
+  });
+});
+
+describe('Sgd', () => {
+  // torch 2.13: three steps of SGD(lr 0.1, momentum 0.9, weight_decay 0.01), gradients k·(0.5, −0.25, 1).
+  it.each([
+    [false, [0.5191847681999207, -1.7511847019195557, -0.45322269201278687]],
+    [true, [0.2648904621601105, -1.6203924417495728, -0.9581664204597473]],
+  ])('nesterov %s gives torch.optim.SGD’s numbers', (nesterov, expected) => {
+    const sgd = new Sgd(3, { weightDecay: 0.01, nesterov });
+    let w = tf.tensor1d([1, -2, 0.5]);
+    for (const k of [1, 2, 3]) w = sgd.step(w, tf.tensor1d([0.5 * k, -0.25 * k, k]), { lr: 0.1, momentum: 0.9 });
+    const found = w.dataSync();
+    for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 6);
+  });
+});
+
+describe('flat vectors', () => {
+  it('are cut and joined without loss or leak', () => {
+    const shapes = [[2, 3], [4], [1, 1, 2, 2]];
+    const flat = tf.tensor1d(wave(14, 5));
+    const before = tf.memory().numTensors;
+    const pieces = splitFlat(flat, shapes);
+    expect(pieces.map(({ shape }) => shape)).toEqual(shapes);
+    const joined = concatFlat(pieces);
+    expect(joined.dataSync()).toEqual(flat.dataSync());
+    tf.dispose([...pieces, joined]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('normalise', () => {
+  it('rounds as ToTensor and Normalize do in float32, and pads with zeros', () => {
+    const statistics = { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] };
+    const x = normalise(Uint8Array.from([0, 128, 255]), [2, 1, 1], statistics).dataSync();
+    const { fround } = Math;
+    const expected = (v: number, c: number) =>
+      fround(fround(fround(v / 255) - fround(statistics.mean[c]!)) / fround(statistics.std[c]!));
+    expect([...x]).toEqual([expected(0, 0), expected(128, 1), expected(255, 2), 0, 0, 0]);
+  });
+});

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { ratesAt, type OneCycleSchedule } from './schedule.js';
+
+const oneCycle: OneCycleSchedule = {
+  name: 'one-cycle',
+  riseShare: 0.2,
+  divFactor: 25,
+  finalDivFactor: 1e4,
+  cycleMomentum: true,
+  baseMomentum: 0.85,
+  maxMomentum: 0.95,
+};
+
+describe('one-cycle', () => {
+  // torch 2.13: OneCycleLR(SGD(momentum 0.9), max_lr=0.2, total_steps=20, pct_start=0.2).
+  it.each([
+    [0, 0.008, 0.95],
+    [1, 0.056, 0.925],
+    [3, 0.2, 0.85],
+    [4, 0.1980785357, 0.850960736],
+    [10, 0.1195093542, 0.8902454839],
+    [19, 8e-7, 0.95],
+  ])('step %i', (step, lr, momentum) => {
+    const rates = ratesAt(oneCycle, { lr: 0.2, momentum: 0.9, stepsPerEpoch: 4, epochs: 5 }, step);
+    expect(rates.lr).toBeCloseTo(lr, 9);
+    expect(rates.momentum).toBeCloseTo(momentum, 9);
+  });
+});
+
+describe('multi-step', () => {
+  it('falls by gamma from each milestone on', () => {
+    const schedule = { name: 'multi-step', milestones: [2, 4], gamma: 0.1 } as const;
+    const base = { lr: 1, momentum: 0.9, stepsPerEpoch: 10, epochs: 6 };
+    const at = [0, 19, 20, 39, 40].map((step) => ratesAt(schedule, base, step).lr);
+    expect(at.map((lr) => Number(lr.toFixed(6)))).toEqual([1, 1, 0.1, 0.1, 0.01]);
+  });
+});

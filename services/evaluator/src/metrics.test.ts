@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { worstClasses } from './confusion.js';
+import { MetricsAccumulator } from './metrics.js';
+
+describe('metrics', () => {
+  it('are what they are by hand', () => {
+    const metrics = new MetricsAccumulator();
+    const ln = Math.log;
+    // Confidences 0.7 (right), 0.6 (wrong), with a teacher that agrees on the first only.
+    metrics.add([ln(0.7), ln(0.2), ln(0.1)], 0, [ln(0.5), ln(0.25), ln(0.25)]);
+    metrics.add([ln(0.6), ln(0.3), ln(0.1)], 1, [ln(0.1), ln(0.1), ln(0.8)]);
+    const result = metrics.result();
+    expect(result.count).toBe(2);
+    expect(result.top1).toBe(0.5);
+    expect(result.top5).toBe(1);
+    expect(result.crossEntropy).toBeCloseTo((-ln(0.7) - ln(0.3)) / 2, 12);
+    expect(result.ece).toBeCloseTo((Math.abs(0.7 - 1) + Math.abs(0.6 - 0)) / 2, 12);
+    expect(result.agreement).toBe(0.5);
+    const kl1 = 0.5 * ln(0.5 / 0.7) + 0.25 * ln(0.25 / 0.2) + 0.25 * ln(0.25 / 0.1);
+    const kl2 = 0.1 * ln(0.1 / 0.6) + 0.1 * ln(0.1 / 0.3) + 0.8 * ln(0.8 / 0.1);
+    expect(result.teacherKl).toBeCloseTo((kl1 + kl2) / 2, 12);
+  });
+
+  it('count top-5 among more classes, ties for the lower class', () => {
+    const metrics = new MetricsAccumulator();
+    metrics.add([1, 1, 1, 1, 1, 1, 0], 4);
+    metrics.add([1, 1, 1, 1, 1, 1, 0], 5);
+    expect(metrics.result().top5).toBe(0.5);
+  });
+
+  it('stay finite for logits of ±1000', () => {
+    const metrics = new MetricsAccumulator();
+    metrics.add([1000, -1000], 1, [-1000, 1000]);
+    expect(Object.values(metrics.result()).every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('worstClasses', () => {
+  it('orders by recall and names what a class is taken for', () => {
+    const worst = worstClasses([0, 0, 1, 1, 2], [0, 0, 0, 2, 0], ['a', 'b', 'c'], 2);
+    expect(worst.map(({ name, recall }) => [name, recall])).toEqual([['b', 0], ['c', 0]]);
+    expect(worst[0]?.takenFor).toEqual([{ name: 'a', count: 1 }, { name: 'c', count: 1 }]);
+  });
+});

@@ -1,0 +1,42 @@
+import { asRunId } from '@mcld/platform/ids.js';
+import { describe, expect, it } from 'vitest';
+import type { Report } from './report.js';
+import { reportHtml } from './report-html.js';
+
+const report: Report = {
+  schema: 'mcld.report/1',
+  run: asRunId('r-1'),
+  name: '<script>alert(1)</script>',
+  createdAt: '2026-01-01T00:00:00Z',
+  model: 'resnet8',
+  parameters: 84084,
+  distiller: { name: 'mcld' },
+  teacherDigest: 'a'.repeat(64),
+  seed: 0,
+  dataset: { name: 'cifar-100', standIn: '', trainImages: 10, testImages: 5 },
+  epochs: 2,
+  step: 4,
+  modelSha256: 'b'.repeat(64),
+  metrics: { count: 5, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5 },
+  history: [{ epoch: 1, step: 2, lr: 0.1, losses: { ce: 4, total: 5 }, trainTop1: 0.1 }],
+  evaluations: [{ step: 4, epoch: 2, top1: 0.4, crossEntropy: 2 }],
+  transfer: [{ dataset: 'stl-10', standIn: 'stand-in of trains', mode: 'cached', classes: 10, trainImages: 1, testImages: 1, top1: 0.3, trainTop1: 1 }],
+  worstClasses: [{ name: 'otter', count: 5, recall: 0, takenFor: [{ name: 'seal', count: 3 }] }],
+  examples: [{ image: 'data:image/png;base64,AA==', label: 'otter', student: 'seal', teacher: 'otter' }],
+};
+
+describe('reportHtml', () => {
+  it('stands alone: no scripts, no outside resources, names escaped', () => {
+    const html = reportHtml([report, report]);
+    expect(html).not.toMatch(/<script/i);
+    expect(html).not.toMatch(/(src|href)="(?!data:)/);
+    expect(html).toContain('&#60;script&#62;');
+  });
+
+  it('marks a stand-in wherever its result shows', () => {
+    const html = reportHtml([report]);
+    expect(html).toContain('transfer to stl-10 (stand-in)');
+    expect(html).toContain('stl-10: stand-in of trains');
+    expect(html).toContain('stl-10 (stand-in): top-1 30.0 %');
+  });
+});

@@ -1,0 +1,49 @@
+import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import { asRunId } from '@mcld/platform/ids.js';
+import type { RunRecord, RunState } from '@mcld/platform/runs/run-record.js';
+import { describe, expect, it } from 'vitest';
+import { applyEvent } from './run-reducer.js';
+
+const id = asRunId('r');
+const record = (state: RunState, step = 0): RunRecord => ({
+  id,
+  name: 'r',
+  requestId: 'q',
+  state,
+  recipe: {},
+  createdAt: '',
+  updatedAt: '',
+  step,
+  totalSteps: 10,
+  attempt: 1,
+  submissions: 1,
+  error: '',
+  teacherDigest: '',
+  trace: {},
+});
+const event = (kind: EventKind, data: Record<string, unknown> = {}) => runEvent(id, kind, 'x', data, 'test');
+const metrics = { count: 1, top1: 1, top5: 1, crossEntropy: 0, ece: 0 };
+
+describe('applyEvent', () => {
+  it('leads from training over evaluation to success', () => {
+    expect(applyEvent(record('training'), event('progress', { step: 3 }))?.step).toBe(3);
+    const evaluating = applyEvent(record('training', 9), event('trained', { step: 10 }));
+    expect(evaluating?.state).toBe('evaluating');
+    const done = applyEvent(record('evaluating', 10), event('evaluated', { final: true, metrics }));
+    expect([done?.state, done?.metrics]).toEqual(['succeeded', metrics]);
+  });
+
+  it('ignores what comes late or twice', () => {
+    expect(applyEvent(record('training', 5), event('progress', { step: 3 }))).toBeUndefined();
+    for (const state of ['succeeded', 'failed', 'cancelled'] as const) {
+      for (const kind of ['progress', 'trained', 'evaluated', 'failed'] as const) {
+        expect(applyEvent(record(state), event(kind, { step: 99, metrics, final: true }))).toBeUndefined();
+      }
+    }
+    expect(applyEvent(record('evaluating'), event('trained'))).toBeUndefined();
+  });
+
+  it('keeps why a run failed', () => {
+    expect(applyEvent(record('training'), event('failed', { error: 'no data' }))).toMatchObject({ state: 'failed', error: 'no data' });
+  });
+});
