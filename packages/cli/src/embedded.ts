@@ -13,6 +13,8 @@ export interface EmbeddedPipeline {
   /** The pipeline service's address. */
   readonly endpoint: string;
   readonly home: string;
+  /** Where each service listens. */
+  readonly addresses: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -51,7 +53,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     closers.push(await startTelemetry('mcld'));
     const adapters = await openAdapters(config);
     closers.push(() => adapters.close());
-    let endpoint = '';
+    const found: Record<string, string> = {};
     for (const name of serviceNames) {
       const overTcp = name === 'pipeline' && options.listen;
       const service: RunningService = await services[name]({
@@ -61,9 +63,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
         ...(!overTcp && { listen: addressOf(name) }),
       });
       closers.push(() => service.drain());
-      if (name === 'pipeline') endpoint = service.address;
+      found[name] = service.address;
     }
-    return { endpoint, home: config.MCLD_HOME, close };
+    return { endpoint: found.pipeline as string, home: config.MCLD_HOME, addresses: found, close };
   } catch (error) {
     await close();
     throw error;

@@ -56,10 +56,14 @@ export class WorkLoop {
   }
 
   async #giveUp(delivery: WorkDelivery<WorkItem>, final: boolean, { message }: Error): Promise<void> {
-    const { events } = this.evaluator.parts.adapters;
-    const { run, step = 0 } = delivery.body;
+    const { events, runs } = this.evaluator.parts.adapters;
+    const { run } = delivery.body;
     // A curve may lack a point; a run without its final report has failed.
-    if (final) await events.publish(runEvent(run, 'failed', `evaluation.${randomUUID()}`, { error: message }, 'evaluator'));
+    if (final) {
+      const attempt = (await runs.get(run))?.record.attempt;
+      const data = { error: message, attempt };
+      await events.publish(runEvent(run, 'failed', `evaluation.${randomUUID()}`, data, 'evaluator'));
+    }
     await delivery.ack();
   }
 }

@@ -27,7 +27,7 @@ const metrics = { count: 1, top1: 1, top5: 1, crossEntropy: 0, ece: 0 };
 describe('applyEvent', () => {
   it('leads from training over evaluation to success', () => {
     expect(applyEvent(record('training'), event('progress', { step: 3 }))?.step).toBe(3);
-    const evaluating = applyEvent(record('training', 9), event('trained', { step: 10 }));
+    const evaluating = applyEvent(record('training', 9), event('trained', { step: 10, attempt: 1 }));
     expect(evaluating?.state).toBe('evaluating');
     const done = applyEvent(record('evaluating', 10), event('evaluated', { final: true, metrics }));
     expect([done?.state, done?.metrics]).toEqual(['succeeded', metrics]);
@@ -43,7 +43,14 @@ describe('applyEvent', () => {
     expect(applyEvent(record('evaluating'), event('trained'))).toBeUndefined();
   });
 
+  it('does not take an older attempt’s ending for the present one’s', () => {
+    for (const kind of ['failed', 'trained'] as const) {
+      expect(applyEvent({ ...record('training'), attempt: 2 }, event(kind, { attempt: 1 }))).toBeUndefined();
+      expect(applyEvent(record('queued'), event(kind, { attempt: 1 }))).toBeUndefined();
+    }
+  });
+
   it('keeps why a run failed', () => {
-    expect(applyEvent(record('training'), event('failed', { error: 'no data' }))).toMatchObject({ state: 'failed', error: 'no data' });
+    expect(applyEvent(record('training'), event('failed', { error: 'no data', attempt: 1 }))).toMatchObject({ state: 'failed', error: 'no data' });
   });
 });

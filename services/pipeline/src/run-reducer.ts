@@ -9,6 +9,8 @@ import { hasEnded, type MetricsRecord, type RunRecord } from '@mcld/platform/run
 export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | undefined {
   const { data } = event;
   const step = Number(data.step ?? record.step);
+  // An older attempt's ending says nothing about this one.
+  const isCurrent = data.attempt === record.attempt;
   switch (kindOf(event)) {
     case 'started':
     case 'progress':
@@ -16,14 +18,16 @@ export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | unde
       if (hasEnded(record.state) || step < record.step) return undefined;
       return { ...record, step, totalSteps: Number(data.totalSteps ?? record.totalSteps) };
     case 'trained':
-      return record.state === 'training' ? { ...record, state: 'evaluating', step } : undefined;
+      return record.state === 'training' && isCurrent ? { ...record, state: 'evaluating', step } : undefined;
     case 'evaluated': {
       const metrics = data.metrics as MetricsRecord;
       if (data.final === true && record.state === 'evaluating') return { ...record, state: 'succeeded', metrics };
       return hasEnded(record.state) || data.final === true ? undefined : { ...record, metrics };
     }
-    case 'failed':
-      return hasEnded(record.state) ? undefined : { ...record, state: 'failed', error: String(data.error ?? '') };
+    case 'failed': {
+      const working = record.state === 'training' || record.state === 'evaluating';
+      return working && isCurrent ? { ...record, state: 'failed', error: String(data.error ?? '') } : undefined;
+    }
     default:
       return undefined;
   }

@@ -11,6 +11,7 @@ import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
 import { changeRun } from '@mcld/platform/runs/run-store.js';
 import { carryContext, inSpan } from '@mcld/platform/telemetry.js';
+import { applyEvent } from './run-reducer.js';
 import type { Runs } from './runs.js';
 import { importTeacher } from './teachers.js';
 import { toWire } from './wire.js';
@@ -72,7 +73,8 @@ async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerato
   const ended = hasEnded((await runs.get(id)).state);
   for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
     const kind = kindOf(event);
-    const record = await runs.get(id);
+    // The event loop may not have come to this event yet; to fold it in here too changes nothing else.
+    const record = (await changeRun(runs.adapters.runs, id, (found) => applyEvent(found, event))) ?? (await runs.get(id));
     // A resumed run has older endings in its history: only the record says that it has ended now.
     const last = hasEnded(record.state) && kind === record.state;
     if (last && !ended) {

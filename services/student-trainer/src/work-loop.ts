@@ -96,7 +96,7 @@ export class WorkLoop {
       return delivery.release(2000);
     }
     logger.error({ run: record.id, err: error }, 'training failed');
-    const data = { error: error instanceof ClientError ? error.details : error.message };
+    const data = { error: error instanceof ClientError ? error.details : error.message, attempt: record.attempt };
     await adapters.events.publish(runEvent(record.id, 'failed', String(record.attempt), data, 'student-trainer'));
     return delivery.ack();
   }

@@ -1,0 +1,144 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from '@mcld/cli/cluster/cluster.js';
+import { startEmbedded } from '@mcld/cli/embedded.js';
+import { openAdapters, type Adapters } from '@mcld/platform/adapters.js';
+import { runEvent, type WorkDelivery, type WorkItem } from '@mcld/platform/bus/events.js';
+import { readConfig } from '@mcld/platform/config.js';
+import { asRunId } from '@mcld/platform/ids.js';
+import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
+import { ObjectExistsError } from '@mcld/platform/storage/object-store.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scratch, smallCifar } from './support/data.js';
+import { createRun, ended, pipelineAt, quickRecipe, reportOf, runToEnd, type PipelineClient } from './support/runs.js';
+
+let place: Awaited<ReturnType<typeof scratch>>;
+let data: string;
+let cluster: Cluster;
+let adapters: Adapters;
+
+beforeAll(async () => {
+  place = await scratch();
+  data = await smallCifar(place.folder, 320, 100);
+  cluster = await Cluster.start({ folder: path.join(place.folder, 'cluster'), dataDir: place.folder });
+  adapters = await openAdapters(readConfig(cluster.environment));
+});
+
+afterAll(async () => {
+  await adapters?.close();
+  await cluster?.stop();
+  await place.remove();
+});
+
+describe('MinIO as object store', () => {
+  it('keeps, lists, deletes, and lets one conditional writer win', async () => {
+    const { objects } = adapters;
+    await objects.put('t/a', Buffer.from('1'));
+    await objects.put('t/b', Buffer.from('2'), { ifAbsent: true });
+    await expect(objects.put('t/b', Buffer.from('3'), { ifAbsent: true })).rejects.toBeInstanceOf(ObjectExistsError);
+    expect(Buffer.from((await objects.get('t/b'))!).toString()).toBe('2');
+    expect(await objects.list('t/')).toEqual(['t/a', 't/b']);
+    await objects.delete('t/a');
+    expect(await objects.get('t/a')).toBeUndefined();
+  });
+});
+
+describe('JetStream', () => {
+  it('keeps an event that is sent twice once, in order, for late watchers', async () => {
+    const run = asRunId('events-test');
+    const created = runEvent(run, 'created', 'once', {}, 'test');
+    await adapters.events.publish(created);
+    await adapters.events.publish(created);
+    await adapters.events.publish(runEvent(run, 'started', '1', {}, 'test'));
+    const kinds: string[] = [];
+    for await (const { type } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false })) kinds.push(type);
+    expect(kinds).toEqual(['mcld.run.created', 'mcld.run.started']);
+  });
+
+  it('changes records by compare-and-set', async () => {
+    const { runs } = adapters;
+    const id = asRunId('cas-test');
+    const at = new Date().toISOString();
+    const record = { id, name: 'x', requestId: 'x', state: 'failed', recipe: {}, createdAt: at, updatedAt: at, step: 0, totalSteps: 0, attempt: 0, submissions: 1, error: '', teacherDigest: '', trace: {} } as const;
+    await runs.create(record);
+    await expect(runs.create(record)).rejects.toBeInstanceOf(RevisionConflictError);
+    await Promise.all(Array.from({ length: 5 }, () => changeRun(runs, id, (r) => ({ ...r, attempt: r.attempt + 1 }))));
+    expect((await runs.get(id))?.record.attempt).toBe(5);
+    await runs.delete(id);
+    expect(await runs.get(id)).toBeUndefined();
+  });
+});
+
+describe('the cluster', () => {
+  let client: PipelineClient;
+  let close: () => void;
+
+  beforeAll(() => {
+    ({ client, close } = pipelineAt(cluster.endpoint));
+  });
+
+  afterAll(() => close());
+
+  it('ends with the bytes of the embedded pipeline', async () => {
+    const distil = async (pipeline: PipelineClient) => {
+      const teacher = await runToEnd(pipeline, quickRecipe(data, { name: 'teacher', model: 'resnet14' }));
+      const student = await runToEnd(
+        pipeline,
+        quickRecipe(data, { name: 'student', teacher: { run: teacher.id }, distiller: { name: 'mcld', warmup: 'none' } }),
+      );
+      return [(await reportOf(pipeline, teacher.id)).modelSha256, (await reportOf(pipeline, student.id)).modelSha256];
+    };
+    const inCluster = await distil(client);
+    const embedded = await startEmbedded({ home: path.join(place.folder, 'home') });
+    const open = pipelineAt(embedded.endpoint);
+    const here = await distil(open.client);
+    open.close();
+    await embedded.close();
+    expect(inCluster).toEqual(here);
+  });
+
+  it('loses no run with its trainer: killed, drained and the loader killed, the bytes are the same', async () => {
+    const recipe = quickRecipe(data, { name: 'survivor', model: 'resnet14', epochs: 6 });
+    const expected = (await reportOf(client, (await runToEnd(client, recipe)).id)).modelSha256;
+    const { id } = await createRun(client, recipe);
+    const reach = async (step: number) => {
+      while ((await client.getRun({ runId: id })).run!.step < step) await sleep(50);
+    };
+    // Drained: it checkpoints in the middle of an epoch and the run goes on at once.
+    await reach(7);
+    await cluster.children.get('student-trainer')!.stop('SIGTERM');
+    await cluster.startService('student-trainer');
+    // Its data vanish under it: it tries again.
+    await reach(12);
+    await cluster.children.get('data-loader')!.stop('SIGKILL');
+    await cluster.startService('data-loader');
+    // Killed: the queue delivers the run again when it has been silent for long enough.
+    await reach(18);
+    await cluster.children.get('student-trainer')!.stop('SIGKILL');
+    await cluster.startService('student-trainer');
+    const run = await ended(client, id);
+    expect(run.attempt).toBeGreaterThanOrEqual(3);
+    expect((await reportOf(client, id)).modelSha256).toBe(expected);
+  });
+});
+
+describe('work', () => {
+  it('comes again after a release, counted, and only to one taker', async () => {
+    // The services are stopped here so that none of them takes it.
+    await cluster.children.get('evaluator')!.stop();
+    const run = asRunId('work-test');
+    await adapters.work.enqueue('evaluate', { run, step: 1 }, 'work-test.1');
+    await adapters.work.enqueue('evaluate', { run, step: 1 }, 'work-test.1');
+    const stop = new AbortController();
+    const attempts: number[] = [];
+    let last: WorkDelivery<WorkItem> | undefined;
+    for await (const delivery of adapters.work.take('evaluate', stop.signal)) {
+      attempts.push(delivery.attempt);
+      last = delivery;
+      if (attempts.length === 2) break;
+      await delivery.release(10);
+    }
+    await last?.ack();
+    expect(attempts).toEqual([1, 2]);
+  });
+});
