@@ -27,6 +27,17 @@ describe('one-cycle', () => {
   });
 });
 
+describe('one-cycle of any length', () => {
+  it('never gives a rate that is no number', () => {
+    for (let total = 1; total <= 40; total++) {
+      for (let step = 0; step < total; step++) {
+        const { lr, momentum } = ratesAt(oneCycle, { lr: 0.2, momentum: 0.9, stepsPerEpoch: total, epochs: 1 }, step);
+        expect(lr > 0 && lr <= 0.2 && momentum >= 0.85 && momentum <= 0.95).toBe(true);
+      }
+    }
+  });
+});
+
 describe('multi-step', () => {
   it('falls by gamma from each milestone on', () => {
     const schedule = { name: 'multi-step', milestones: [2, 4], gamma: 0.1 } as const;

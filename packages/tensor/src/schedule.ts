@@ -49,7 +49,9 @@ function oneCycle(schedule: OneCycleSchedule, base: ScheduleBase, step: number):
   const final = initial / schedule.finalDivFactor;
   const { baseMomentum: low, maxMomentum: high } = schedule;
   const rising = step <= riseEnd;
-  const share = rising ? step / riseEnd : (step - riseEnd) / (total - 1 - riseEnd);
+  // A run so short that its rise is one step begins at the peak (PyTorch divides by zero there).
+  const risen = riseEnd > 0 ? step / riseEnd : 1;
+  const share = rising ? risen : (step - riseEnd) / (total - 1 - riseEnd);
   const lr = rising ? cosine(initial, base.lr, share) : cosine(base.lr, final, share);
   const momentum = rising ? cosine(high, low, share) : cosine(low, high, share);
   return { lr, momentum: schedule.cycleMomentum ? momentum : base.momentum };
