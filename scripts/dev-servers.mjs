@@ -1,8 +1,8 @@
 #!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
 // Puts a nats-server and an S3 server into the cache and prints where they are, as JSON:
 //   {"nats": PATH, "s3": {"kind": "minio" | "seaweedfs", "path": PATH}}
 import { chmodSync, rmSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fillFolder } from './setup/cache-folder.mjs';
 import { withLock } from './setup/lock.mjs';

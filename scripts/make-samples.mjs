@@ -20,7 +20,10 @@ function cifar() {
   const from = path.join(source, 'cifar-100-binary');
   const to = path.join(samples, 'cifar-100-binary');
   mkdirSync(to, { recursive: true });
-  for (const [file, perClass] of [['train.bin', 50], ['test.bin', 10]]) {
+  for (const [file, perClass] of [
+    ['train.bin', 50],
+    ['test.bin', 10],
+  ]) {
     const data = readFileSync(path.join(from, file));
     const taken = new Array(100).fill(0);
     const kept = [];
@@ -30,13 +33,31 @@ function cifar() {
     }
     writeFileSync(path.join(to, file), Buffer.concat(kept));
   }
-  for (const file of ['coarse_label_names.txt', 'fine_label_names.txt']) copyFileSync(path.join(from, file), path.join(to, file));
+  for (const file of ['coarse_label_names.txt', 'fine_label_names.txt'])
+    copyFileSync(path.join(from, file), path.join(to, file));
 }
 
 const tinyClasses = [
-  'n01443537', 'n01641577', 'n01855672', 'n01882714', 'n02056570', 'n02094433', 'n02123394', 'n02129165',
-  'n02165456', 'n02279972', 'n02403003', 'n02481823', 'n02504458', 'n02917067', 'n03100240', 'n03662601',
-  'n03796401', 'n04146614', 'n07747607', 'n02410509',
+  'n01443537',
+  'n01641577',
+  'n01855672',
+  'n01882714',
+  'n02056570',
+  'n02094433',
+  'n02123394',
+  'n02129165',
+  'n02165456',
+  'n02279972',
+  'n02403003',
+  'n02481823',
+  'n02504458',
+  'n02917067',
+  'n03100240',
+  'n03662601',
+  'n03796401',
+  'n04146614',
+  'n07747607',
+  'n02410509',
 ].sort();
 
 const lines = (file) => readFileSync(file, 'utf8').trim().split('\n');
@@ -47,7 +68,8 @@ function tinyImagenet() {
     const images = path.join(to, 'train', wnid, 'images');
     mkdirSync(images, { recursive: true });
     const kept = trainFiles(wnid).slice(0, 20);
-    for (const name of kept) copyFileSync(path.join(tinySource, 'train', wnid, 'images', name), path.join(images, name));
+    for (const name of kept)
+      copyFileSync(path.join(tinySource, 'train', wnid, 'images', name), path.join(images, name));
     const boxes = lines(path.join(tinySource, 'train', wnid, `${wnid}_boxes.txt`));
     const ofKept = boxes.filter((line) => kept.includes(line.split('\t')[0]));
     writeFileSync(path.join(to, 'train', wnid, `${wnid}_boxes.txt`), `${ofKept.join('\n')}\n`);
@@ -69,14 +91,27 @@ const trainFiles = (wnid) => readdirSync(path.join(tinySource, 'train', wnid, 'i
 
 // In STL-10's order of classes; there is no aircraft among the pictures, so trains stand for it.
 const stlClasses = [
-  ['airplane', 'n02917067'], ['bird', 'n01855672'], ['car', 'n04285008'], ['cat', 'n02123045'], ['deer', 'n02423022'],
-  ['dog', 'n02099601'], ['horse', 'n02403003'], ['monkey', 'n02486410'], ['ship', 'n03447447'], ['truck', 'n03796401'],
+  ['airplane', 'n02917067'],
+  ['bird', 'n01855672'],
+  ['car', 'n04285008'],
+  ['cat', 'n02123045'],
+  ['deer', 'n02423022'],
+  ['dog', 'n02099601'],
+  ['horse', 'n02403003'],
+  ['monkey', 'n02486410'],
+  ['ship', 'n03447447'],
+  ['truck', 'n03796401'],
 ];
 
 /** 96×96, channel-first, column-major inside a plane, as STL-10 stores it. */
 async function stlImage(file) {
   const side = 96;
-  const { data } = await sharp(file).toColourspace('srgb').removeAlpha().resize(side, side).raw().toBuffer({ resolveWithObject: true });
+  const { data } = await sharp(file)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .resize(side, side)
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   const out = Buffer.alloc(side * side * 3);
   for (let c = 0; c < 3; c++)
     for (let x = 0; x < side; x++)
@@ -90,12 +125,16 @@ async function stl10() {
   const train = [];
   const test = [];
   for (const [label, [, wnid]] of stlClasses.entries()) {
-    for (const name of trainFiles(wnid).slice(0, 20)) train.push([label + 1, path.join(tinySource, 'train', wnid, 'images', name)]);
+    for (const name of trainFiles(wnid).slice(0, 20))
+      train.push([label + 1, path.join(tinySource, 'train', wnid, 'images', name)]);
     for (const line of valLines().filter((l) => l.split('\t')[1] === wnid)) {
       test.push([label + 1, path.join(tinySource, 'val/images', line.split('\t')[0])]);
     }
   }
-  for (const [split, files] of [['train', train], ['test', test]]) {
+  for (const [split, files] of [
+    ['train', train],
+    ['test', test],
+  ]) {
     const images = [];
     for (const [, file] of files) images.push(await stlImage(file));
     writeFileSync(path.join(to, `${split}_X.bin`), Buffer.concat(images));

@@ -9,7 +9,8 @@ export function fillFolder(folder, fill) {
   mkdirSync(parent, { recursive: true });
   // What an earlier attempt left that was cut off.
   for (const left of readdirSync(parent)) {
-    if (left.startsWith(`${path.basename(folder)}.part`)) rmSync(path.join(parent, left), { recursive: true, force: true });
+    if (left.startsWith(`${path.basename(folder)}.part`))
+      rmSync(path.join(parent, left), { recursive: true, force: true });
   }
   const part = `${folder}.part-${process.pid}`;
   mkdirSync(part);

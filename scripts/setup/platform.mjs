@@ -10,10 +10,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const setupDir = path.join(root, '.setup');
 
 /** Per-user cache shared by every clone. */
-export const cacheDir = path.join(
-  process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'),
-  'mcld',
-);
+export const cacheDir = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'mcld');
 
 /** A set-up failure that the user can act on: shown as its message, without a stack trace. */
 export class SetupError extends Error {}
@@ -23,9 +20,7 @@ export function assertPlatform() {
   const glibc = process.report?.getReport().header.glibcVersionRuntime;
   if (platform !== 'linux' || arch !== 'x64' || !glibc) {
     const found = `${platform} ${arch}${platform === 'linux' && !glibc ? ' without glibc' : ''}`;
-    throw new SetupError(
-      `this is ${found}; mcld's native TensorFlow needs Linux x64 with glibc (Debian, Ubuntu, …).`,
-    );
+    throw new SetupError(`this is ${found}; mcld's native TensorFlow needs Linux x64 with glibc (Debian, Ubuntu, …).`);
   }
   const [major, minor] = versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 6)) {

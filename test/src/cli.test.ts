@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
@@ -27,7 +27,10 @@ async function attempt(recipe: unknown, ...more: string[]) {
 
 /** One or two lines without a stack trace, and a code that is not 0. */
 function expectPlain(result: Awaited<ReturnType<typeof cli>>, code: number, message: string | RegExp) {
-  const lines = result.stderr.trim().split('\n').filter((line) => !line.startsWith('run ') && !line.startsWith('quick: '));
+  const lines = result.stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('run ') && !line.startsWith('quick: '));
   expect(lines.join('\n')).toMatch(message);
   expect(lines.length).toBeLessThanOrEqual(2);
   expect(result.stderr).not.toMatch(/\n\s+at /);
@@ -39,9 +42,21 @@ describe('bad input gets a plain message and an exit code', () => {
     ['an unknown key', { epocks: 3 }, /unknown key 'epocks'/],
     ['a wrong type', { epochs: 'three' }, /epochs: .*expected number, received string/],
     ['batch 0', { batchSize: 0 }, /batchSize: .*>=1 \(found 0\)/],
-    ['tau 0', { distiller: { name: 'mcld', tauSample: 0 }, teacher: { digest: 'a'.repeat(64) } }, /distiller.tauSample: .*>0 \(found 0\)/],
-    ['a warm-up longer than the run', { distiller: { name: 'mcld', warmupEpochs: 5 }, teacher: { digest: 'a'.repeat(64) } }, /distiller.warmupEpochs: must not be longer than the run's 2 epochs/],
-    ['a missing teacher', { distiller: { name: 'mcld' , warmup: 'none'} }, /teacher: is missing: the distiller mcld needs one/],
+    [
+      'tau 0',
+      { distiller: { name: 'mcld', tauSample: 0 }, teacher: { digest: 'a'.repeat(64) } },
+      /distiller.tauSample: .*>0 \(found 0\)/,
+    ],
+    [
+      'a warm-up longer than the run',
+      { distiller: { name: 'mcld', warmupEpochs: 5 }, teacher: { digest: 'a'.repeat(64) } },
+      /distiller.warmupEpochs: must not be longer than the run's 2 epochs/,
+    ],
+    [
+      'a missing teacher',
+      { distiller: { name: 'mcld', warmup: 'none' } },
+      /teacher: is missing: the distiller mcld needs one/,
+    ],
   ])('%s', async (_name, changes, message) => {
     expectPlain(await attempt(quickRecipe(data, changes)), 2, message);
   });
@@ -60,11 +75,19 @@ describe('bad input gets a plain message and an exit code', () => {
     const file = path.join(place.folder, 'teacher.safetensors');
     await writeFile(file, encodeSafetensors(initialState('resnet8', 100, 0), {}));
     const recipe = quickRecipe(data, { teacher: { file, model: 'resnet8x4' } });
-    expectPlain(await attempt(recipe), 2, /resnet8x4 has conv1\.weight \[32, 3, 3, 3\], but the weights have it as \[16, 3, 3, 3\]/);
+    expectPlain(
+      await attempt(recipe),
+      2,
+      /resnet8x4 has conv1\.weight \[32, 3, 3, 3\], but the weights have it as \[16, 3, 3, 3\]/,
+    );
   });
 
   it('a data set that is missing, or truncated', async () => {
-    expectPlain(await attempt(quickRecipe(path.join(place.folder, 'nowhere'))), 1, /no file .*train\.bin; get it with 'mcld data fetch cifar-100'/);
+    expectPlain(
+      await attempt(quickRecipe(path.join(place.folder, 'nowhere'))),
+      1,
+      /no file .*train\.bin; get it with 'mcld data fetch cifar-100'/,
+    );
     const cut = path.join(place.folder, 'cut');
     await mkdir(cut);
     const copy = await smallCifar(cut, 64, 64);
@@ -86,8 +109,16 @@ describe('bad input gets a plain message and an exit code', () => {
 
   it('NATS and MinIO that are not reachable', async () => {
     const quiet = { MCLD_LOG_LEVEL: 'silent', MCLD_PORT: '0' };
-    expectPlain(await cli(['serve', 'pipeline'], { ...quiet, MCLD_NATS_URL: 'nats://127.0.0.1:9' }), 4, /NATS at nats:\/\/127\.0\.0\.1:9: .*is a nats-server/);
-    const s3 = { MCLD_S3_ENDPOINT: 'http://127.0.0.1:9', MCLD_S3_ACCESS_KEY: 'a', MCLD_S3_SECRET_KEY: 'not-to-be-shown' };
+    expectPlain(
+      await cli(['serve', 'pipeline'], { ...quiet, MCLD_NATS_URL: 'nats://127.0.0.1:9' }),
+      4,
+      /NATS at nats:\/\/127\.0\.0\.1:9: .*is a nats-server/,
+    );
+    const s3 = {
+      MCLD_S3_ENDPOINT: 'http://127.0.0.1:9',
+      MCLD_S3_ACCESS_KEY: 'a',
+      MCLD_S3_SECRET_KEY: 'not-to-be-shown',
+    };
     const result = await cli(['serve', 'pipeline'], { ...quiet, ...s3 });
     expectPlain(result, 4, /S3 at http:\/\/127\.0\.0\.1:9: cannot open bucket mcld/);
     expect(result.stderr).not.toContain('not-to-be-shown');

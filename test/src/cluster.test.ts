@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from '@mcld/cli/cluster/cluster.js';
 import { startEmbedded } from '@mcld/cli/embedded.js';
-import { openAdapters, type Adapters } from '@mcld/platform/adapters.js';
+import { type Adapters, openAdapters } from '@mcld/platform/adapters.js';
 import { runEvent, type WorkDelivery, type WorkItem } from '@mcld/platform/bus/events.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { asRunId } from '@mcld/platform/ids.js';
@@ -10,7 +10,7 @@ import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.
 import { ObjectExistsError } from '@mcld/platform/storage/object-store.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratch, smallCifar } from './support/data.js';
-import { createRun, ended, pipelineAt, quickRecipe, reportOf, runToEnd, type PipelineClient } from './support/runs.js';
+import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
 
 let place: Awaited<ReturnType<typeof scratch>>;
 let data: string;
@@ -51,7 +51,8 @@ describe('JetStream', () => {
     await adapters.events.publish(created);
     await adapters.events.publish(runEvent(run, 'started', '1', {}, 'test'));
     const kinds: string[] = [];
-    for await (const { type } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false })) kinds.push(type);
+    for await (const { type } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false }))
+      kinds.push(type);
     expect(kinds).toEqual(['mcld.run.created', 'mcld.run.started']);
   });
 
@@ -59,7 +60,22 @@ describe('JetStream', () => {
     const { runs } = adapters;
     const id = asRunId('cas-test');
     const at = new Date().toISOString();
-    const record = { id, name: 'x', requestId: 'x', state: 'failed', recipe: {}, createdAt: at, updatedAt: at, step: 0, totalSteps: 0, attempt: 0, submissions: 1, error: '', teacherDigest: '', trace: {} } as const;
+    const record = {
+      id,
+      name: 'x',
+      requestId: 'x',
+      state: 'failed',
+      recipe: {},
+      createdAt: at,
+      updatedAt: at,
+      step: 0,
+      totalSteps: 0,
+      attempt: 0,
+      submissions: 1,
+      error: '',
+      teacherDigest: '',
+      trace: {},
+    } as const;
     await runs.create(record);
     await expect(runs.create(record)).rejects.toBeInstanceOf(RevisionConflictError);
     await Promise.all(Array.from({ length: 5 }, () => changeRun(runs, id, (r) => ({ ...r, attempt: r.attempt + 1 }))));
@@ -84,7 +100,11 @@ describe('the cluster', () => {
       const teacher = await runToEnd(pipeline, quickRecipe(data, { name: 'teacher', model: 'resnet14' }));
       const student = await runToEnd(
         pipeline,
-        quickRecipe(data, { name: 'student', teacher: { run: teacher.id }, distiller: { name: 'mcld', warmup: 'none' } }),
+        quickRecipe(data, {
+          name: 'student',
+          teacher: { run: teacher.id },
+          distiller: { name: 'mcld', warmup: 'none' },
+        }),
       );
       return [(await reportOf(pipeline, teacher.id)).modelSha256, (await reportOf(pipeline, student.id)).modelSha256];
     };

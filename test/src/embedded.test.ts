@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { writeFile, readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbedded, type EmbeddedPipeline } from '@mcld/cli/embedded.js';
+import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { readConfig } from '@mcld/platform/config.js';
@@ -52,8 +52,13 @@ describe('the embedded pipeline', () => {
     const { client } = open;
     const teacher = await runToEnd(client, quickRecipe(data, { model: 'resnet14' }));
     const recipe = quickRecipe(data, { teacher: { run: teacher.id }, distiller: { name: 'mcld', warmup: 'none' } });
-    const describeTeacher = openClient(TeacherInferenceServiceDefinition, pipeline.addresses['teacher-inference'] as string, readConfig({}));
-    const counters = async (teacherDigest: string) => (await describeTeacher.client.describeTeacher({ teacherDigest })).counters!;
+    const describeTeacher = openClient(
+      TeacherInferenceServiceDefinition,
+      pipeline.addresses['teacher-inference'] as string,
+      readConfig({}),
+    );
+    const counters = async (teacherDigest: string) =>
+      (await describeTeacher.client.describeTeacher({ teacherDigest })).counters!;
 
     const first = await runToEnd(client, recipe);
     const afterFirst = await counters(first.teacherDigest);
@@ -141,7 +146,8 @@ describe('a run that is killed', () => {
     const resumed = await cli(['resume', run!, '--home', killed, '--json']);
     expect(JSON.parse(resumed.stdout)).toMatchObject({ state: 'succeeded', attempt: 2 });
 
-    const report = async (home: string, name: string) => JSON.parse((await cli(['report', name, '--home', home, '--json'])).stdout);
+    const report = async (home: string, name: string) =>
+      JSON.parse((await cli(['report', name, '--home', home, '--json'])).stdout);
     const [a, b] = [await report(undisturbed, id), await report(killed, run!)];
     expect(b.modelSha256).toBe(a.modelSha256);
     expect(b.history).toEqual(a.history);

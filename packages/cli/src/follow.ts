@@ -60,7 +60,9 @@ function lineDisplay(name: string): Display {
       last = now;
       const loss = data.losses?.total?.toFixed(3) ?? '–';
       const rate = Math.round(data.imagesPerSecond);
-      out.write(`${name}: step ${data.step}/${data.totalSteps}, ${rate} images/s, loss ${loss}, ${remaining(data, begun)} left\n`);
+      out.write(
+        `${name}: step ${data.step}/${data.totalSteps}, ${rate} images/s, loss ${loss}, ${remaining(data, begun)} left\n`,
+      );
     },
     note: (text) => void out.write(`${name}: ${text}\n`),
     end() {},

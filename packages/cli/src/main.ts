@@ -21,7 +21,10 @@ program.exitOverride((error) => {
 
 const common = (command: Command): Command =>
   command
-    .option('--endpoint <address>', "a pipeline's address (or MCLD_ENDPOINT); without it the pipeline runs in this process")
+    .option(
+      '--endpoint <address>',
+      "a pipeline's address (or MCLD_ENDPOINT); without it the pipeline runs in this process",
+    )
     .option('--home <dir>', 'folder of the pipeline in this process (or MCLD_HOME)')
     .option('--json', 'print JSON');
 

@@ -1,4 +1,4 @@
-import { RunState, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 
 export const stateName = (run: Run): string => RunState[run.state].toLowerCase();
 

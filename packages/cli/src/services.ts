@@ -22,6 +22,5 @@ export const serviceNames = Object.keys(services) as ServiceName[];
 export const addressSetting: Partial<Record<ServiceName, string>> = {
   'data-loader': 'MCLD_DATA_LOADER',
   'teacher-inference': 'MCLD_TEACHER_INFERENCE',
-  'student-trainer': 'MCLD_STUDENT_TRAINER',
   evaluator: 'MCLD_EVALUATOR',
 };

@@ -1,6 +1,6 @@
 import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { readConfig } from '@mcld/platform/config.js';
-import { openClient, type OpenClient } from '@mcld/platform/grpc/client.js';
+import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
 import { startEmbedded } from './embedded.js';
 
 export type PipelineClient = OpenClient<typeof PipelineServiceDefinition>['client'];
@@ -21,7 +21,11 @@ export interface Session {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const endpoint = options.endpoint ?? process.env.MCLD_ENDPOINT;
   const embedded = endpoint ? undefined : await startEmbedded(options.home ? { home: options.home } : {});
-  const { client, close } = openClient(PipelineServiceDefinition, endpoint ?? (embedded?.endpoint as string), readConfig());
+  const { client, close } = openClient(
+    PipelineServiceDefinition,
+    endpoint ?? (embedded?.endpoint as string),
+    readConfig(),
+  );
   return {
     client,
     home: embedded?.home,

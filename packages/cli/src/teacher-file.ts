@@ -11,7 +11,8 @@ export async function importTeacherOf(client: PipelineClient, recipe: Recipe): P
   async function* pieces() {
     yield { model, chunk: Buffer.alloc(0) };
     try {
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) yield { model, chunk: chunk as Buffer };
+      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
+        yield { model, chunk: chunk as Buffer };
     } catch (error) {
       throw new CliError(`teacher.file: cannot read ${file}: ${(error as Error).message}`, Exit.usage);
     }

@@ -14,7 +14,7 @@ export function viewsPerImage({ cropPadding, horizontalFlip }: Augmentation): nu
 
 /** The view that is the image itself. */
 export function identityView({ cropPadding, horizontalFlip }: Augmentation): number {
-  return ((cropPadding * (2 * cropPadding + 1)) + cropPadding) * (horizontalFlip ? 2 : 1);
+  return (cropPadding * (2 * cropPadding + 1) + cropPadding) * (horizontalFlip ? 2 : 1);
 }
 
 /**

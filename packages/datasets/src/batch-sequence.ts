@@ -1,5 +1,5 @@
 import { permutation, viewCode } from '@mcld/random/draws.js';
-import { viewsPerImage, type Augmentation } from './augmentation.js';
+import { type Augmentation, viewsPerImage } from './augmentation.js';
 
 /** A place in a sequence of batches; both count from 0. */
 export interface Cursor {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, writeFile, cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
 import { create } from 'tar';
+import { describe, expect, it } from 'vitest';
 import { cutView, identityView, viewsPerImage } from './augmentation.js';
 import { BatchSequence } from './batch-sequence.js';
 import { openCifar100 } from './cifar100.js';
@@ -28,7 +28,11 @@ describe('CIFAR-100', () => {
     expect(data.labels[7]).toBe(file[7 * 3074 + 1]);
     const [image] = await data.images([7]);
     const at = 7 * 3074 + 2;
-    expect([...image!.subarray(3 * 33, 3 * 33 + 3)]).toEqual([file[at + 33], file[at + 1024 + 33], file[at + 2048 + 33]]);
+    expect([...image!.subarray(3 * 33, 3 * 33 + 3)]).toEqual([
+      file[at + 33],
+      file[at + 1024 + 33],
+      file[at + 2048 + 33],
+    ]);
   });
 
   it('has another fingerprint for other content', async () => {
@@ -44,7 +48,9 @@ describe('CIFAR-100', () => {
 
   it('refuses what is missing, truncated, padded or mislabelled', async () => {
     const root = await scratch();
-    await expect(openCifar100({ root, split: 'test', size: 0 })).rejects.toThrow(/no file .*test\.bin; get it with 'mcld data fetch cifar-100'/);
+    await expect(openCifar100({ root, split: 'test', size: 0 })).rejects.toThrow(
+      /no file .*test\.bin; get it with 'mcld data fetch cifar-100'/,
+    );
     await cp(cifarRoot, root, { recursive: true });
     const name = path.join(root, 'test.bin');
     const good = await readFile(name);
@@ -54,7 +60,9 @@ describe('CIFAR-100', () => {
     }
     good[3074 + 1] = 100;
     await writeFile(name, good);
-    await expect(openCifar100({ root, split: 'test', size: 0 })).rejects.toThrow('record 1 has fine label 100, expected 0 to 99');
+    await expect(openCifar100({ root, split: 'test', size: 0 })).rejects.toThrow(
+      'record 1 has fine label 100, expected 0 to 99',
+    );
   });
 });
 
@@ -82,7 +90,9 @@ describe('Tiny-ImageNet', () => {
     const data = await openTinyImagenet({ root, split: 'test', size: 32 });
     await expect(data.images([0])).rejects.toThrow(new RegExp(`${first} is no JPEG that can be decoded`));
     await writeFile(annotations, 'val_0.JPEG\tn99999999\t0\t0\t1\t1\n');
-    await expect(openTinyImagenet({ root, split: 'test', size: 32 })).rejects.toThrow("line 1 names 'val_0.JPEG' of class 'n99999999'");
+    await expect(openTinyImagenet({ root, split: 'test', size: 32 })).rejects.toThrow(
+      "line 1 names 'val_0.JPEG' of class 'n99999999'",
+    );
   });
 });
 
@@ -93,7 +103,11 @@ describe('STL-10', () => {
     const [image] = await data.images([1]);
     const [row, column] = [5, 9];
     const at = 27648 + column * 96 + row;
-    expect([...image!.subarray((row * 96 + column) * 3, (row * 96 + column) * 3 + 3)]).toEqual([file[at], file[at + 9216], file[at + 18432]]);
+    expect([...image!.subarray((row * 96 + column) * 3, (row * 96 + column) * 3 + 3)]).toEqual([
+      file[at],
+      file[at + 9216],
+      file[at + 18432],
+    ]);
     expect(Math.min(...data.labels)).toBe(0);
     expect(data.standIn).toContain('stand-in');
   });
@@ -115,12 +129,19 @@ describe('views', () => {
   });
 
   it('are the crops of the zero-padded image, mirrored for odd codes', () => {
-    const padded = (y: number, x: number, c: number) => (y < 0 || x < 0 || y > 31 || x > 31 ? 0 : image[(y * 32 + x) * 3 + c]!);
+    const padded = (y: number, x: number, c: number) =>
+      y < 0 || x < 0 || y > 31 || x > 31 ? 0 : image[(y * 32 + x) * 3 + c]!;
     const out = new Uint8Array(image.length);
     for (let code = 0; code < 162; code++) {
       cutView(image, [32, 32], augmentation, code, out, 0);
       const [dx, dy] = [((code >> 1) % 9) - 4, Math.floor((code >> 1) / 9) - 4];
-      for (const [y, x] of [[0, 0], [0, 31], [31, 0], [31, 31], [12, 20]] as const) {
+      for (const [y, x] of [
+        [0, 0],
+        [0, 31],
+        [31, 0],
+        [31, 31],
+        [12, 20],
+      ] as const) {
         const source = code & 1 ? 31 - x : x;
         for (let c = 0; c < 3; c++) expect(out[(y * 32 + x) * 3 + c]).toBe(padded(y + dy, source + dx, c));
       }
@@ -135,14 +156,23 @@ describe('views', () => {
 });
 
 describe('a batch sequence', () => {
-  const spec = { count: 103, batchSize: 10, augmentation: { cropPadding: 4, horizontalFlip: true }, shuffle: true, seed: 5 };
+  const spec = {
+    count: 103,
+    batchSize: 10,
+    augmentation: { cropPadding: 4, horizontalFlip: true },
+    shuffle: true,
+    seed: 5,
+  };
 
   it('is the same whatever the order of asking', () => {
     const cursors = [...new BatchSequence(spec).cursors({ epoch: 0, step: 0 }, 3)];
     const forward = new BatchSequence(spec);
     const backward = new BatchSequence(spec);
     const there = cursors.map((cursor) => forward.views(cursor));
-    const back = [...cursors].reverse().map((cursor) => backward.views(cursor)).reverse();
+    const back = [...cursors]
+      .reverse()
+      .map((cursor) => backward.views(cursor))
+      .reverse();
     expect(back).toEqual(there);
   });
 
@@ -166,8 +196,20 @@ describe('resize', () => {
 
   // Pillow: Image.resize((3, 3), BILINEAR), and the first row of (12, 12).
   it.each([
-    [3, [102, 131, 135, 132, 150, 133, 117, 125, 137, 119, 132, 140, 111, 132, 129, 126, 146, 132, 127, 149, 133, 126, 132, 135, 99, 128, 132]],
-    [12, [0, 53, 106, 19, 72, 125, 43, 96, 149, 68, 121, 174, 93, 146, 199, 117, 170, 223, 142, 195, 248, 167, 220, 145, 191, 201, 41, 216, 56, 66, 113, 38, 91, 3, 56, 109]],
+    [
+      3,
+      [
+        102, 131, 135, 132, 150, 133, 117, 125, 137, 119, 132, 140, 111, 132, 129, 126, 146, 132, 127, 149, 133, 126,
+        132, 135, 99, 128, 132,
+      ],
+    ],
+    [
+      12,
+      [
+        0, 53, 106, 19, 72, 125, 43, 96, 149, 68, 121, 174, 93, 146, 199, 117, 170, 223, 142, 195, 248, 167, 220, 145,
+        191, 201, 41, 216, 56, 66, 113, 38, 91, 3, 56, 109,
+      ],
+    ],
   ])('to %i is Pillow’s bilinear within 1', (side, expected) => {
     const found = resizer(8, 8, side).apply(image);
     for (const [i, value] of expected.entries()) expect(Math.abs(found[i]! - value)).toBeLessThanOrEqual(1);
@@ -202,13 +244,20 @@ describe('fetching', () => {
     const { port } = server.address() as { port: number };
     try {
       const into = await scratch();
-      const source = { url: `http://127.0.0.1:${port}/things.tar.gz`, md5: createHash('md5').update(archive).digest('hex'), archive: 'tar.gz', folder: 'things' } as const;
+      const source = {
+        url: `http://127.0.0.1:${port}/things.tar.gz`,
+        md5: createHash('md5').update(archive).digest('hex'),
+        archive: 'tar.gz',
+        folder: 'things',
+      } as const;
       await expect(fetchDataset(source, into, () => {})).rejects.toThrow('the same command goes on from there');
       const folder = await fetchDataset(source, into, () => {});
       expect((await readFile(path.join(folder, 'a.bin'))).length).toBe(300_000);
       expect(ranges[0]).toBeUndefined();
       expect(ranges[1]).toMatch(/^bytes=[1-9]/);
-      await expect(fetchDataset({ ...source, md5: '0'.repeat(32), folder: 'other' }, into, () => {})).rejects.toThrow('expected 0000');
+      await expect(fetchDataset({ ...source, md5: '0'.repeat(32), folder: 'other' }, into, () => {})).rejects.toThrow(
+        'expected 0000',
+      );
     } finally {
       server.closeAllConnections();
       server.close();
@@ -217,6 +266,8 @@ describe('fetching', () => {
 
   it('says plainly that there is no network', async () => {
     const source = { url: 'http://127.0.0.1:9/x.tar.gz', md5: '', archive: 'tar.gz', folder: 'x' } as const;
-    await expect(fetchDataset(source, await scratch(), () => {})).rejects.toThrow(/cannot reach 127\.0\.0\.1:9 .*without a network/);
+    await expect(fetchDataset(source, await scratch(), () => {})).rejects.toThrow(
+      /cannot reach 127\.0\.0\.1:9 .*without a network/,
+    );
   });
 });

@@ -75,7 +75,10 @@ export async function fetchDataset(source: DatasetSource, into: string, onBytes:
 }
 
 async function download(url: string, part: string, onBytes: OnBytes): Promise<void> {
-  const have = await stat(part).then(({ size }) => size, () => 0);
+  const have = await stat(part).then(
+    ({ size }) => size,
+    () => 0,
+  );
   const response = await fetch(url, have > 0 ? { headers: { range: `bytes=${have}-` } } : {}).catch((error: Error) => {
     const cause = error.cause as { code?: string; message?: string } | undefined;
     throw new FetchError(
@@ -99,7 +102,9 @@ async function download(url: string, part: string, onBytes: OnBytes): Promise<vo
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC') throw new FetchError(`no space left for ${part}`);
-    throw new FetchError(`the download of ${url} broke off at ${done} bytes (${message}); the same command goes on from there`);
+    throw new FetchError(
+      `the download of ${url} broke off at ${done} bytes (${message}); the same command goes on from there`,
+    );
   }
 }
 
@@ -109,4 +114,8 @@ async function md5(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-const exists = (file: string): Promise<boolean> => stat(file).then(() => true, () => false);
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );

@@ -24,7 +24,10 @@ export async function standInOf(root: string): Promise<string> {
 }
 
 export const textLines = (data: Buffer): string[] =>
-  data.toString('utf8').split(/\r?\n/).filter((line) => line !== '');
+  data
+    .toString('utf8')
+    .split(/\r?\n/)
+    .filter((line) => line !== '');
 
 export function sha256(...parts: readonly (Uint8Array | string)[]): string {
   const hash = createHash('sha256');

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { DatasetError, type Dataset, type DatasetLocation } from './dataset.js';
+import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { readDataFile, sha256, standInOf, textLines } from './files.js';
 import { resizer } from './resize.js';
 

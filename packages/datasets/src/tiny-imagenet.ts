@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import { DatasetError, type Dataset, type DatasetLocation } from './dataset.js';
+import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { readDataFile, sha256, standInOf, textLines } from './files.js';
 import { resizer } from './resize.js';
 
@@ -70,7 +70,12 @@ async function listVal(root: string, wnids: readonly string[]): Promise<Labelled
   });
 }
 
-async function fingerprint(root: string, split: string, wnids: readonly string[], listed: readonly Labelled[]): Promise<string> {
+async function fingerprint(
+  root: string,
+  split: string,
+  wnids: readonly string[],
+  listed: readonly Labelled[],
+): Promise<string> {
   const parts = [sha256('tiny-imagenet', split, wnids.join('\n'))];
   for (const { file, label } of listed) {
     parts.push(sha256(file, String(label), await readDataFile(root, file, HINT)));
@@ -91,6 +96,8 @@ async function decode(file: string): Promise<Uint8Array> {
     }
     return data;
   } catch (error) {
-    throw new DatasetError('damaged', `${file} is no JPEG that can be decoded: ${(error as Error).message}`, { cause: error });
+    throw new DatasetError('damaged', `${file} is no JPEG that can be decoded: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

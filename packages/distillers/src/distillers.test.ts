@@ -11,14 +11,23 @@ beforeAll(() => {
 });
 
 const noise = (n: number, seed: number, scale = 2) =>
-  Float32Array.from({ length: n }, (_, i) => scale * Math.sin((i + 1) * 12.9898 + seed * 78.233) * Math.cos(i * 3.7 + seed));
+  Float32Array.from(
+    { length: n },
+    (_, i) => scale * Math.sin((i + 1) * 12.9898 + seed * 78.233) * Math.cos(i * 3.7 + seed),
+  );
 
 function batch(b: number, c: number, targets: number[], s = noise(b * c, 1), t = noise(b * c, 2)): DistillerInput {
-  return { zs: tf.tensor2d(s, [b, c]), zt: tf.tensor2d(t, [b, c]), y: tf.tensor1d(targets, 'int32'), epoch: 1, step: 1 };
+  return {
+    zs: tf.tensor2d(s, [b, c]),
+    zt: tf.tensor2d(t, [b, c]),
+    y: tf.tensor1d(targets, 'int32'),
+    epoch: 1,
+    step: 1,
+  };
 }
 
 const cosine = { tau: 0.1, similarity: 'cosine' } as const;
-const valueOf = (scalar: tf.Scalar) => scalar.dataSync()[0] as number;
+const scalarOf = (scalar: tf.Scalar) => scalar.dataSync()[0] as number;
 
 describe('mcld terms', () => {
   it('are not negative', () => {
@@ -29,7 +38,7 @@ describe('mcld terms', () => {
       sampleLoss(input, cosine),
       categoryLoss(input, cosine),
     ]) {
-      expect(valueOf(term)).toBeGreaterThanOrEqual(0);
+      expect(scalarOf(term)).toBeGreaterThanOrEqual(0);
     }
   });
 
@@ -38,19 +47,19 @@ describe('mcld terms', () => {
     const order = tf.tensor1d([2, 0, 3, 1], 'int32');
     const permuted = { zs: tf.gather(zs, order), zt: tf.gather(zt, order), y: tf.gather(y, order) };
     const options = { ...cosine, mask: true };
-    expect(valueOf(instanceLoss(permuted, options))).toBeCloseTo(valueOf(instanceLoss({ zs, zt, y }, options)), 5);
+    expect(scalarOf(instanceLoss(permuted, options))).toBeCloseTo(scalarOf(instanceLoss({ zs, zt, y }, options)), 5);
   });
 
   it('with cosine do not change when a row or a column is scaled', () => {
     const input = batch(4, 5, [0, 1, 1, 2]);
     const rows = { ...input, zs: tf.mul(input.zs, tf.tensor2d([1, 3, 0.5, 7], [4, 1])) as tf.Tensor2D };
     const columns = { ...input, zs: tf.mul(input.zs, tf.tensor2d([1, 3, 0.5, 7, 2], [1, 5])) as tf.Tensor2D };
-    expect(valueOf(sampleLoss(rows, cosine))).toBeCloseTo(valueOf(sampleLoss(input, cosine)), 5);
-    expect(valueOf(categoryLoss(columns, cosine))).toBeCloseTo(valueOf(categoryLoss(input, cosine)), 5);
+    expect(scalarOf(sampleLoss(rows, cosine))).toBeCloseTo(scalarOf(sampleLoss(input, cosine)), 5);
+    expect(scalarOf(categoryLoss(columns, cosine))).toBeCloseTo(scalarOf(categoryLoss(input, cosine)), 5);
   });
 
   it('instance level is 0 when all targets are equal and the mask is on', () => {
-    expect(valueOf(instanceLoss(batch(4, 5, [3, 3, 3, 3]), { ...cosine, mask: true }))).toBeCloseTo(0, 6);
+    expect(scalarOf(instanceLoss(batch(4, 5, [3, 3, 3, 3]), { ...cosine, mask: true }))).toBeCloseTo(0, 6);
   });
 
   it('give the category level its weight over the warm-up', () => {
@@ -63,7 +72,7 @@ describe('mcld terms', () => {
 describe('kd', () => {
   it('is 0 where student and teacher agree', () => {
     const { zs } = batch(3, 4, [0, 1, 2]);
-    expect(valueOf(kdLoss(zs, zs, 4))).toBeCloseTo(0, 6);
+    expect(scalarOf(kdLoss(zs, zs, 4))).toBeCloseTo(0, 6);
   });
 });
 
@@ -84,27 +93,43 @@ beforeAll(() => {
 
 describe.each(distillerNames)('%s', (name) => {
   const definition = distillerDefinition(name);
-  const variants = name === 'mcld' ? [{}, { similarity: 'dot', tauInstance: 2, tauSample: 2, tauCategory: 2 }, { targetMask: false }] : [{}];
+  const variants =
+    name === 'mcld'
+      ? [{}, { similarity: 'dot', tauInstance: 2, tauSample: 2, tauCategory: 2 }, { targetMask: false }]
+      : [{}];
 
   it('has finite values, and gradients that agree with central differences', () => {
     for (const options of variants) {
       const distil = definition.create(definition.options.parse(options));
       const total = (input: DistillerInput) =>
-        Object.values(distil(input)).reduce((sum, { value, weight }) => tf.add(sum, tf.mul(value, weight)), tf.scalar(0)) as tf.Scalar;
+        Object.values(distil(input)).reduce(
+          (sum, { value, weight }) => tf.add(sum, tf.mul(value, weight)),
+          tf.scalar(0),
+        ) as tf.Scalar;
       for (const [label, input] of cases) {
         const loss = (zs: tf.Tensor) => total({ ...input, zs: zs as tf.Tensor2D });
         const analytic = tf.grad(loss)(input.zs).dataSync() as Float32Array;
         expect(analytic.every(Number.isFinite), `${label} gradient`).toBe(true);
-        expect(Number.isFinite(valueOf(loss(input.zs) as tf.Scalar)), `${label} value`).toBe(true);
+        expect(Number.isFinite(scalarOf(loss(input.zs) as tf.Scalar)), `${label} value`).toBe(true);
         // At an exact zero a norm has a corner: central differences say nothing there.
         if (label === 'zero column') continue;
         const direction = noise(analytic.length, 9, 1);
         const h = 2e-3;
         const along = (sign: number) =>
-          valueOf(loss(tf.add(input.zs, tf.tensor2d(direction.map((d) => sign * h * d), input.zs.shape))) as tf.Scalar);
+          scalarOf(
+            loss(
+              tf.add(
+                input.zs,
+                tf.tensor2d(
+                  direction.map((d) => sign * h * d),
+                  input.zs.shape,
+                ),
+              ),
+            ) as tf.Scalar,
+          );
         const numeric = (along(1) - along(-1)) / (2 * h);
         const expected = analytic.reduce((sum, g, i) => sum + g * (direction[i] as number), 0);
-        const scale = Math.max(1, Math.abs(expected), Math.abs(valueOf(loss(input.zs) as tf.Scalar)));
+        const scale = Math.max(1, Math.abs(expected), Math.abs(scalarOf(loss(input.zs) as tf.Scalar)));
         expect(Math.abs(numeric - expected) / scale, `${label} ${JSON.stringify(options)}`).toBeLessThan(5e-3);
       }
     }

@@ -1,6 +1,6 @@
 import { crossEntropy } from '@mcld/tensor/ops.js';
-import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
 import { standardise } from './logit-standardization.js';
@@ -26,7 +26,10 @@ export const kd = defineDistiller({
     temperature: z.number().positive().default(4).describe('T, softens both distributions'),
     ceWeight: z.number().min(0).default(0.1),
     kdWeight: z.number().min(0).default(0.9),
-    logitStandardization: z.boolean().default(false).describe('z-score both logits along classes first (arXiv 2403.01427)'),
+    logitStandardization: z
+      .boolean()
+      .default(false)
+      .describe('z-score both logits along classes first (arXiv 2403.01427)'),
   }),
   create:
     ({ temperature, ceWeight, kdWeight, logitStandardization }) =>

@@ -1,6 +1,6 @@
 import { crossEntropy } from '@mcld/tensor/ops.js';
-import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
 

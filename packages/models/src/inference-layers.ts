@@ -1,6 +1,6 @@
 import { convBias } from '@mcld/tensor/ops.js';
-import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { ConvNormOptions } from './layers.js';
 import { TensorLayers } from './tensor-layers.js';
 

@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import { InferenceLayers, type FoldedConv } from './inference-layers.js';
+import * as tf from '@tensorflow/tfjs-core';
+import { type FoldedConv, InferenceLayers } from './inference-layers.js';
 import type { ClassifierOutput } from './layers.js';
 import { toNative } from './layout.js';
 import { declareParameters, type ParameterSpec } from './parameters.js';

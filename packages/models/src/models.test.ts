@@ -14,7 +14,10 @@ beforeAll(() => {
 });
 
 const images = (batch: number) =>
-  tf.tensor4d(Float32Array.from({ length: batch * 3072 }, (_, i) => Math.sin(i * 0.37)), [batch, 32, 32, 3]);
+  tf.tensor4d(
+    Float32Array.from({ length: batch * 3072 }, (_, i) => Math.sin(i * 0.37)),
+    [batch, 32, 32, 3],
+  );
 
 describe('declareParameters', () => {
   // Counts of the reference model zoo, and of the papers.
@@ -30,7 +33,14 @@ describe('declareParameters', () => {
 
   it('names them as PyTorch does', () => {
     const names = declareParameters('resnet8', 10).parameters.map(({ name }) => name);
-    expect(names.slice(0, 6)).toEqual(['conv1.weight', 'bn1.weight', 'bn1.bias', 'bn1.running_mean', 'bn1.running_var', 'layer1.0.conv1.weight']);
+    expect(names.slice(0, 6)).toEqual([
+      'conv1.weight',
+      'bn1.weight',
+      'bn1.bias',
+      'bn1.running_mean',
+      'bn1.running_var',
+      'layer1.0.conv1.weight',
+    ]);
     expect(names).toContain('layer2.0.downsample.1.running_var');
     expect(names.slice(-2)).toEqual(['fc.weight', 'fc.bias']);
   });
@@ -42,7 +52,12 @@ describe('a network', () => {
     const sgd = new Sgd(network.size, { weightDecay: 5e-4, nesterov: false });
     const x = images(4);
     const y = tf.tensor1d([1, 2, 3, 4], 'int32');
-    const step = () => network.step(x, (z) => crossEntropy(z, y), (p, g) => sgd.step(p, g, { lr: 0.05, momentum: 0.9 }));
+    const step = () =>
+      network.step(
+        x,
+        (z) => crossEntropy(z, y),
+        (p, g) => sgd.step(p, g, { lr: 0.05, momentum: 0.9 }),
+      );
     step();
     const before = tf.memory().numTensors;
     for (let i = 0; i < 100; i++) step();
@@ -101,10 +116,24 @@ describe('a damaged safetensors file', () => {
   it.each([
     ['too short', Buffer.from('abc'), 'file of 3 bytes'],
     ['cut off', good.subarray(0, good.length - 1), 'its offsets say'],
-    ['with a header longer than itself', Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 255, 31, 0]), good]), 'header length'],
+    [
+      'with a header longer than itself',
+      Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 255, 31, 0]), good]),
+      'header length',
+    ],
     ['with no JSON', withHeader('{nope'), 'header is no JSON object'],
-    ['with offsets past its end', withHeader('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'), 'needs 16 bytes'],
-    ['with overlapping tensors', withHeader('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}'), 'begins at byte 4'],
+    [
+      'with offsets past its end',
+      withHeader('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'),
+      'needs 16 bytes',
+    ],
+    [
+      'with overlapping tensors',
+      withHeader(
+        '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+      ),
+      'begins at byte 4',
+    ],
     ['with a negative shape', withHeader('{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}'), 'no valid shape'],
     ['of another type', withHeader('{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}'), 'only F32'],
   ])('%s is refused', (_name, file, message) => {

@@ -92,7 +92,18 @@ function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: 
   }
 }
 
-const SIZES: Readonly<Record<string, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, U8: 1, I8: 1, BOOL: 1 };
+const SIZES: Readonly<Record<string, number>> = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U8: 1,
+  I8: 1,
+  BOOL: 1,
+};
 
 function assertEntry(name: string, entry: Entry, available: number): void {
   const { dtype, shape, data_offsets: offsets } = entry ?? {};

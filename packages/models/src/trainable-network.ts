@@ -1,7 +1,7 @@
 import { concatFlat, splitFlat } from '@mcld/tensor/flat-vector.js';
 import type { RunningStatistics } from '@mcld/tensor/ops.js';
-import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { fromNative, nativeShape, toNative } from './layout.js';
 import { declareParameters, elements, isTrainable, type ParameterSpec } from './parameters.js';
 import { classifiers, type ModelName } from './registry.js';

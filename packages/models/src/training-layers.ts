@@ -1,4 +1,4 @@
-import { batchNorm, conv2d, relu, type RunningStatistics } from '@mcld/tensor/ops.js';
+import { batchNorm, conv2d, type RunningStatistics, relu } from '@mcld/tensor/ops.js';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ConvNormOptions } from './layers.js';

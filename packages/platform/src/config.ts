@@ -20,7 +20,6 @@ export const configSchema = z.object({
   MCLD_PORT: port.default(0).describe('port to listen on; 0 takes a free one'),
   MCLD_DATA_LOADER: address.default('127.0.0.1:50051').describe('address of the data loader'),
   MCLD_TEACHER_INFERENCE: address.default('127.0.0.1:50052').describe('address of the teacher'),
-  MCLD_STUDENT_TRAINER: address.default('127.0.0.1:50053').describe('address of the trainer'),
   MCLD_EVALUATOR: address.default('127.0.0.1:50054').describe('address of the evaluator'),
   MCLD_NATS_URL: z.string().optional().describe('nats://host:port; absent: events and work stay in this process'),
   MCLD_S3_ENDPOINT: z.url().optional().describe('of an S3 store; absent: files under MCLD_HOME'),
@@ -28,7 +27,13 @@ export const configSchema = z.object({
   MCLD_S3_ACCESS_KEY: z.string().optional(),
   MCLD_S3_SECRET_KEY: z.string().optional(),
   MCLD_DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto'),
-  MCLD_TEACHER_BATCH: z.coerce.number().int().min(1).max(4096).default(64).describe("rows of the teacher's fixed compute batch"),
+  MCLD_TEACHER_BATCH: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .default(64)
+    .describe("rows of the teacher's fixed compute batch"),
   MCLD_LOGIT_STORE_MB: z.coerce.number().int().min(1).default(2048).describe('most memory for stored logits'),
   MCLD_TOKEN: z.string().min(16).optional().describe('bearer token that every call must carry'),
   MCLD_TLS_CERT: z.string().optional().describe('PEM file; with MCLD_TLS_KEY: serve TLS'),

@@ -1,4 +1,4 @@
-import { context, metrics, propagation, trace, SpanStatusCode, type Span } from '@opentelemetry/api';
+import { context, metrics, propagation, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 
 /**
  * OpenTelemetry, wired here and nowhere else. Off unless the standard variables name an exporter;

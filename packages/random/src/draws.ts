@@ -1,4 +1,4 @@
-import { below, philox, Purpose } from './philox.js';
+import { below, Purpose, philox } from './philox.js';
 
 /** The order of `n` items in an epoch: a Fisher–Yates shuffle whose draws are addressed by place. */
 export function permutation(n: number, seed: number, epoch: number): Uint32Array {

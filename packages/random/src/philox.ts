@@ -29,15 +29,7 @@ function mulHigh(a: number, b: number): number {
  * @param out four words, uint32
  * @param k0 low word of the key; k1: high word
  */
-export function philox(
-  out: Uint32Array,
-  c0: number,
-  c1: number,
-  c2: number,
-  c3: number,
-  k0: number,
-  k1: number,
-): void {
+export function philox(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   let [x0, x1, x2, x3] = [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
   let [key0, key1] = [k0 >>> 0, k1 >>> 0];
   for (let round = 0; round < 10; round++) {

@@ -1,6 +1,6 @@
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
-import { recipeSchema, type Recipe } from './schema.js';
+import { type Recipe, recipeSchema } from './schema.js';
 
 export interface FieldError {
   /** Path of the field, `distiller.tauInstance`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRecipe, readRecipe, RecipeError } from './parse.js';
+import { parseRecipe, RecipeError, readRecipe } from './parse.js';
 
 const minimal = { name: 'r', dataset: { name: 'cifar-100', root: 'data' }, model: 'resnet8' };
 const digest = 'a'.repeat(64);
@@ -29,7 +29,10 @@ describe('recipe', () => {
     [{ ...minimal, epochs: '3' }, 'epochs: Invalid input: expected number, received string (found "3")'],
     [{ ...minimal, model: 'resnet9' }, 'model: Invalid option'],
     [{ ...minimal, distiller: { name: 'mcld' } }, 'teacher: is missing: the distiller mcld needs one'],
-    [{ ...minimal, teacher: { digest }, distiller: { name: 'mcld', tauInstance: 0 } }, 'distiller.tauInstance: Too small'],
+    [
+      { ...minimal, teacher: { digest }, distiller: { name: 'mcld', tauInstance: 0 } },
+      'distiller.tauInstance: Too small',
+    ],
     [{ ...minimal, teacher: { digest }, distiller: { name: 'mcld', tau: 1 } }, "distiller: unknown key 'tau'"],
     [{ ...minimal, teacher: { digest }, epochs: 5, distiller: { name: 'mcld' } }, "longer than the run's 5 epochs"],
   ])('refuses %j', (recipe, message) => {

@@ -1,5 +1,5 @@
 import { datasetNames } from '@mcld/datasets/catalog.js';
-import { distillerDefinition, distillerNames, type DistillerName } from '@mcld/distillers/registry.js';
+import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
 import { modelNames } from '@mcld/models/registry.js';
 import { z } from 'zod';
 
@@ -33,7 +33,12 @@ const teacher = z.union([
     file: z.string().min(1).describe('safetensors with PyTorch names, read by the client'),
     model: z.enum(modelNames),
   }),
-  z.strictObject({ digest: z.string().regex(/^[0-9a-f]{64}$/).describe('of an imported teacher') }),
+  z.strictObject({
+    digest: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe('of an imported teacher'),
+  }),
 ]);
 
 const optimizer = z.strictObject({

@@ -1,4 +1,4 @@
-import { Worker, type Transferable } from 'node:worker_threads';
+import { type Transferable, Worker } from 'node:worker_threads';
 import { prepareEnvironment } from './backend.js';
 import type { Handlers, Reply, Request } from './compute-worker.js';
 
@@ -28,7 +28,9 @@ export class ComputeThread<H extends Handlers> {
     prepareEnvironment();
     this.#worker = new Worker(module, { workerData: data });
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
-    this.#worker.on('error', (error) => this.#fail(new ComputeError(`compute thread: ${error.message}`, { cause: error })));
+    this.#worker.on('error', (error) =>
+      this.#fail(new ComputeError(`compute thread: ${error.message}`, { cause: error })),
+    );
     this.#worker.on('exit', (code) => this.#fail(new ComputeError(`compute thread ended with code ${code}`)));
   }
 

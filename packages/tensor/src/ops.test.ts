@@ -13,7 +13,16 @@ beforeAll(() => {
 const wave = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + seed));
 
 /** Convolution by its definition, padding on both sides. */
-function naiveConv(x: Float32Array, size: number, inputs: number, w: Float32Array, k: number, outputs: number, stride: number, padding: number) {
+function naiveConv(
+  x: Float32Array,
+  size: number,
+  inputs: number,
+  w: Float32Array,
+  k: number,
+  outputs: number,
+  stride: number,
+  padding: number,
+) {
   const outSize = Math.floor((size + 2 * padding - k) / stride) + 1;
   const y = new Float32Array(outSize * outSize * outputs);
   for (let oy = 0; oy < outSize; oy++)
@@ -24,7 +33,8 @@ function naiveConv(x: Float32Array, size: number, inputs: number, w: Float32Arra
           for (let kx = 0; kx < k; kx++) {
             const [iy, ix] = [oy * stride + ky - padding, ox * stride + kx - padding];
             if (iy < 0 || ix < 0 || iy >= size || ix >= size) continue;
-            for (let i = 0; i < inputs; i++) sum += x[(iy * size + ix) * inputs + i]! * w[((ky * k + kx) * inputs + i) * outputs + o]!;
+            for (let i = 0; i < inputs; i++)
+              sum += x[(iy * size + ix) * inputs + i]! * w[((ky * k + kx) * inputs + i) * outputs + o]!;
           }
         y[(oy * outSize + ox) * outputs + o] = sum;
       }
@@ -42,20 +52,30 @@ describe('conv2d', () => {
     const [inputs, outputs] = [2, 3];
     const x = wave(size * size * inputs, 1);
     const w = wave(k * k * inputs * outputs, 2);
-    const y = conv2d(tf.tensor4d(x, [1, size, size, inputs]), tf.tensor4d(w, [k, k, inputs, outputs]), { stride, padding });
+    const y = conv2d(tf.tensor4d(x, [1, size, size, inputs]), tf.tensor4d(w, [k, k, inputs, outputs]), {
+      stride,
+      padding,
+    });
     const expected = naiveConv(x, size, inputs, w, k, outputs, stride, padding);
     expect(y.size).toBe(expected.length);
     const found = y.dataSync();
     for (let i = 0; i < expected.length; i++) expect(found[i]).toBeCloseTo(expected[i]!, 4);
   });
 
-  it.each([[1, 1], [2, 1]])('has the gradients of its definition (stride %i)', (stride, padding) => {
+  it.each([
+    [1, 1],
+    [2, 1],
+  ])('has the gradients of its definition (stride %i)', (stride, padding) => {
     const x = tf.tensor4d(wave(2 * 6 * 6 * 2, 3), [2, 6, 6, 2]);
     const w = tf.tensor4d(wave(3 * 3 * 2 * 2, 4), [3, 3, 2, 2]);
-    const loss = (a: tf.Tensor, b: tf.Tensor) => tf.sum(tf.square(conv2d(a as tf.Tensor4D, b as tf.Tensor4D, { stride, padding }))) as tf.Scalar;
+    const loss = (a: tf.Tensor, b: tf.Tensor) =>
+      tf.sum(tf.square(conv2d(a as tf.Tensor4D, b as tf.Tensor4D, { stride, padding }))) as tf.Scalar;
     const [dx, dw] = tf.grads((a, b) => loss(a!, b!))([x, w]);
     const h = 1e-2;
-    for (const [tensor, gradient, at] of [[x, dx!, 17], [w, dw!, 5]] as const) {
+    for (const [tensor, gradient, at] of [
+      [x, dx!, 17],
+      [w, dw!, 5],
+    ] as const) {
       const moved = (delta: number) => {
         const data = tensor.dataSync().slice();
         data[at]! += delta;
@@ -71,7 +91,11 @@ describe('conv2d', () => {
 describe('relu', () => {
   it('passes gradients where it is positive', () => {
     const x = tf.tensor4d([-1, 2, -3, 4], [1, 1, 1, 4]);
-    expect([...tf.grad((z) => tf.sum(relu(z as tf.Tensor4D)))(x).dataSync()]).toEqual([0, 1, 0, 1]);
+    expect([
+      ...tf
+        .grad((z) => tf.sum(relu(z as tf.Tensor4D)))(x)
+        .dataSync(),
+    ]).toEqual([0, 1, 0, 1]);
   });
 });
 

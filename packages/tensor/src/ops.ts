@@ -2,9 +2,10 @@
  * Native fused ops with their gradients, NHWC, float32. tfjs composes batch norm, ReLU and their
  * gradients out of many small kernels; measured on ResNet8x4 at batch 64, that doubles a step.
  */
-import * as tf from '@tensorflow/tfjs-core';
+
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import { nativeOp, type AttributeValue } from './native-op.js';
+import * as tf from '@tensorflow/tfjs-core';
+import { type AttributeValue, nativeOp } from './native-op.js';
 
 const float: AttributeValue = { type: 'float32' };
 
@@ -58,8 +59,7 @@ export function conv2d(image: Tensor4D, w: Tensor4D, options: ConvOptions, needs
   const [kernel] = w.shape;
   const attributes = convAttributes(kernel, options);
   const x = padFor(image, kernel, options);
-  const forward = (input: Tensor, filter: Tensor) =>
-    nativeOp('Conv2D', attributes, [input, filter], 1)[0] as Tensor4D;
+  const forward = (input: Tensor, filter: Tensor) => nativeOp('Conv2D', attributes, [input, filter], 1)[0] as Tensor4D;
   const filterGradient = (dy: Tensor, input: Tensor) =>
     nativeOp('Conv2DBackpropFilter', attributes, [input, tf.tensor1d(w.shape, 'int32'), dy], 1)[0] as Tensor;
   if (!needsInputGradient) {
@@ -178,12 +178,10 @@ export function relu(x: Tensor4D): Tensor4D {
 export function crossEntropy(logits: Tensor2D, labels: Tensor1D): tf.Scalar {
   const perRow = tf.customGrad((z, save) => {
     const attributes: Record<string, AttributeValue> = { T: float, Tlabels: { type: 'int32' } };
-    const [loss, gradient] = nativeOp(
-      'SparseSoftmaxCrossEntropyWithLogits',
-      attributes,
-      [z as Tensor, labels],
-      2,
-    ) as [Tensor, Tensor];
+    const [loss, gradient] = nativeOp('SparseSoftmaxCrossEntropyWithLogits', attributes, [z as Tensor, labels], 2) as [
+      Tensor,
+      Tensor,
+    ];
     (save as tf.GradSaveFunc)([gradient]);
     return {
       value: loss,

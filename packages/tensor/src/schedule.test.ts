@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ratesAt, type OneCycleSchedule } from './schedule.js';
+import { type OneCycleSchedule, ratesAt } from './schedule.js';
 
 const oneCycle: OneCycleSchedule = {
   name: 'one-cycle',

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 
 export interface SgdOptions {
   /** Added into the gradient before the momentum, as in PyTorch: g ← g + weightDecay · p. */

@@ -1,4 +1,4 @@
-import { cutView, type Augmentation } from '@mcld/datasets/augmentation.js';
+import { type Augmentation, cutView } from '@mcld/datasets/augmentation.js';
 import type { BatchViews } from '@mcld/datasets/batch-sequence.js';
 import type { Dataset } from '@mcld/datasets/dataset.js';
 

@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { datasetKinds, datasetNames, isDatasetName, type DatasetKind } from '@mcld/datasets/catalog.js';
-import { DatasetError, type Dataset } from '@mcld/datasets/dataset.js';
+import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/catalog.js';
+import { type Dataset, DatasetError } from '@mcld/datasets/dataset.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 
 export interface OpenDataset {
@@ -29,7 +29,8 @@ export class DatasetShelf {
       throw new RequestError(`dataset.name '${ref?.name ?? ''}': expected one of ${datasetNames.join(', ')}`);
     }
     const { name, split, size } = ref;
-    if (split !== 'train' && split !== 'test') throw new RequestError(`dataset.split '${split}': expected train or test`);
+    if (split !== 'train' && split !== 'test')
+      throw new RequestError(`dataset.split '${split}': expected train or test`);
     if (size > 1024) throw new RequestError(`dataset.size ${size}: expected at most 1024`);
     const root = await this.#resolve(ref.root);
     const key = JSON.stringify([name, root, split, size]);

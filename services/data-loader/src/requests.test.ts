@@ -10,8 +10,12 @@ describe('requests from the wire', () => {
     expect(() => sequenceSpecOf(undefined, 10)).toThrow('spec.batch_size 0: expected 1 to');
     expect(() => augmentationOf({ cropPadding: 99, horizontalFlip: false })).toThrow('augmentation.crop_padding 99');
     const augmentation = { cropPadding: 4, horizontalFlip: true };
-    expect(() => viewsOf({ index: [10], code: [0] }, augmentation, 10)).toThrow('views.index[0] 10: the data set has 10 images');
-    expect(() => viewsOf({ index: [0], code: [162] }, augmentation, 10)).toThrow('views.code[0] 162: there are 162 views');
+    expect(() => viewsOf({ index: [10], code: [0] }, augmentation, 10)).toThrow(
+      'views.index[0] 10: the data set has 10 images',
+    );
+    expect(() => viewsOf({ index: [0], code: [162] }, augmentation, 10)).toThrow(
+      'views.code[0] 162: there are 162 views',
+    );
     expect(() => viewsOf({ index: [0, 1], code: [0] }, augmentation, 10)).toThrow('2 indices and 1 codes');
   });
 
@@ -26,6 +30,8 @@ describe('requests from the wire', () => {
       const ref = { name: 'cifar-100', root, split: 'train', size: 0 };
       await expect(shelf.get(ref)).rejects.toThrow("lies outside the loader's data folder");
     }
-    await expect(shelf.get({ name: 'mnist', root: '.', split: 'train', size: 0 })).rejects.toThrow("dataset.name 'mnist': expected one of");
+    await expect(shelf.get({ name: 'mnist', root: '.', split: 'train', size: 0 })).rejects.toThrow(
+      "dataset.name 'mnist': expected one of",
+    );
   });
 });

@@ -1,5 +1,5 @@
-import type { Augmentation as WireAugmentation, BatchSpec, Views } from '@mcld/contracts/mcld/v1/views.js';
-import { viewsPerImage, type Augmentation } from '@mcld/datasets/augmentation.js';
+import type { BatchSpec, Views, Augmentation as WireAugmentation } from '@mcld/contracts/mcld/v1/views.js';
+import { type Augmentation, viewsPerImage } from '@mcld/datasets/augmentation.js';
 import type { BatchViews, SequenceSpec } from '@mcld/datasets/batch-sequence.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 
@@ -23,12 +23,15 @@ export function sequenceSpecOf(spec: BatchSpec | undefined, count: number): Sequ
 export function viewsOf(wire: Views | undefined, augmentation: Augmentation, count: number): BatchViews {
   const { index = [], code = [] } = wire ?? {};
   if (index.length !== code.length || index.length === 0 || index.length > MAX_BATCH) {
-    throw new RequestError(`views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_BATCH}`);
+    throw new RequestError(
+      `views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_BATCH}`,
+    );
   }
   const choices = viewsPerImage(augmentation);
   for (const [i, image] of index.entries()) {
     if (image >= count) throw new RequestError(`views.index[${i}] ${image}: the data set has ${count} images`);
-    if ((code[i] as number) >= choices) throw new RequestError(`views.code[${i}] ${code[i]}: there are ${choices} views`);
+    if ((code[i] as number) >= choices)
+      throw new RequestError(`views.code[${i}] ${code[i]}: there are ${choices} views`);
   }
   return { index: Uint32Array.from(index), code: Uint32Array.from(code) };
 }

@@ -10,8 +10,7 @@ const HEIGHT = 250;
 const MARGIN = { left: 52, right: 12, top: 26, bottom: 34 };
 const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#be185d', '#4d7c0f'];
 
-export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export function lineChart(title: string, xLabel: string, series: readonly Series[], percent = false): string {
   const drawn = series.filter(({ points }) => points.length > 0);

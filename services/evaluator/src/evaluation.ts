@@ -1,8 +1,8 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
-import { worstClasses, type ClassConfusion } from './confusion.js';
-import { encodeExample, type Example } from './examples.js';
-import { inferSplit, teacherRows, type InferenceParts } from './inference.js';
+import { type ClassConfusion, worstClasses } from './confusion.js';
+import { type Example, encodeExample } from './examples.js';
+import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
 import { argmax, MetricsAccumulator } from './metrics.js';
 
 /** Images shown in a report, spread evenly over the split. */

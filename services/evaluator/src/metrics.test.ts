@@ -38,7 +38,13 @@ describe('metrics', () => {
 describe('worstClasses', () => {
   it('orders by recall and names what a class is taken for', () => {
     const worst = worstClasses([0, 0, 1, 1, 2], [0, 0, 0, 2, 0], ['a', 'b', 'c'], 2);
-    expect(worst.map(({ name, recall }) => [name, recall])).toEqual([['b', 0], ['c', 0]]);
-    expect(worst[0]?.takenFor).toEqual([{ name: 'a', count: 1 }, { name: 'c', count: 1 }]);
+    expect(worst.map(({ name, recall }) => [name, recall])).toEqual([
+      ['b', 0],
+      ['c', 0],
+    ]);
+    expect(worst[0]?.takenFor).toEqual([
+      { name: 'a', count: 1 },
+      { name: 'c', count: 1 },
+    ]);
   });
 });

@@ -20,7 +20,18 @@ const report: Report = {
   metrics: { count: 5, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5 },
   history: [{ epoch: 1, step: 2, lr: 0.1, losses: { ce: 4, total: 5 }, trainTop1: 0.1 }],
   evaluations: [{ step: 4, epoch: 2, top1: 0.4, crossEntropy: 2 }],
-  transfer: [{ dataset: 'stl-10', standIn: 'stand-in of trains', mode: 'cached', classes: 10, trainImages: 1, testImages: 1, top1: 0.3, trainTop1: 1 }],
+  transfer: [
+    {
+      dataset: 'stl-10',
+      standIn: 'stand-in of trains',
+      mode: 'cached',
+      classes: 10,
+      trainImages: 1,
+      testImages: 1,
+      top1: 0.3,
+      trainTop1: 1,
+    },
+  ],
   worstClasses: [{ name: 'otter', count: 5, recall: 0, takenFor: [{ name: 'seal', count: 3 }] }],
   examples: [{ image: 'data:image/png;base64,AA==', label: 'otter', student: 'seal', teacher: 'otter' }],
 };

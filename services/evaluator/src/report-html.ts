@@ -23,7 +23,19 @@ equations are this project's reading of arXiv 2411.10693. Transfer: a linear pro
 
 function comparison(reports: readonly Report[]): string {
   const transfers = [...new Set(reports.flatMap(({ transfer }) => transfer.map(({ dataset }) => dataset)))];
-  const head = ['run', 'model', 'parameters', 'distiller', 'seed', 'top-1', 'top-5', 'cross-entropy', 'ECE', 'agreement', 'KL to teacher'];
+  const head = [
+    'run',
+    'model',
+    'parameters',
+    'distiller',
+    'seed',
+    'top-1',
+    'top-5',
+    'cross-entropy',
+    'ECE',
+    'agreement',
+    'KL to teacher',
+  ];
   const rows = reports.map((r) => {
     const m = r.metrics;
     const cells = [
@@ -83,10 +95,12 @@ function curves(reports: readonly Report[]): string {
 
 function lossTerms({ name, history }: Report): string {
   const terms = Object.keys(history[0]?.losses ?? {});
-  const series = terms.map((term): Series => ({
-    name: term,
-    points: history.map(({ epoch, losses }) => [epoch, losses[term] ?? 0]),
-  }));
+  const series = terms.map(
+    (term): Series => ({
+      name: term,
+      points: history.map(({ epoch, losses }) => [epoch, losses[term] ?? 0]),
+    }),
+  );
   return lineChart(name, 'epoch', series);
 }
 

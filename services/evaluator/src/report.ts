@@ -33,7 +33,12 @@ export interface Report {
   readonly distiller: Readonly<Record<string, unknown>>;
   readonly teacherDigest: string;
   readonly seed: number;
-  readonly dataset: { readonly name: string; readonly standIn: string; readonly trainImages: number; readonly testImages: number };
+  readonly dataset: {
+    readonly name: string;
+    readonly standIn: string;
+    readonly trainImages: number;
+    readonly testImages: number;
+  };
   readonly epochs: number;
   readonly step: number;
   /** sha256 of the checkpoint's model.safetensors. */
@@ -47,7 +52,11 @@ export interface Report {
 }
 
 /** The evaluations of a run's checkpoints so far, in rising steps. */
-export async function storedEvaluations(objects: ObjectStore, run: RunId, steps: readonly number[]): Promise<EvaluationPoint[]> {
+export async function storedEvaluations(
+  objects: ObjectStore,
+  run: RunId,
+  steps: readonly number[],
+): Promise<EvaluationPoint[]> {
   const found = await Promise.all(steps.map((step) => getJson(objects, evaluationKey(run, step))));
   return found.filter((point): point is EvaluationPoint => point !== undefined);
 }

@@ -1,18 +1,18 @@
+import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { declareParameters } from '@mcld/models/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { evaluationKey, reportKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { listCheckpoints, newestCheckpoint, readCheckpoint, type Checkpoint } from '@mcld/platform/runs/checkpoints.js';
+import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
-import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
-import { storedEvaluations, type EpochPoint, type Report } from './report.js';
+import { type EpochPoint, type Report, storedEvaluations } from './report.js';
 import { reportHtml } from './report-html.js';
 import { probeTransfer } from './transfer.js';
 
@@ -54,7 +54,9 @@ export class RunEvaluator {
         const mobile = /mobile|shuffle/i.test(recipe.model);
         transfer.push(await probeTransfer(this.parts, dataset, { mobile, seed: recipe.seed }));
       }
-      const { epochs: history } = JSON.parse(Buffer.from(checkpoint.parts['history.json']).toString()) as { epochs: EpochPoint[] };
+      const { epochs: history } = JSON.parse(Buffer.from(checkpoint.parts['history.json']).toString()) as {
+        epochs: EpochPoint[];
+      };
       const train = await this.parts.loader.describeDataset({ dataset: { ...test, split: 'train' } });
       const report: Report = {
         schema: 'mcld.report/1',
@@ -105,7 +107,9 @@ export class RunEvaluator {
     const checkpoint =
       step > 0
         ? await readCheckpoint(objects, run, step)
-        : await newestCheckpoint(objects, run, (error) => this.parts.logger.error({ run, err: error }, 'damaged checkpoint'));
+        : await newestCheckpoint(objects, run, (error) =>
+            this.parts.logger.error({ run, err: error }, 'damaged checkpoint'),
+          );
     if (!checkpoint) throw new NotFoundError(`run ${run} has no checkpoint yet`);
     await this.parts.thread.call('load', { weights: checkpoint.parts['model.safetensors'] });
     return checkpoint;
@@ -113,7 +117,11 @@ export class RunEvaluator {
 
   async #keep(run: RunId, { manifest }: Checkpoint, metrics: MetricsRecord): Promise<void> {
     const epoch = manifest.cursor.epoch;
-    await putJson(this.parts.adapters.objects, evaluationKey(run, manifest.step), { step: manifest.step, epoch, ...metrics });
+    await putJson(this.parts.adapters.objects, evaluationKey(run, manifest.step), {
+      step: manifest.step,
+      epoch,
+      ...metrics,
+    });
   }
 
   /** Whether a checkpoint is still there: retention may have been faster. */

@@ -1,7 +1,7 @@
 import {
-  ReportFormat,
   type EvaluatorServiceImplementation,
   type GetReportRequest,
+  ReportFormat,
 } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { CHUNK_BYTES } from '@mcld/platform/grpc/chunks.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';

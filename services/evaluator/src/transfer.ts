@@ -1,5 +1,5 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { inferSplit, type InferenceParts } from './inference.js';
+import { type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
 
 /** Images are brought to the size that the students were trained on. */
@@ -56,5 +56,9 @@ async function extract(
     joined.set(piece, at);
     at += piece.length;
   }
-  return { data: { features: joined, labels: Int32Array.from(labels) }, classes: described.classes, standIn: described.standIn };
+  return {
+    data: { features: joined, labels: Int32Array.from(labels) },
+    classes: described.classes,
+    standIn: described.standIn,
+  };
 }

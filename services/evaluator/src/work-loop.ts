@@ -48,7 +48,9 @@ export class WorkLoop {
     if (!record || hasEnded(record.state)) return;
     if (final) {
       const { metrics, transfer } = await this.evaluator.report(run, step);
-      await adapters.events.publish(runEvent(run, 'evaluated', `final.${record.submissions}`, { step, metrics, transfer, final }, 'evaluator'));
+      await adapters.events.publish(
+        runEvent(run, 'evaluated', `final.${record.submissions}`, { step, metrics, transfer, final }, 'evaluator'),
+      );
     } else if (await this.evaluator.has(run, step)) {
       const { metrics } = await this.evaluator.evaluate(run, step);
       await adapters.events.publish(runEvent(run, 'evaluated', String(step), { step, metrics, final }, 'evaluator'));

@@ -1,5 +1,5 @@
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { kindOf, runEvent, type Delivery, type RunEvent } from '@mcld/platform/bus/events.js';
+import { type Delivery, kindOf, type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { changeRun } from '@mcld/platform/runs/run-store.js';
@@ -65,7 +65,9 @@ export class EventLoop {
         return work.enqueue('evaluate', { run, step, final: true }, `${run}.final.${record.submissions}`);
       case 'evaluated':
         if (record.state !== 'succeeded') return;
-        return events.publish(runEvent(run, 'succeeded', 'once', { step, metrics: record.metrics ?? null }, 'pipeline'));
+        return events.publish(
+          runEvent(run, 'succeeded', 'once', { step, metrics: record.metrics ?? null }, 'pipeline'),
+        );
       default:
         return;
     }

@@ -1,4 +1,4 @@
-import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import type { RunRecord, RunState } from '@mcld/platform/runs/run-record.js';
 import { describe, expect, it } from 'vitest';
@@ -51,6 +51,9 @@ describe('applyEvent', () => {
   });
 
   it('keeps why a run failed', () => {
-    expect(applyEvent(record('training'), event('failed', { error: 'no data', attempt: 1 }))).toMatchObject({ state: 'failed', error: 'no data' });
+    expect(applyEvent(record('training'), event('failed', { error: 'no data', attempt: 1 }))).toMatchObject({
+      state: 'failed',
+      error: 'no data',
+    });
   });
 });

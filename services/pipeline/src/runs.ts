@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { runPrefix, specKey } from '@mcld/platform/layout.js';

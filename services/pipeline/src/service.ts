@@ -1,9 +1,9 @@
+import type { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import type {
   ImportTeacherRequest,
   PipelineServiceImplementation,
   WatchRunResponse,
 } from '@mcld/contracts/mcld/v1/pipeline.js';
-import type { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
@@ -74,7 +74,8 @@ async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerato
   for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
     const kind = kindOf(event);
     // The event loop may not have come to this event yet; to fold it in here too changes nothing else.
-    const record = (await changeRun(runs.adapters.runs, id, (found) => applyEvent(found, event))) ?? (await runs.get(id));
+    const record =
+      (await changeRun(runs.adapters.runs, id, (found) => applyEvent(found, event))) ?? (await runs.get(id));
     // A resumed run has older endings in its history: only the record says that it has ended now.
     const last = hasEnded(record.state) && kind === record.state;
     if (last && !ended) {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { declareParameters } from '@mcld/models/parameters.js';
 import { isModelName, modelNames } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
 import { assertStateOf } from '@mcld/models/state-dict.js';
-import { declareParameters } from '@mcld/models/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
@@ -21,7 +21,9 @@ export async function importTeacher(objects: ObjectStore, model: string, file: U
   const classes = tensors.get('fc.weight')?.shape[0] ?? 0;
   assertStateOf(model, classes, tensors);
   const known = declareParameters(model, classes).parameters;
-  const canonical = new Map(known.map(({ name }) => [name, tensors.get(name) as NonNullable<ReturnType<typeof tensors.get>>]));
+  const canonical = new Map(
+    known.map(({ name }) => [name, tensors.get(name) as NonNullable<ReturnType<typeof tensors.get>>]),
+  );
   return store(objects, encodeSafetensors(canonical, { format: 'pt', model, classes: String(classes) }));
 }
 
@@ -52,7 +54,8 @@ export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): P
   const run = asRunId(teacher.run);
   const record = (await adapters.runs.get(run))?.record;
   if (!record) throw new NotFoundError(`teacher.run: no run ${run}`);
-  if (record.state !== 'succeeded') throw new StateError(`teacher.run: run ${run} is ${record.state}, expected succeeded`);
+  if (record.state !== 'succeeded')
+    throw new StateError(`teacher.run: run ${run} is ${record.state}, expected succeeded`);
   const checkpoint = await newestCheckpoint(adapters.objects, run, () => {});
   if (!checkpoint) throw new NotFoundError(`teacher.run: run ${run} has no whole checkpoint`);
   return store(adapters.objects, checkpoint.parts['model.safetensors']);

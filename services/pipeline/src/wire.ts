@@ -1,4 +1,4 @@
-import { RunState, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import type { RunRecord, RunState as State } from '@mcld/platform/runs/run-record.js';
 
 const states: Readonly<Record<State, RunState>> = {

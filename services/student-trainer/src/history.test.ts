@@ -6,7 +6,8 @@ describe('TrainingHistory', () => {
     const whole = TrainingHistory.empty();
     let cut = TrainingHistory.empty();
     for (let step = 0; step < 10; step++) {
-      for (const history of [whole, cut]) history.addStep(64, step, { ce: 1 / (step + 3), total: Math.PI / (step + 1) });
+      for (const history of [whole, cut])
+        history.addStep(64, step, { ce: 1 / (step + 3), total: Math.PI / (step + 1) });
       cut = TrainingHistory.decode(cut.encode());
       if (step % 5 === 4) for (const history of [whole, cut]) history.endEpoch((step + 1) / 5, step + 1, 0.1);
     }

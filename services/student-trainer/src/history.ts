@@ -33,7 +33,10 @@ export class TrainingHistory {
   }
 
   static decode(bytes: Uint8Array): TrainingHistory {
-    const { epochs, partial } = JSON.parse(Buffer.from(bytes).toString()) as { epochs: EpochSummary[]; partial: PartialEpoch };
+    const { epochs, partial } = JSON.parse(Buffer.from(bytes).toString()) as {
+      epochs: EpochSummary[];
+      partial: PartialEpoch;
+    };
     return new TrainingHistory(epochs, partial);
   }
 

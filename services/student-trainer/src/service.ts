@@ -1,7 +1,4 @@
-import type {
-  StudentTrainerServiceImplementation,
-  TrainingProgress,
-} from '@mcld/contracts/mcld/v1/student_trainer.js';
+import type { StudentTrainerServiceImplementation, TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import { AsyncQueue } from '@mcld/platform/bus/async-queue.js';
 import type { WorkLoop } from './work-loop.js';
 

@@ -3,11 +3,16 @@ import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.j
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { distillerDefinition } from '@mcld/distillers/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { runEvent, type EventKind } from '@mcld/platform/bus/events.js';
+import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { evaluationKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { listCheckpoints, newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
+import {
+  listCheckpoints,
+  newestCheckpoint,
+  pruneCheckpoints,
+  writeCheckpoint,
+} from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
@@ -16,7 +21,7 @@ import { dataSeedOf, type Recipe } from '@mcld/recipe/schema.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
 import type { StepRates } from '@mcld/tensor/sgd.js';
-import { batches, teacherLogits, type Batch, type FeedRequest, type StepTarget } from './batch-feed.js';
+import { type Batch, batches, type FeedRequest, type StepTarget, teacherLogits } from './batch-feed.js';
 import { TrainingHistory } from './history.js';
 import { ProgressMeter } from './progress.js';
 import { assertClaimed } from './run-claim.js';
@@ -60,7 +65,12 @@ export class TrainingContext {
   ) {}
 
   /** Opens the run at its newest whole checkpoint, or at its beginning. */
-  static async open(parts: TrainerParts, record: RunRecord, stopping: () => boolean, signal: AbortSignal): Promise<TrainingContext> {
+  static async open(
+    parts: TrainerParts,
+    record: RunRecord,
+    stopping: () => boolean,
+    signal: AbortSignal,
+  ): Promise<TrainingContext> {
     const { adapters, loader, teacher, thread, logger } = parts;
     const recipe = parseRecipe(record.recipe);
     const { batchSize, augmentation, epochs, optimizer } = recipe;

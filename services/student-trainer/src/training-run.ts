@@ -1,6 +1,6 @@
+import { inSpan } from '@mcld/platform/telemetry.js';
 import { ratesAt } from '@mcld/tensor/schedule.js';
 import type { StepRates } from '@mcld/tensor/sgd.js';
-import { inSpan } from '@mcld/platform/telemetry.js';
 import type { Batch, StepTarget } from './batch-feed.js';
 import type { TrainingContext } from './training-context.js';
 import type { StepResult } from './worker.js';
@@ -56,7 +56,10 @@ function namedLosses({ losses, termNames }: StepResult, step: number): Record<st
 
 function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepTarget | undefined): void {
   const wanted = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
-  for (const [source, cursor] of [['batch', batch.cursor], ['teacher', target?.cursor]] as const) {
+  for (const [source, cursor] of [
+    ['batch', batch.cursor],
+    ['teacher', target?.cursor],
+  ] as const) {
     if (cursor && (cursor.epoch !== wanted.epoch || cursor.step !== wanted.step)) {
       throw new Error(`${source} of epoch ${cursor.epoch}, step ${cursor.step} came for ${JSON.stringify(wanted)}`);
     }

@@ -5,7 +5,7 @@ import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { ClientError, Status } from 'nice-grpc-common';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
-import { TrainingContext, type TrainerParts } from './training-context.js';
+import { type TrainerParts, TrainingContext } from './training-context.js';
 import { train } from './training-run.js';
 
 /** How often the queue is told that the work is alive; it gives up after 30 s. */

@@ -1,14 +1,14 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
 import type { Distiller } from '@mcld/distillers/distiller.js';
-import { distillerDefinition, type DistillerName } from '@mcld/distillers/registry.js';
+import { type DistillerName, distillerDefinition } from '@mcld/distillers/registry.js';
 import type { ModelName } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
-import { loadBackend, type Device } from '@mcld/tensor/backend.js';
+import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
-import { normalise, type ChannelStatistics } from '@mcld/tensor/normalise.js';
+import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
 import { Sgd, type SgdOptions, type StepRates } from '@mcld/tensor/sgd.js';
 import * as tf from '@tensorflow/tfjs-core';
 

@@ -50,7 +50,8 @@ export class LogitStore {
     try {
       const { identity, classes, index, code, logits } = decodeSegment(bytes);
       if (classes !== this.classes) throw new Error(`it has ${classes} classes, the teacher ${this.classes}`);
-      if (identity !== this.identity) this.logger.warn({ key, identity, here: this.identity }, 'logits of another machine');
+      if (identity !== this.identity)
+        this.logger.warn({ key, identity, here: this.identity }, 'logits of another machine');
       for (let i = 0; i < index.length; i++) {
         this.#insert(keyOf(index[i] as number, code[i] as number), logits.subarray(i * classes, (i + 1) * classes));
       }
@@ -84,7 +85,8 @@ export class LogitStore {
   #insert(key: number, row: Float32Array): boolean {
     if (this.#rows.has(key)) return true;
     if (this.#rows.size >= this.maxRows) {
-      if (!this.#full) this.logger.warn({ rows: this.maxRows }, 'logit store full: further views are computed each time');
+      if (!this.#full)
+        this.logger.warn({ rows: this.maxRows }, 'logit store full: further views are computed each time');
       this.#full = true;
       return false;
     }

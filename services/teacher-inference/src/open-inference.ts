@@ -15,7 +15,12 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: true }),
     serverMetadata: async () => ({ name: 'mcld-teacher', version, extensions: [] }),
-    modelReady: async ({ name }) => ({ ready: await shelf.get(name).then(() => true, () => false) }),
+    modelReady: async ({ name }) => ({
+      ready: await shelf.get(name).then(
+        () => true,
+        () => false,
+      ),
+    }),
     async modelMetadata({ name }) {
       const { model, classes } = await shelf.get(name);
       return {

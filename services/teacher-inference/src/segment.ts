@@ -37,7 +37,8 @@ export function encodeSegment({ identity, classes, index, code, logits }: Segmen
 /** @throws SegmentError saying what does not hold */
 export function decodeSegment(file: Uint8Array): Segment {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (bytes.length < 12 + DIGEST_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC) throw new SegmentError('no logit segment');
+  if (bytes.length < 12 + DIGEST_BYTES || bytes.toString('latin1', 0, 8) !== MAGIC)
+    throw new SegmentError('no logit segment');
   const body = bytes.subarray(0, -DIGEST_BYTES);
   if (!sha256(body).equals(bytes.subarray(-DIGEST_BYTES))) throw new SegmentError('sha256 does not match: damaged');
   const end = 12 + bytes.readUInt32LE(8);
@@ -46,7 +47,8 @@ export function decodeSegment(file: Uint8Array): Segment {
     classes: number;
     rows: number;
   };
-  if (body.length !== end + rows * (8 + 4 * classes)) throw new SegmentError(`${body.length} bytes do not hold ${rows} rows`);
+  if (body.length !== end + rows * (8 + 4 * classes))
+    throw new SegmentError(`${body.length} bytes do not hold ${rows} rows`);
   const data = body.buffer.slice(body.byteOffset + end, body.byteOffset + body.length);
   return {
     identity,

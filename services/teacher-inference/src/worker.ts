@@ -3,9 +3,9 @@ import { workerData } from 'node:worker_threads';
 import { InferenceNetwork } from '@mcld/models/inference-network.js';
 import { isModelName } from '@mcld/models/registry.js';
 import { decodeSafetensors } from '@mcld/models/safetensors.js';
-import { computeIdentity, loadBackend, type Device } from '@mcld/tensor/backend.js';
+import { computeIdentity, type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
-import { normalise, type ChannelStatistics } from '@mcld/tensor/normalise.js';
+import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface TeacherWorkerData {

@@ -27,7 +27,11 @@ export function share({ deviation, tolerance }: Comparison): number {
 }
 
 export const maxAbs = (values: ArrayLike<number>): number =>
-  Array.prototype.reduce.call(values, (m: unknown, v: unknown) => Math.max(m as number, Math.abs(v as number)), 0) as number;
+  Array.prototype.reduce.call(
+    values,
+    (m: unknown, v: unknown) => Math.max(m as number, Math.abs(v as number)),
+    0,
+  ) as number;
 
 /** Largest |a − b|; NaN when any is, Infinity when the lengths differ. */
 export function maxDeviation(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -42,4 +46,6 @@ export function maxDeviation(a: ArrayLike<number>, b: ArrayLike<number>): number
 }
 
 export const norm = (values: ArrayLike<number>): number =>
-  Math.sqrt(Array.prototype.reduce.call(values, (s: unknown, v: unknown) => (s as number) + (v as number) ** 2, 0) as number);
+  Math.sqrt(
+    Array.prototype.reduce.call(values, (s: unknown, v: unknown) => (s as number) + (v as number) ** 2, 0) as number,
+  );

@@ -4,7 +4,7 @@ import { categoryLoss, instanceLoss, sampleLoss } from '@mcld/distillers/mcld.js
 import { crossEntropy } from '@mcld/tensor/ops.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { maxDeviation, type Comparison, type FileResult } from './comparison.js';
+import { type Comparison, type FileResult, maxDeviation } from './comparison.js';
 
 const schema = z.object({
   batch: z.number(),

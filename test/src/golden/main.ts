@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadBackend } from '@mcld/tensor/backend.js';
-import { share, worst, type FileResult } from './comparison.js';
+import { type FileResult, share, worst } from './comparison.js';
 import { checkLosses } from './losses.js';
 import { checkModel } from './models.js';
 
@@ -25,10 +25,14 @@ function row({ file, comparisons, unsupported }: FileResult): { line: string; fa
 
 function main(folder: string | undefined): number {
   if (!folder || !existsSync(folder)) {
-    process.stderr.write(`usage: npm run golden -- DIR   (DIR ${folder ? `'${folder}' does not exist` : 'is missing'})\n`);
+    process.stderr.write(
+      `usage: npm run golden -- DIR   (DIR ${folder ? `'${folder}' does not exist` : 'is missing'})\n`,
+    );
     return 2;
   }
-  const files = readdirSync(folder).filter((name) => /^(model|loss)\..*\.json$/.test(name)).sort();
+  const files = readdirSync(folder)
+    .filter((name) => /^(model|loss)\..*\.json$/.test(name))
+    .sort();
   if (files.length === 0) {
     process.stderr.write(`${folder} holds no model.*.json and no loss.*.json\n`);
     return 2;

@@ -5,7 +5,7 @@ import { TrainableNetwork } from '@mcld/models/trainable-network.js';
 import { crossEntropy } from '@mcld/tensor/ops.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { maxAbs, maxDeviation, norm, type Comparison, type FileResult } from './comparison.js';
+import { type Comparison, type FileResult, maxAbs, maxDeviation, norm } from './comparison.js';
 
 const schema = z.object({
   model: z.string(),
@@ -44,7 +44,11 @@ function fill(k: number, n: number, seed: number): Float32Array {
 function stateOf({ parameters, seed }: Reference): StateDict {
   return new Map(
     parameters.map(([name, shape], k): [string, StateArray] => {
-      const v = fill(k, shape.reduce((a, b) => a * b, 1), seed);
+      const v = fill(
+        k,
+        shape.reduce((a, b) => a * b, 1),
+        seed,
+      );
       return [name, { shape, data: v.map((x) => scaled(name, shape, x)) }];
     }),
   );

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { projectRoot } from './data.js';
 
@@ -31,4 +31,5 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { process: child, result };
 }
 
-export const cli = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> => startCli(args, env).result;
+export const cli = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> =>
+  startCli(args, env).result;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
-export const samples = path.join(projectRoot, 'samples');
+const samples = path.join(projectRoot, 'samples');
 
 const RECORD = 3074;
 
@@ -19,7 +19,10 @@ export async function smallCifar(folder: string, train: number, test: number): P
   const from = path.join(samples, 'cifar-100-binary');
   const to = path.join(folder, 'cifar');
   await cp(from, to, { recursive: true });
-  for (const [name, count] of [['train.bin', train], ['test.bin', test]] as const) {
+  for (const [name, count] of [
+    ['train.bin', train],
+    ['test.bin', test],
+  ] as const) {
     const data = await readFile(path.join(from, name));
     await writeFile(path.join(to, name), data.subarray(0, count * RECORD));
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
-import { PipelineServiceDefinition, RunState, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { PipelineServiceDefinition, type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 
@@ -20,7 +20,11 @@ export const quickRecipe = (root: string, changes: Record<string, unknown> = {})
   ...changes,
 });
 
-export async function createRun(client: PipelineClient, recipe: Record<string, unknown>, requestId: string = randomUUID()): Promise<Run> {
+export async function createRun(
+  client: PipelineClient,
+  recipe: Record<string, unknown>,
+  requestId: string = randomUUID(),
+): Promise<Run> {
   const { run } = await client.createRun({ requestId, recipe });
   if (!run) throw new Error('no run in the answer');
   return run;
@@ -49,6 +53,7 @@ export interface ReportPart {
 /** A finished run's report. */
 export async function reportOf(client: PipelineClient, id: string): Promise<ReportPart> {
   const pieces: Buffer[] = [];
-  for await (const { content } of client.getRunReport({ runIds: [id], format: ReportFormat.JSON })) pieces.push(Buffer.from(content));
+  for await (const { content } of client.getRunReport({ runIds: [id], format: ReportFormat.JSON }))
+    pieces.push(Buffer.from(content));
   return JSON.parse(Buffer.concat(pieces).toString()) as ReportPart;
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,7 +42,9 @@ export class Child {
         if (end >= 0) resolve(text.slice(0, end));
       });
       child.once('error', (error) => reject(new CliError(`cannot start ${name}: ${error.message}`)));
-      child.once('exit', (code) => reject(new CliError(`${name} ended with code ${code} while it started; see ${logFile}`)));
+      child.once('exit', (code) =>
+        reject(new CliError(`${name} ended with code ${code} while it started; see ${logFile}`)),
+      );
     });
     firstLine.catch(() => {}); // Asked for by those who wait for it.
     return new Child(name, child, logFile, firstLine);

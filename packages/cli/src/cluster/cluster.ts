@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addressSetting, serviceNames, type ServiceName } from '../services.js';
+import { addressSetting, type ServiceName, serviceNames } from '../services.js';
 import { Child } from './child.js';
-import { freePort, serverPrograms, type ServerPrograms } from './servers.js';
+import { freePort, type ServerPrograms, serverPrograms } from './servers.js';
 
 export interface ClusterOptions {
   /** Folder for everything: data of the servers, logs. */
@@ -19,6 +19,7 @@ export interface ClusterOptions {
 /** nats-server, an S3 server and the five services as processes of their own, on loopback. */
 export class Cluster {
   readonly children = new Map<string, Child>();
+  readonly #addresses = new Map<ServiceName, string>();
   readonly #env: Record<string, string>;
 
   private constructor(readonly options: ClusterOptions) {
@@ -48,7 +49,7 @@ export class Cluster {
 
   /** Address of the pipeline service. */
   get endpoint(): string {
-    return this.#env.MCLD_PIPELINE ?? '';
+    return this.#addresses.get('pipeline') ?? '';
   }
 
   /** The settings that the services run with, addresses among them. */
@@ -80,10 +81,14 @@ export class Cluster {
     const address = `127.0.0.1:${port}`;
     const child =
       s3.kind === 'minio'
-        ? Child.start('minio', [s3.path, 'server', store, '--address', address, '--console-address', `127.0.0.1:${await freePort()}`], {
-            logs: this.#logs,
-            env: { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off' },
-          })
+        ? Child.start(
+            'minio',
+            [s3.path, 'server', store, '--address', address, '--console-address', `127.0.0.1:${await freePort()}`],
+            {
+              logs: this.#logs,
+              env: { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_UPDATE: 'off' },
+            },
+          )
         : Child.start('seaweedfs', [s3.path, 'mini', '-ip', '127.0.0.1', '-s3.port', String(port), '-dir', store], {
             logs: this.#logs,
             env: { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey },
@@ -100,8 +105,7 @@ export class Cluster {
   /** Starts a service, again too: then at the address that it had. */
   async startService(name: ServiceName): Promise<void> {
     const main = fileURLToPath(new URL('../main.js', import.meta.url));
-    const setting = addressSetting[name] ?? 'MCLD_PIPELINE';
-    const port = this.#env[setting]?.split(':')[1] ?? '0';
+    const port = this.#addresses.get(name)?.split(':')[1] ?? '0';
     const child = Child.start(name, [process.execPath, main, 'serve', name], {
       logs: this.#logs,
       env: { ...this.#env, MCLD_PORT: port },
@@ -109,7 +113,9 @@ export class Cluster {
     });
     this.children.set(name, child);
     const { address } = JSON.parse(await child.firstLine) as { address: string };
-    this.#env[setting] = address;
+    this.#addresses.set(name, address);
+    const setting = addressSetting[name];
+    if (setting) this.#env[setting] = address;
   }
 
   /** Stops the services in order, then the servers. */

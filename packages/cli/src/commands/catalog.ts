@@ -14,7 +14,10 @@ function models({ json }: { json?: boolean }): void {
     const { size, multiplyAdds, features } = declareParameters(name, CLASSES);
     return { name, parameters: size, multiplyAdds, features, weightBytes: size * 4 };
   });
-  if (json) return printJson(rows);
+  if (json) {
+    printJson(rows);
+    return;
+  }
   print(
     table(
       ['model', 'parameters', 'multiply-adds', 'features', 'weights'],
@@ -35,24 +38,50 @@ function distillers({ json }: { json?: boolean }): void {
     const { summary, source, needsTeacher, options } = distillerDefinition(name);
     return { name, summary, source, needsTeacher, options: z.toJSONSchema(options, { io: 'input' }).properties ?? {} };
   });
-  if (json) return printJson(rows);
+  if (json) {
+    printJson(rows);
+    return;
+  }
   for (const { name, summary, source, options } of rows) {
     print(`${name}: ${summary}${source && ` (${source})`}`);
     for (const [option, schema] of Object.entries(options)) {
-      const { default: value, description = '', enum: choices } = schema as { default?: unknown; description?: string; enum?: unknown[] };
-      print(`  ${option.padEnd(22)} ${JSON.stringify(value)}  ${choices ? choices.join(' | ') : description}`.trimEnd());
+      const {
+        default: value,
+        description = '',
+        enum: choices,
+      } = schema as { default?: unknown; description?: string; enum?: unknown[] };
+      print(
+        `  ${option.padEnd(22)} ${JSON.stringify(value)}  ${choices ? choices.join(' | ') : description}`.trimEnd(),
+      );
     }
   }
 }
 
 function datasets({ json }: { json?: boolean }): void {
-  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, folder }]) => ({ name, classes, ...normalisation, folder }));
-  if (json) return printJson(rows);
-  print(table(['data set', 'classes', 'folder'], rows.map((r) => [r.name, String(r.classes), r.folder])));
+  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, folder }]) => ({
+    name,
+    classes,
+    ...normalisation,
+    folder,
+  }));
+  if (json) {
+    printJson(rows);
+    return;
+  }
+  print(
+    table(
+      ['data set', 'classes', 'folder'],
+      rows.map((r) => [r.name, String(r.classes), r.folder]),
+    ),
+  );
 }
 
 export function addCatalogCommands(program: Command, data: Command): void {
   program.command('models').description('list the models').option('--json', 'as JSON').action(models);
-  program.command('distillers').description('list the losses and their options').option('--json', 'as JSON').action(distillers);
+  program
+    .command('distillers')
+    .description('list the losses and their options')
+    .option('--json', 'as JSON')
+    .action(distillers);
   data.command('ls').description('list the data sets that can be read').option('--json', 'as JSON').action(datasets);
 }

@@ -24,7 +24,12 @@ export function present(run: Run | undefined): Run {
 }
 
 /** Follows a run and turns its end into output and an exit. @throws CliError when it did not succeed */
-export async function followToEnd(session: Session, run: Run, signal: AbortSignal, options: CommonOptions): Promise<Run> {
+export async function followToEnd(
+  session: Session,
+  run: Run,
+  signal: AbortSignal,
+  options: CommonOptions,
+): Promise<Run> {
   const ended = await followRun(session.client, run, signal, options.json ? { quiet: true } : {});
   if (!ended) {
     const home = session.home ? ` --home ${session.home}` : '';

@@ -1,4 +1,4 @@
-import { datasetNames, type DatasetName } from '@mcld/datasets/catalog.js';
+import { type DatasetName, datasetNames } from '@mcld/datasets/catalog.js';
 import { datasetSources, fetchDataset } from '@mcld/datasets/fetch.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { Argument, type Command } from 'commander';

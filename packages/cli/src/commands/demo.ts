@@ -10,7 +10,7 @@ import { Cluster } from '../cluster/cluster.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { stateName } from '../run-state.js';
-import { withSession, type Session } from '../session.js';
+import { type Session, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { present, print, printJson } from './common.js';
 import { fetchReport } from './runs.js';
@@ -55,7 +55,11 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
   const data = options.data ? { name: 'cifar-100', root: path.resolve(options.data) } : undefined;
   const start = async (name: string, teacher?: string): Promise<Run> => {
     const text = await readFile(path.join(root, 'recipes/demo', `${name}.yaml`), 'utf8');
-    const sets = [...(teacher ? [`teacher.run=${teacher}`] : []), ...(data ? [`dataset.root=${data.root}`] : []), ...options.set];
+    const sets = [
+      ...(teacher ? [`teacher.run=${teacher}`] : []),
+      ...(data ? [`dataset.root=${data.root}`] : []),
+      ...options.set,
+    ];
     const recipe = withRoots(readRecipe(text, sets));
     const created = present((await session.client.createRun({ requestId: randomUUID(), recipe })).run);
     const ended = await followRun(session.client, created, signal, { quiet: options.json === true });
@@ -79,13 +83,22 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
 
 /** The samples lie in the project, wherever the command is given. */
 function withRoots<T extends ReturnType<typeof readRecipe>>(recipe: T): T {
-  const absolute = <D extends { root: string }>(dataset: D): D => ({ ...dataset, root: path.resolve(root, dataset.root) });
+  const absolute = <D extends { root: string }>(dataset: D): D => ({
+    ...dataset,
+    root: path.resolve(root, dataset.root),
+  });
   const { dataset, evaluation } = recipe;
-  return { ...recipe, dataset: absolute(dataset), evaluation: { ...evaluation, transfer: evaluation.transfer.map(absolute) } };
+  return {
+    ...recipe,
+    dataset: absolute(dataset),
+    evaluation: { ...evaluation, transfer: evaluation.transfer.map(absolute) },
+  };
 }
 
 function interrupted(run: Run, session: Session, { cluster }: DemoOptions): CliError {
-  const how = cluster ? 'start it again with a new --out' : `'npm run mcld -- resume ${run.id} --home ${session.home}' goes on with it`;
+  const how = cluster
+    ? 'start it again with a new --out'
+    : `'npm run mcld -- resume ${run.id} --home ${session.home}' goes on with it`;
   return new CliError(`stopped in run ${run.id}; ${how}`, Exit.interrupted);
 }
 
@@ -99,7 +112,9 @@ const summaryOf = ({ run, name, model, metrics, modelSha256, transfer }: ReportS
 });
 
 function summaryTable(reports: readonly ReportSummary[]): string {
-  const transfers = [...new Map(reports.flatMap(({ transfer }) => transfer.map((t) => [t.dataset, t.standIn] as const)))];
+  const transfers = [
+    ...new Map(reports.flatMap(({ transfer }) => transfer.map((t) => [t.dataset, t.standIn] as const))),
+  ];
   const head = ['run', 'model', 'top-1', 'top-5', 'ECE', 'agrees with teacher'];
   const columns = transfers.map(([name, standIn]) => `to ${name}${standIn ? ' (stand-in)' : ''}`);
   return table(
@@ -122,7 +137,12 @@ export function addDemoCommand(program: Command): void {
     .description('distil a student on real photographs: a teacher, then students by ce and mcld')
     .option('--out <dir>', 'folder for runs and the report', 'mcld-demo')
     .option('--data <dir>', 'a CIFAR-100 of your own (binary version) instead of the sample')
-    .option('--set <path=value>', "change a field of each run's recipe (repeatable)", (v: string, all: string[]) => [...all, v], [])
+    .option(
+      '--set <path=value>',
+      "change a field of each run's recipe (repeatable)",
+      (v: string, all: string[]) => [...all, v],
+      [],
+    )
     .option('--cluster', 'five processes, nats-server and MinIO instead of one process')
     .option('--json', 'print the summary as JSON')
     .action(demo);

@@ -39,7 +39,10 @@ async function readCluster(folder: string): Promise<ClusterFile | undefined> {
 async function up({ folder, data }: DevOptions): Promise<void> {
   const running = await readCluster(folder);
   if (running && isAlive(running.supervisor)) {
-    throw new CliError(`a cluster runs in ${folder} already (process ${running.supervisor}); stop it with 'mcld dev down'`, Exit.usage);
+    throw new CliError(
+      `a cluster runs in ${folder} already (process ${running.supervisor}); stop it with 'mcld dev down'`,
+      Exit.usage,
+    );
   }
   const stopped = stopSignal();
   const cluster = await Cluster.start({ folder: path.resolve(folder), dataDir: path.resolve(data) });

@@ -8,10 +8,10 @@ import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { runJson, stateName } from '../run-state.js';
-import { withSession, type PipelineClient } from '../session.js';
+import { type PipelineClient, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { followToEnd, present, print, printJson, type CommonOptions } from './common.js';
+import { type CommonOptions, followToEnd, present, print, printJson } from './common.js';
 
 interface RunOptions extends CommonOptions {
   readonly file: string;
@@ -98,9 +98,7 @@ async function get(id: string, options: CommonOptions): Promise<void> {
 async function watch(id: string, options: CommonOptions): Promise<void> {
   await withSession(options, async ({ client }, signal) => {
     const found = present((await client.getRun({ runId: id })).run);
-    const onEvent = options.json
-      ? (event: object) => print(JSON.stringify(event))
-      : undefined;
+    const onEvent = options.json ? (event: object) => print(JSON.stringify(event)) : undefined;
     const ended = await followRun(client, found, signal, onEvent ? { onEvent } : {});
     if (ended && !options.json) print(summary(ended));
     if (ended && stateName(ended) !== 'succeeded') throw new CliError(`run ${id} ${stateName(ended)}: ${ended.error}`);

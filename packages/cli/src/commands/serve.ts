@@ -4,7 +4,7 @@ import { createLogger } from '@mcld/platform/logging.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
 import { Argument, type Command } from 'commander';
 import { startEmbedded } from '../embedded.js';
-import { serviceNames, services, type ServiceName } from '../services.js';
+import { type ServiceName, serviceNames, services } from '../services.js';
 import { print } from './common.js';
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -1,5 +1,5 @@
 import type { RunId } from '../ids.js';
-import { carryContext, type Carrier } from '../telemetry.js';
+import { type Carrier, carryContext } from '../telemetry.js';
 import { AsyncQueue } from './async-queue.js';
 import type { Delivery, EventBus, RunEvent, WorkDelivery, WorkItem, WorkKind, WorkQueue } from './events.js';
 

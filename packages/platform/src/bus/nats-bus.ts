@@ -1,12 +1,12 @@
-import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
-import { carryContext, type Carrier } from '../telemetry.js';
+import { type Carrier, carryContext } from '../telemetry.js';
 import {
   BusError,
-  kindOf,
   type Delivery,
   type EventBus,
+  kindOf,
   type RunEvent,
   type WorkDelivery,
   type WorkItem,
@@ -31,7 +31,11 @@ export class NatsBus implements EventBus, WorkQueue {
     const carried = headers();
     for (const [name, value] of Object.entries(carryContext())) carried.set(name, value);
     try {
-      await jetstream(this.connection).publish(subject, JSON.stringify(body), { msgID: id, headers: carried, retries: 5 });
+      await jetstream(this.connection).publish(subject, JSON.stringify(body), {
+        msgID: id,
+        headers: carried,
+        retries: 5,
+      });
     } catch (error) {
       throw new BusError(`NATS: cannot publish ${subject}: ${(error as Error).message}`, { cause: error });
     }

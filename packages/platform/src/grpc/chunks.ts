@@ -32,7 +32,8 @@ export class Assembly {
 
   /** @returns the whole array with its last piece, else undefined. @throws ChunkError */
   add({ bytes, totalBytes, offset }: Chunk): Uint8Array<ArrayBuffer> | undefined {
-    if (totalBytes > this.limit) throw new ChunkError(`an array of ${totalBytes} bytes, at most ${this.limit} are taken`);
+    if (totalBytes > this.limit)
+      throw new ChunkError(`an array of ${totalBytes} bytes, at most ${this.limit} are taken`);
     this.#array ??= new Uint8Array(totalBytes);
     if (offset !== this.#filled || offset + bytes.length > this.#array.length || totalBytes !== this.#array.length) {
       throw new ChunkError(`a piece at ${offset} of ${totalBytes} bytes, expected one at ${this.#filled}`);

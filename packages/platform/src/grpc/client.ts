@@ -1,5 +1,5 @@
-import { createChannel, createClientFactory, type Channel, type Client, type CompatServiceDefinition } from 'nice-grpc';
-import { deadlineMiddleware, type DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
+import { type Channel, type Client, type CompatServiceDefinition, createChannel, createClientFactory } from 'nice-grpc';
+import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryClientMiddleware } from 'nice-grpc-opentelemetry';
 import type { Config } from '../config.js';
@@ -25,7 +25,11 @@ export interface OpenClient<D extends CompatServiceDefinition> {
 }
 
 /** @param address `host:port`, `dns:///name:port` (all its addresses in turn) or `unix:///path` */
-export function openClient<D extends CompatServiceDefinition>(definition: D, address: string, security: Security): OpenClient<D> {
+export function openClient<D extends CompatServiceDefinition>(
+  definition: D,
+  address: string,
+  security: Security,
+): OpenClient<D> {
   const channel: Channel = createChannel(address, channelCredentials(security), channelOptions);
   let factory = createClientFactory()
     .use(openTelemetryClientMiddleware())

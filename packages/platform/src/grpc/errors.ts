@@ -1,5 +1,5 @@
 import { isAbortError } from 'abort-controller-x';
-import { ServerError, Status, type CallContext, type ServerMiddlewareCall } from 'nice-grpc-common';
+import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
 import { BadRequest, ErrorInfo, RichServerError } from 'nice-grpc-error-details';
 import type { Logger } from '../logging.js';
 
@@ -73,7 +73,11 @@ function toServerError(error: unknown, method: string, logger: Logger): unknown 
   const details = [
     ErrorInfo.fromPartial({ reason: mapping.reason, domain: 'mcld' }),
     ...(fields
-      ? [BadRequest.fromPartial({ fieldViolations: fields.map(({ field, message }) => ({ field, description: message })) })]
+      ? [
+          BadRequest.fromPartial({
+            fieldViolations: fields.map(({ field, message }) => ({ field, description: message })),
+          }),
+        ]
       : []),
   ];
   return new RichServerError(mapping.status, failure.message, details);

@@ -2,7 +2,15 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { ChannelCredentials } from 'nice-grpc';
-import { Metadata, ServerError, Status, type CallContext, type CallOptions, type ClientMiddlewareCall, type ServerMiddlewareCall } from 'nice-grpc-common';
+import {
+  type CallContext,
+  type CallOptions,
+  type ClientMiddlewareCall,
+  Metadata,
+  ServerError,
+  type ServerMiddlewareCall,
+  Status,
+} from 'nice-grpc-common';
 import type { Config } from '../config.js';
 
 type TlsConfig = Pick<Config, 'MCLD_TLS_CERT' | 'MCLD_TLS_KEY' | 'MCLD_TLS_CA'>;

@@ -64,10 +64,14 @@ describe('checkpoints', () => {
   it('are written again over a damaged one, but not over a whole one', async () => {
     await write(10, 1, 'first');
     await write(10, 2, 'second');
-    expect(Buffer.from((await newestCheckpoint(store, run, () => {}))!.parts['model.safetensors']).toString()).toBe('model first');
+    expect(Buffer.from((await newestCheckpoint(store, run, () => {}))!.parts['model.safetensors']).toString()).toBe(
+      'model first',
+    );
     await writeFile(fileOf(10, 'model.safetensors'), 'broken');
     await write(10, 2, 'second');
-    expect(Buffer.from((await newestCheckpoint(store, run, () => {}))!.parts['model.safetensors']).toString()).toBe('model second');
+    expect(Buffer.from((await newestCheckpoint(store, run, () => {}))!.parts['model.safetensors']).toString()).toBe(
+      'model second',
+    );
   });
 
   it('fence off an older attempt', async () => {

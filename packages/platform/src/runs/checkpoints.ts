@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { RunId } from '../ids.js';
 import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
-import { getJson, ObjectExistsError, putJson, type ObjectStore } from '../storage/object-store.js';
+import { getJson, ObjectExistsError, type ObjectStore, putJson } from '../storage/object-store.js';
 
 const manifestSchema = z.object({
   version: z.literal(1),
@@ -30,7 +30,9 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-export type CheckpointParts = Readonly<Record<'model.safetensors' | 'optimizer.safetensors' | 'history.json', Uint8Array>>;
+export type CheckpointParts = Readonly<
+  Record<'model.safetensors' | 'optimizer.safetensors' | 'history.json', Uint8Array>
+>;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

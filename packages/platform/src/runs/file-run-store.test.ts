@@ -34,7 +34,9 @@ describe('FileRunStore', () => {
     await expect(store.create(record('a', '2026-01-01'))).rejects.toBeInstanceOf(RevisionConflictError);
     await expect(store.update(record('a', '2026-01-01'), 7)).rejects.toBeInstanceOf(RevisionConflictError);
     const id = asRunId('a');
-    await Promise.all(Array.from({ length: 10 }, () => changeRun(store, id, (r) => ({ ...r, attempt: r.attempt + 1 }))));
+    await Promise.all(
+      Array.from({ length: 10 }, () => changeRun(store, id, (r) => ({ ...r, attempt: r.attempt + 1 }))),
+    );
     expect((await store.get(id))?.record.attempt).toBe(10);
   });
 

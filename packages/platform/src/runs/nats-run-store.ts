@@ -1,5 +1,5 @@
-import { Kvm, type KV } from '@nats-io/kv';
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
 import type { RunRecord } from './run-record.js';

@@ -1,14 +1,7 @@
 import type { RunId } from '../ids.js';
 import type { Carrier } from '../telemetry.js';
 
-export type RunState =
-  | 'queued'
-  | 'training'
-  | 'evaluating'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'interrupted';
+export type RunState = 'queued' | 'training' | 'evaluating' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
 
 /** Shares in 0…1; entropies in nats. */
 export interface MetricsRecord {

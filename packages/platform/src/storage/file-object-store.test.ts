@@ -34,5 +34,4 @@ describe('FileObjectStore', () => {
     const store = await open();
     await expect(store.get('../x')).rejects.toThrow("'../x' is no object key");
   });
-
 });

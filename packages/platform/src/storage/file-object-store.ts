@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeWhole } from './atomic-file.js';
-import { ObjectExistsError, ObjectStoreError, type ObjectStore } from './object-store.js';
+import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
 /** Objects as files under a folder. */
 export class FileObjectStore implements ObjectStore {

@@ -22,8 +22,12 @@ export interface ObjectStore {
 
 const text = new TextEncoder();
 
-export const putJson = (store: ObjectStore, key: string, value: unknown, options?: { ifAbsent?: boolean }): Promise<void> =>
-  store.put(key, text.encode(`${JSON.stringify(value, null, 2)}\n`), options);
+export const putJson = (
+  store: ObjectStore,
+  key: string,
+  value: unknown,
+  options?: { ifAbsent?: boolean },
+): Promise<void> => store.put(key, text.encode(`${JSON.stringify(value, null, 2)}\n`), options);
 
 export async function getJson(store: ObjectStore, key: string): Promise<unknown> {
   const body = await store.get(key);

@@ -1,5 +1,5 @@
 import { Client } from 'minio';
-import { ObjectExistsError, ObjectStoreError, type ObjectStore } from './object-store.js';
+import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
 export interface S3Options {
   readonly endpoint: string;
@@ -78,7 +78,9 @@ export class S3ObjectStore implements ObjectStore {
     } catch (error) {
       if (error instanceof ObjectExistsError) throw error;
       const { code, message } = error as { code?: string; message?: string };
-      throw new ObjectStoreError(`S3 at ${this.endpoint}: cannot ${what}: ${message || code || error}`, { cause: error });
+      throw new ObjectStoreError(`S3 at ${this.endpoint}: cannot ${what}: ${message || code || error}`, {
+        cause: error,
+      });
     }
   }
 }
