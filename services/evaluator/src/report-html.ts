@@ -132,7 +132,7 @@ ${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
 const STYLE = `
 body{font:15px/1.5 system-ui,sans-serif;color:#111827;margin:2rem auto;max-width:1180px;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem}h3{font-size:1rem}
-table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #e5e7eb;padding:.35rem .6rem;text-align:left;vertical-align:top}
+table{border-collapse:collapse;font-size:13px}td:not(:last-child){white-space:nowrap}td,th{border-bottom:1px solid #e5e7eb;padding:.35rem .6rem;text-align:left;vertical-align:top}
 th{color:#4b5563;font-weight:600}code{font-size:12px;overflow-wrap:anywhere}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(360px,1fr));gap:1rem}figure{margin:0}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:#6b7280}svg .title{font-size:13px;fill:#111827;font-weight:600}

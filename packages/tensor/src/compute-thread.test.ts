@@ -1,0 +1,60 @@
+import { writeFile, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { ComputeThread } from './compute-thread.js';
+
+type Handlers = {
+  double(values: Float32Array): Float32Array;
+  fail(argument: undefined): void;
+  vanish(argument: undefined): void;
+};
+
+/** A worker module of the test's own, against the compiled `serveCompute`. */
+async function start(): Promise<ComputeThread<Handlers>> {
+  const serve = new URL('./compute-worker.js', import.meta.url).href;
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'mcld-thread-')), 'worker.mjs');
+  const source = `import { serveCompute } from ${JSON.stringify(serve)};
+serveCompute({
+  double: (values) => values.map((v) => 2 * v),
+  fail: () => { throw new Error('no such luck'); },
+  vanish: () => process.exit(7),
+});`;
+  await writeFile(file, source);
+  return new ComputeThread<Handlers>(pathToFileURL(file), {});
+}
+
+describe('ComputeThread', () => {
+  it('answers in order, hands buffers over without copies, and finishes its calls before it closes', async () => {
+    const thread = await start();
+    const values = Float32Array.of(1, 2);
+    const calls = [thread.call('double', values, [values.buffer]), thread.call('double', Float32Array.of(3))];
+    expect(values.length).toBe(0);
+    await thread.close();
+    expect((await Promise.all(calls)).map((v) => [...v])).toEqual([[2, 4], [6]]);
+    await expect(thread.call('double', Float32Array.of(1))).rejects.toThrow('compute thread ended');
+  });
+
+  it('passes errors on and goes on after them', async () => {
+    const thread = await start();
+    await expect(thread.call('fail', undefined)).rejects.toThrow('no such luck');
+    expect([...(await thread.call('double', Float32Array.of(4)))]).toEqual([8]);
+    await thread.close();
+  });
+
+  it('fails every call in hand when the thread is lost', async () => {
+    const thread = await start();
+    const calls = [thread.call('vanish', undefined), thread.call('double', Float32Array.of(1))];
+    for (const result of await Promise.allSettled(calls)) expect(result.status).toBe('rejected');
+    await thread.close();
+  });
+
+  it('can be started and stopped again and again', async () => {
+    for (let i = 0; i < 10; i++) {
+      const thread = await start();
+      expect([...(await thread.call('double', Float32Array.of(i)))]).toEqual([2 * i]);
+      await thread.close();
+    }
+  });
+});
