@@ -15,8 +15,8 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import type { handlers, TrainerWorkerData } from '@mcld/student-trainer/worker.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
 
-const ROUNDS = 7;
-const BARE_STEPS = 40;
+const ROUNDS = 5;
+const BARE_STEPS = 35;
 const BATCH = 64;
 /** Steps at a run's beginning that are not counted: kernels are chosen, buffers grow. */
 const WARM_UP = 10;
