@@ -1,7 +1,7 @@
 /** The services on the wire: foreign clients, large batches, security, traces. */
 import { createServer, type IncomingMessage } from 'node:http';
 import path from 'node:path';
-import { startEmbedded, type EmbeddedPipeline } from '@mcld/cli/embedded.js';
+import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { readConfig } from '@mcld/platform/config.js';
@@ -28,13 +28,25 @@ afterAll(async () => {
   await place.remove();
 });
 
-const openLoader = () => openClient(DataLoaderServiceDefinition, pipeline.addresses['data-loader'] as string, readConfig({}));
+const openLoader = () =>
+  openClient(DataLoaderServiceDefinition, pipeline.addresses['data-loader'] as string, readConfig({}));
 
 describe('the data loader', () => {
   it('sends a batch of 75 MB in parts that fit messages, whole again at the other end', async () => {
     const { client, close } = openLoader();
-    const dataset = { name: 'tiny-imagenet', root: path.join(projectRoot, 'samples/tiny-imagenet-200'), split: 'train', size: 256 };
-    const spec = { dataset, batchSize: 400, augmentation: { cropPadding: 0, horizontalFlip: false }, shuffle: true, seed: 1 };
+    const dataset = {
+      name: 'tiny-imagenet',
+      root: path.join(projectRoot, 'samples/tiny-imagenet-200'),
+      split: 'train',
+      size: 256,
+    };
+    const spec = {
+      dataset,
+      batchSize: 400,
+      augmentation: { cropPadding: 0, horizontalFlip: false },
+      shuffle: true,
+      seed: 1,
+    };
     const assembly = new Assembly(1 << 28);
     let whole: Uint8Array | undefined;
     let messages = 0;
@@ -54,7 +66,8 @@ describe('the data loader', () => {
     const spec = { dataset, batchSize: 32, augmentation, shuffle: true, seed: 3 };
     for await (const { views, part } of client.streamBatches({ spec, from: { epoch: 1, step: 2 }, epochs: 2 })) {
       const again: Buffer[] = [];
-      for await (const { part: piece } of client.streamViews({ dataset, augmentation, views })) again.push(Buffer.from(piece!.pixels));
+      for await (const { part: piece } of client.streamViews({ dataset, augmentation, views }))
+        again.push(Buffer.from(piece!.pixels));
       expect(Buffer.concat(again).equals(part!.pixels)).toBe(true);
     }
     close();
@@ -62,7 +75,9 @@ describe('the data loader', () => {
 
   it('answers a bad request with a status and details', async () => {
     const { client, close } = openLoader();
-    const error = await client.describeDataset({ dataset: { name: 'mnist', root: '.', split: 'train', size: 0 } }).catch((e) => e);
+    const error = await client
+      .describeDataset({ dataset: { name: 'mnist', root: '.', split: 'train', size: 0 } })
+      .catch((e) => e);
     expect(error).toBeInstanceOf(ClientError);
     expect(error.code).toBe(Status.INVALID_ARGUMENT);
     expect(error.extra?.[0]).toMatchObject({ reason: 'INVALID_REQUEST', domain: 'mcld' });
@@ -74,9 +89,16 @@ describe('the teacher', () => {
   it('speaks the Open Inference Protocol', async () => {
     const open = pipelineAt(pipeline.endpoint);
     const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));
-    const student = await runToEnd(open.client, quickRecipe(data, { epochs: 1, teacher: { run: teacher.id }, distiller: { name: 'kd' } }));
+    const student = await runToEnd(
+      open.client,
+      quickRecipe(data, { epochs: 1, teacher: { run: teacher.id }, distiller: { name: 'kd' } }),
+    );
     open.close();
-    const inference = openClient(GRPCInferenceServiceDefinition, pipeline.addresses['teacher-inference'] as string, readConfig({}));
+    const inference = openClient(
+      GRPCInferenceServiceDefinition,
+      pipeline.addresses['teacher-inference'] as string,
+      readConfig({}),
+    );
     const name = student.teacherDigest;
     expect((await inference.client.serverLive({})).live).toBe(true);
     expect((await inference.client.modelReady({ name })).ready).toBe(true);
@@ -99,7 +121,9 @@ describe('a token', () => {
   it('is asked of every call but health checks', async () => {
     const token = 'a-token-of-some-length';
     const served = startCli(['serve', 'data-loader'], { MCLD_PORT: '0', MCLD_TOKEN: token, MCLD_LOG_LEVEL: 'info' });
-    const line = await new Promise<string>((resolve) => served.process.stdout?.once('data', (d: Buffer) => resolve(d.toString())));
+    const line = await new Promise<string>((resolve) =>
+      served.process.stdout?.once('data', (d: Buffer) => resolve(d.toString())),
+    );
     const { address } = JSON.parse(line) as { address: string };
     const dataset = { name: 'cifar-100', root: 'samples/cifar-100-binary', split: 'test', size: 0 };
     const without = openClient(DataLoaderServiceDefinition, address, readConfig({}));
@@ -131,7 +155,9 @@ describe('traces', () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
     const home = path.join(place.folder, 'traced');
     const up = startCli(['up', '--home', home, '--port', '0'], env);
-    const line = await new Promise<string>((resolve) => up.process.stdout?.once('data', (d: Buffer) => resolve(d.toString())));
+    const line = await new Promise<string>((resolve) =>
+      up.process.stdout?.once('data', (d: Buffer) => resolve(d.toString())),
+    );
     const endpoint = /mcld is up at (\S+),/.exec(line)![1]!;
     const open = pipelineAt(endpoint);
     const { id, traceId } = await createRun(open.client, quickRecipe(data, { epochs: 1 }));
@@ -148,7 +174,8 @@ describe('traces', () => {
     });
     expect(traceId).toMatch(/^[0-9a-f]{32}$/);
     const names = new Set(spans.filter((span) => span.traceId === traceId).map(({ name }) => name));
-    for (const name of ['run', 'train', 'step', 'checkpoint', 'evaluate', 'event trained']) expect(names, name).toContain(name);
+    for (const name of ['run', 'train', 'step', 'checkpoint', 'evaluate', 'event trained'])
+      expect(names, name).toContain(name);
     expect([...names].some((name) => name.includes('DataLoaderService'))).toBe(true);
   });
 });

@@ -2,7 +2,7 @@
 //
 // 1. Memory. A step allocates and frees hundreds of tensors of some megabytes. glibc gives a worker
 // thread an arena of its own, which returns such blocks to the kernel and faults them in again: one
-// arena that keeps what it has makes a ResNet20 step in a worker 1.3 times as fast (2 cores).
+// arena that keeps what it has makes a ResNet20 step in a worker 1.2 to 1.4 times as fast (2 cores).
 //
 // 2. Quiet. This keeps TensorFlow's start-up chatter off the terminal. Its library writes to stderr while it is being
 // loaded, before any setting of its log can reach it; so it is loaded here, with stderr pointed at

@@ -12,6 +12,7 @@ export type AttributeValue =
 /**
  * Runs one TensorFlow op that tfjs has no kernel for. It takes part in no gradient by itself: call
  * it inside `tf.customGrad`.
+ * @param attributes an object that is kept and passed again, not made for each call
  * @throws Error with TensorFlow's message when the op refuses its inputs
  */
 export function nativeOp(
@@ -20,9 +21,18 @@ export function nativeOp(
   inputs: readonly Tensor[],
   outputs: number,
 ): Tensor[] {
-  const backend = nativeBackend();
-  const attrs = Object.entries(attributes).map(([key, value]) => encode(key, value));
-  return backend.executeMultipleOutputs(name, attrs, inputs, outputs) as Tensor[];
+  return nativeBackend().executeMultipleOutputs(name, encoded(attributes), inputs, outputs) as Tensor[];
+}
+
+// A step calls some hundred ops with the same few sets of attributes: each set is encoded once.
+const encodings = new WeakMap<object, readonly unknown[]>();
+
+function encoded(attributes: Readonly<Record<string, AttributeValue>>): readonly unknown[] {
+  const known = encodings.get(attributes);
+  if (known) return known;
+  const list = Object.entries(attributes).map(([key, value]) => encode(key, value));
+  encodings.set(attributes, list);
+  return list;
 }
 
 function encode(name: string, value: AttributeValue): { name: string; type: number; value: unknown } {

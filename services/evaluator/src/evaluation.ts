@@ -1,9 +1,10 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import { argmax } from '@mcld/tensor/argmax.js';
 import { type ClassConfusion, worstClasses } from './confusion.js';
 import { type Example, encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
-import { argmax, MetricsAccumulator } from './metrics.js';
+import { MetricsAccumulator } from './metrics.js';
 
 /** Images shown in a report, spread evenly over the split. */
 const EXAMPLES = 32;

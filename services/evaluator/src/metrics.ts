@@ -1,4 +1,5 @@
 import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import { argmax } from '@mcld/tensor/argmax.js';
 
 /** Equal bins of confidence in the expected calibration error (Guo et al., arXiv 1706.04599). */
 const ECE_BINS = 15;
@@ -11,13 +12,6 @@ export function logSoftmax(z: ArrayLike<number>): Float64Array {
   for (let c = 0; c < z.length; c++) sum += Math.exp((z[c] as number) - max);
   const logSum = max + Math.log(sum);
   return Float64Array.from({ length: z.length }, (_, c) => (z[c] as number) - logSum);
-}
-
-/** Place of the largest value, the first of equals. */
-export function argmax(z: ArrayLike<number>): number {
-  let best = 0;
-  for (let c = 1; c < z.length; c++) if ((z[c] as number) > (z[best] as number)) best = c;
-  return best;
 }
 
 /** Sums up rows of logits into metrics. */

@@ -5,6 +5,7 @@ import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { evaluationKey, reportKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { Mutex } from '@mcld/platform/mutex.js';
 import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
@@ -23,13 +24,13 @@ export interface EvaluatorParts extends InferenceParts {
 
 /** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
 export class RunEvaluator {
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #oneAtATime = new Mutex();
 
   constructor(readonly parts: EvaluatorParts) {}
 
   /** Metrics of a checkpoint on the run's test split, or another. @param step 0 takes the newest */
   evaluate(run: RunId, step: number, dataset?: DatasetRef): Promise<{ metrics: MetricsRecord; step: number }> {
-    return this.#exclusively(async () => {
+    return this.#oneAtATime.run(async () => {
       const { record, recipe } = await this.#run(run);
       const checkpoint = await this.#load(run, step);
       const split = dataset ?? testSplit(recipe);
@@ -42,7 +43,7 @@ export class RunEvaluator {
 
   /** The final evaluation: metrics, transfer, report.json and report.html. */
   report(run: RunId, step: number): Promise<Report> {
-    return this.#exclusively(async () => {
+    return this.#oneAtATime.run(async () => {
       const { objects } = this.parts.adapters;
       const { record, recipe } = await this.#run(run);
       const checkpoint = await this.#load(run, step);
@@ -127,12 +128,6 @@ export class RunEvaluator {
   /** Whether a checkpoint is still there: retention may have been faster. */
   async has(run: RunId, step: number): Promise<boolean> {
     return (await listCheckpoints(this.parts.adapters.objects, run)).includes(step);
-  }
-
-  #exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(action);
-    this.#last = result.catch(() => {});
-    return result;
   }
 }
 

@@ -6,6 +6,7 @@ import type { ModelName } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
+import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
@@ -134,9 +135,7 @@ function countCorrect(logits: Float32Array, labels: Int32Array): number {
   let correct = 0;
   for (const [row, label] of labels.entries()) {
     const z = logits.subarray(row * classes, (row + 1) * classes);
-    let best = 0;
-    for (let c = 1; c < classes; c++) if ((z[c] as number) > (z[best] as number)) best = c;
-    if (best === label) correct++;
+    if (argmax(z) === label) correct++;
   }
   return correct;
 }

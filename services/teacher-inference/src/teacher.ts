@@ -8,11 +8,11 @@ import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import { teacherKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { Mutex } from '@mcld/platform/mutex.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { meter } from '@mcld/platform/telemetry.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import { LogitStore } from './logit-store.js';
-import { Mutex } from './mutex.js';
 import type { handlers } from './worker.js';
 
 export interface TeacherParts {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunId } from '../ids.js';
+import { Mutex } from '../mutex.js';
 import { writeWhole } from '../storage/atomic-file.js';
 import type { RunRecord } from './run-record.js';
 import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';
@@ -8,7 +9,7 @@ import { newestFirst, RevisionConflictError, type RunStore, type Versioned } fro
 /** Records as JSON files. One process owns the folder (see ownership.ts), so a revision is enough. */
 export class FileRunStore implements RunStore {
   // Changes of one record follow one another.
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #oneAtATime = new Mutex();
 
   constructor(readonly folder: string) {}
 
@@ -21,14 +22,14 @@ export class FileRunStore implements RunStore {
   }
 
   create(record: RunRecord): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#oneAtATime.run(async () => {
       if (await this.get(record.id)) throw new RevisionConflictError(`run ${record.id} exists already`);
       await this.#write({ record, revision: 1 });
     });
   }
 
   update(record: RunRecord, revision: number): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#oneAtATime.run(async () => {
       const found = await this.get(record.id);
       if (found?.revision !== revision) throw new RevisionConflictError(`run ${record.id} changed meanwhile`);
       await this.#write({ record, revision: revision + 1 });
@@ -48,12 +49,6 @@ export class FileRunStore implements RunStore {
 
   #write(entry: Versioned): Promise<void> {
     return writeWhole(this.#file(entry.record.id), Buffer.from(`${JSON.stringify(entry, null, 2)}\n`));
-  }
-
-  #exclusively<T>(action: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(action);
-    this.#last = result.catch(() => {});
-    return result;
   }
 
   #file(id: RunId): string {
