@@ -3,6 +3,7 @@ import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
+import { ClientError, Status } from 'nice-grpc-common';
 import type { RunEvaluator } from './run-evaluator.js';
 
 const HEARTBEAT_MS = 5000;
@@ -57,19 +58,20 @@ export class WorkLoop {
     }
   }
 
-  async #giveUp(delivery: WorkDelivery<WorkItem>, final: boolean, { message }: Error): Promise<void> {
+  async #giveUp(delivery: WorkDelivery<WorkItem>, final: boolean, error: Error): Promise<void> {
     const { events, runs } = this.evaluator.parts.adapters;
     const { run } = delivery.body;
     // A curve may lack a point; a run without its final report has failed.
     if (final) {
       const attempt = (await runs.get(run))?.record.attempt;
-      const data = { error: message, attempt };
+      const data = { error: error instanceof ClientError ? error.details : error.message, attempt };
       await events.publish(runEvent(run, 'failed', `evaluation.${randomUUID()}`, data, 'evaluator'));
     }
     await delivery.ack();
   }
 }
 
-function isPassing({ name, message }: Error): boolean {
-  return name === 'ObjectStoreError' || name === 'BusError' || message.includes('UNAVAILABLE');
+function isPassing(error: Error): boolean {
+  if (error instanceof ClientError) return error.code === Status.UNAVAILABLE;
+  return error.name === 'ObjectStoreError' || error.name === 'BusError';
 }
