@@ -101,7 +101,10 @@ describe('the embedded pipeline', () => {
     await client.resumeRun({ runId: id });
     await expect(client.deleteRun({ runId: id })).rejects.toThrow(/cancel it first/);
     while ((await client.getRun({ runId: id })).run!.state !== RunState.TRAINING) await sleep(50);
-    await client.cancelRun({ runId: id });
+    // The cancelled attempt has stopped: it did not train on because the run was queued again.
+    const resumed = (await client.cancelRun({ runId: id })).run!;
+    expect(resumed.attempt).toBe(2);
+    expect(resumed.step).toBeLessThan(100);
     await client.deleteRun({ runId: id });
     await expect(client.getRun({ runId: id })).rejects.toThrow(`no run ${id}`);
   });

@@ -21,10 +21,14 @@ export async function claimRun(runs: RunStore, id: RunId): Promise<RunRecord | u
   return claimed ? record : undefined;
 }
 
-/** @throws CancelledError, or FencedError when a newer attempt holds the run */
+/**
+ * @throws CancelledError, or FencedError when the run is another attempt's: one that holds it already,
+ * or one that it was queued for again since
+ */
 export async function assertClaimed(runs: RunStore, { id, attempt }: RunRecord): Promise<void> {
   const found = (await runs.get(id))?.record;
   if (!found || found.state === 'cancelled') throw new CancelledError(`run ${id} was cancelled`);
+  if (found.state !== 'training') throw new FencedError(`run ${id} is ${found.state} again`);
   if (found.attempt !== attempt) throw new FencedError(`run ${id} was taken over by attempt ${found.attempt}`);
 }
 
