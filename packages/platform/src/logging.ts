@@ -9,6 +9,8 @@ export type { Logger } from 'pino';
  */
 export function createLogger(service: string, level: string, file?: string): Logger {
   const destination = file ? pino.destination({ dest: file, mkdir: true, sync: true }) : pino.destination(2);
+  // A full disk costs log lines, not the process.
+  destination.on('error', () => {});
   return pino(
     {
       level,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { RunId } from '../ids.js';
 import { Mutex } from '../mutex.js';
 import { writeWhole } from '../storage/atomic-file.js';
+import { ObjectStoreError } from '../storage/object-store.js';
 import type { RunRecord } from './run-record.js';
 import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';
 
@@ -47,8 +48,15 @@ export class FileRunStore implements RunStore {
     await rm(this.#file(id), { force: true });
   }
 
-  #write(entry: Versioned): Promise<void> {
-    return writeWhole(this.#file(entry.record.id), Buffer.from(`${JSON.stringify(entry, null, 2)}\n`));
+  async #write(entry: Versioned): Promise<void> {
+    const file = this.#file(entry.record.id);
+    try {
+      await writeWhole(file, Buffer.from(`${JSON.stringify(entry, null, 2)}\n`));
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+      const why = full ? 'no space left on its disk' : (error as Error).message;
+      throw new ObjectStoreError(`cannot write ${file}: ${why}`, { cause: error });
+    }
   }
 
   #file(id: RunId): string {
