@@ -16,7 +16,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/dist/**/*.test.js'],
           testTimeout: 120_000,
-          hookTimeout: 300_000,
+          // Building MinIO the first time takes minutes.
+          hookTimeout: 900_000,
           fileParallelism: false,
         },
       },

@@ -34,7 +34,7 @@ export class Cluster {
   /** Starts all of it; what was started is stopped again when a part fails. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     await mkdir(options.folder, { recursive: true });
-    const programs = serverPrograms();
+    const programs = await serverPrograms();
     const cluster = new Cluster(options);
     try {
       await cluster.#startNats(programs);

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { CliError } from '../exit.js';
@@ -8,12 +8,21 @@ export interface ServerPrograms {
   readonly s3: { readonly kind: 'minio' | 'seaweedfs'; readonly path: string };
 }
 
-/** Finds nats-server and an S3 server in the user's cache, fetching them where they are missing. */
-export function serverPrograms(): ServerPrograms {
+/** Finds nats-server and an S3 server in the user's cache, fetching them where they are missing (minutes). */
+export function serverPrograms(): Promise<ServerPrograms> {
   const script = fileURLToPath(new URL('../../../../scripts/dev-servers.mjs', import.meta.url));
-  const result = spawnSync(process.execPath, [script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (result.status !== 0) throw new CliError('nats-server and an S3 server could not be put in place');
-  return JSON.parse(result.stdout) as ServerPrograms;
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(JSON.parse(output) as ServerPrograms);
+      else reject(new CliError('nats-server and an S3 server could not be put in place'));
+    });
+  });
 }
 
 /** A port on loopback that is free now. */
