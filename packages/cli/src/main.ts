@@ -8,6 +8,11 @@ import { addRunCommands } from './commands/runs.js';
 import { addServeCommands } from './commands/serve.js';
 import { explain } from './failures.js';
 
+// A reader that has seen enough (`mcld models | head`) ends our output, not the work in hand.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const program = new Command('mcld')
   .description('knowledge distillation as a pipeline of services')
   .version('0.1.0')
