@@ -174,7 +174,7 @@ describe('traces', () => {
     });
     expect(traceId).toMatch(/^[0-9a-f]{32}$/);
     const names = new Set(spans.filter((span) => span.traceId === traceId).map(({ name }) => name));
-    for (const name of ['run', 'train', 'step', 'checkpoint', 'evaluate', 'event trained'])
+    for (const name of ['run', 'train', 'batch', 'step', 'checkpoint', 'evaluate', 'event trained'])
       expect(names, name).toContain(name);
     expect([...names].some((name) => name.includes('DataLoaderService'))).toBe(true);
   });

@@ -1,4 +1,4 @@
-import { context, metrics, propagation, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, metrics, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 
 /**
  * OpenTelemetry, wired here and nowhere else. Off unless the standard variables name an exporter;
@@ -39,13 +39,13 @@ export function carryContext(): Carrier {
 export function inSpan<T>(
   name: string,
   attributes: Readonly<Record<string, string | number>>,
-  action: (span: Span) => Promise<T>,
+  action: () => Promise<T>,
   carrier?: Carrier,
 ): Promise<T> {
   const parent = carrier ? propagation.extract(context.active(), carrier) : context.active();
   return tracer.startActiveSpan(name, { attributes }, parent, async (span) => {
     try {
-      return await action(span);
+      return await action();
     } catch (error) {
       span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
       throw error;

@@ -22,18 +22,31 @@ export async function train(run: TrainingContext): Promise<boolean> {
       await run.checkpoint(step);
       return false;
     }
-    const batch = await progress.waiting('batch', run.nextBatch());
-    const target = run.needsTeacher ? await progress.waiting('teacher', run.teacherLogits()) : undefined;
-    assertSameStep(step, plan.stepsPerEpoch, batch, target);
     const rates = ratesAt(run.recipe.schedule, plan.rates, step);
-    const images = batch.labels.length;
-    const result = await inStepSpan(step, () => run.distill(batch, target, step, rates));
+    const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step, rates));
     const losses = namedLosses(result, step);
     progress.stepDone(step, images, rates.lr, losses);
     run.history.addStep(images, result.correct, losses);
     await endOfStep(run, step + 1, rates);
   }
   return true;
+}
+
+/** nextBatch → teacherLogits → distill. */
+async function oneStep(
+  run: TrainingContext,
+  step: number,
+  rates: StepRates,
+): Promise<{ images: number; result: StepResult }> {
+  const { plan, progress } = run;
+  const span = sampled(step);
+  const batch = await span('batch', {}, () => progress.waiting('batch', run.nextBatch()));
+  const target = run.needsTeacher
+    ? await span('teacher', {}, () => progress.waiting('teacher', run.teacherLogits()))
+    : undefined;
+  assertSameStep(step, plan.stepsPerEpoch, batch, target);
+  const images = batch.labels.length;
+  return { images, result: await run.distill(batch, target, step, rates) };
 }
 
 /** Closes the epoch, writes the checkpoint that is due, and tells how far the run is. */
@@ -66,7 +79,7 @@ function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, targe
   }
 }
 
-/** One step in a hundred is traced: a span for each would outweigh everything else in the trace. */
-function inStepSpan<T>(step: number, action: () => Promise<T>): Promise<T> {
-  return step % 100 === 0 ? inSpan('step', { step }, action) : action();
-}
+/** One step in a hundred is traced: spans for each would outweigh everything else in the trace. */
+const sampled = (step: number): typeof inSpan => (step % 100 === 0 ? inSpan : untraced);
+
+const untraced = <T>(_name: string, _attributes: object, action: () => Promise<T>): Promise<T> => action();
