@@ -72,7 +72,7 @@ function linkLibraries() {
 
 function compileRuntime() {
   mkdirSync(path.dirname(runtime), { recursive: true });
-  const library = path.join(unpacked, 'tensorflow/libtensorflow_framework.so.2');
+  const library = path.join(unpacked, 'tensorflow/libtensorflow_cc.so.2');
   const options = ['-shared', '-fPIC', '-O1', '-std=c++17', `-DTENSORFLOW_LIBRARY="${library}"`];
   run('g++', [...options, path.join(native, 'runtime.cc'), '-ldl', '-o', runtime]);
 }

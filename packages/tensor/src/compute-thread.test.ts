@@ -12,12 +12,15 @@ type Handlers = {
 };
 
 /** A worker module of the test's own, against the compiled `serveCompute`. */
-async function start(): Promise<ComputeThread<Handlers>> {
+async function start(
+  prelude = 'const double = (values) => values.map((v) => 2 * v);',
+): Promise<ComputeThread<Handlers>> {
   const serve = new URL('./compute-worker.js', import.meta.url).href;
   const file = path.join(await mkdtemp(path.join(tmpdir(), 'mcld-thread-')), 'worker.mjs');
   const source = `import { serveCompute } from ${JSON.stringify(serve)};
+${prelude}
 serveCompute({
-  double: (values) => values.map((v) => 2 * v),
+  double,
   fail: () => { throw new Error('no such luck'); },
   vanish: () => process.exit(7),
 });`;
@@ -48,6 +51,19 @@ describe('ComputeThread', () => {
     const calls = [thread.call('vanish', undefined), thread.call('double', Float32Array.of(1))];
     for (const result of await Promise.allSettled(calls)) expect(result.status).toBe('rejected');
     await thread.close();
+  });
+
+  it('loads TensorFlow again after the last thread that had it was gone', async () => {
+    const backend = new URL('./backend.js', import.meta.url).href;
+    const core = import.meta.resolve('@tensorflow/tfjs-core');
+    for (let i = 0; i < 5; i++) {
+      const thread = await start(`import { loadBackend } from ${JSON.stringify(backend)};
+import * as tf from ${JSON.stringify(core)};
+loadBackend('cpu');
+const double = (values) => tf.mul(tf.tensor1d(values), 2).dataSync().slice();`);
+      expect([...(await thread.call('double', Float32Array.of(i)))]).toEqual([2 * i]);
+      await thread.close();
+    }
   });
 
   it('can be started and stopped again and again', async () => {
