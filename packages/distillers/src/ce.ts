@@ -1,4 +1,4 @@
-import { crossEntropy } from '@mcld/tensor/ops.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
 

@@ -1,4 +1,4 @@
-import { crossEntropy } from '@mcld/tensor/ops.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';

@@ -1,33 +1,38 @@
-import { convBias } from '@mcld/tensor/ops.js';
-import type { Tensor } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
-import type { ConvNormOptions } from './layers.js';
-import { TensorLayers } from './tensor-layers.js';
+import { normWithStatistics } from '@mcld/tensor/batch-norm.js';
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { ConvNormOptions, NormOptions } from './layers.js';
+import { convolve, TensorLayers } from './tensor-layers.js';
 
 /** A convolution with its batch norm folded in. */
 export interface FoldedConv {
   /** HWIO. */
-  readonly weight: tf.Tensor4D;
-  readonly bias: tf.Tensor1D;
+  readonly weight: Tensor4D;
+  readonly bias: Tensor1D;
 }
 
-/** Layers in evaluation mode: no gradients, batch norm folded into the convolutions' weights. */
+/** Layers in evaluation mode: no gradients, batch norm folded into the convolution before it. */
 export class InferenceLayers extends TensorLayers {
-  /** @param folded by the convolution's name; weight: tensors of the linear layers */
+  /** @param weight tensors by name, running statistics among them; folded: of a convolution and its norm */
   constructor(
-    readonly folded: (conv: string) => FoldedConv,
     weight: (name: string) => Tensor,
+    readonly folded: (conv: string, norm: string) => FoldedConv,
   ) {
     super(weight);
   }
 
-  override convNorm(x: Tensor, conv: string, _norm: string, options: ConvNormOptions): Tensor {
-    const { stride = 1, padding = 0, relu = false } = options;
-    const { weight, bias } = this.folded(conv);
-    return convBias(x as tf.Tensor4D, weight, bias, relu, { stride, padding });
+  override convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor {
+    const { weight, bias } = this.folded(conv, norm);
+    const y = convolve(x as Tensor4D, weight, bias, options);
+    return options.activation ? this.activate(y, options.activation) : y;
   }
 
-  override relu(x: Tensor): Tensor {
-    return tf.relu(x);
+  override batchNorm(x: Tensor, name: string, { activation }: NormOptions = {}): Tensor {
+    const of = (part: string) => this.weight(`${name}.${part}`);
+    const y = normWithStatistics(x as Tensor4D, of('weight'), of('bias'), of('running_mean'), of('running_var'));
+    return activation ? this.activate(y, activation) : y;
+  }
+
+  override dropPath(branch: Tensor): Tensor {
+    return branch;
   }
 }

@@ -1,10 +1,11 @@
-import type { Layers } from './layers.js';
-import { classifiers, type ModelName } from './registry.js';
+import { DeclaringLayers } from './declaring-layers.js';
+import { type ModelName, models } from './registry.js';
 
 /** What a parameter or buffer is; decides its layout here and its initial value. */
 export type ParameterKind =
-  | 'conv' // PyTorch [O, I, kh, kw]; here HWIO
+  | 'conv' // PyTorch [O, I/groups, kh, kw]; here HWIO
   | 'linear' // [out, in] on both sides
+  | 'token' // [1, N, C]
   | 'bias' // [out]
   | 'norm-scale' // [C]
   | 'norm-shift' // [C]
@@ -17,6 +18,8 @@ export interface ParameterSpec {
   /** PyTorch's shape. */
   readonly shape: readonly number[];
   readonly kind: ParameterKind;
+  /** Standard deviation of the initial values; absent: what the kind says. */
+  readonly std?: number;
 }
 
 export interface ModelSummary {
@@ -24,8 +27,10 @@ export interface ModelSummary {
   readonly parameters: readonly ParameterSpec[];
   /** Trainable scalars. */
   readonly size: number;
-  /** Multiply-adds of one image's forward pass, convolutions and linear layers. */
+  /** Multiply-adds of one image's forward pass: convolutions, linear layers, attention. */
   readonly multiplyAdds: number;
+  /** Floats of one image that training keeps between forward and backward: every layer's result. */
+  readonly activations: number;
   readonly features: number;
 }
 
@@ -33,60 +38,19 @@ export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWi
 
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** What a model consists of for images of `size`×`size`×3: its definition run on shapes alone. */
-export function declareParameters(model: ModelName, classes: number, size = 32): ModelSummary {
+/**
+ * What a model consists of: its definition run on shapes alone.
+ * @param size height and width of its images, default what it was designed for
+ */
+export function declareParameters(model: ModelName, classes: number, size = models[model].imageSize): ModelSummary {
   const layers = new DeclaringLayers();
-  const { features } = classifiers[model](layers, { size, channels: 3 }, classes);
-  const { parameters, multiplyAdds } = layers;
+  const { features } = models[model].classify(layers, { height: size, channels: 3 }, classes);
+  const { parameters, multiplyAdds, activations } = layers;
   return {
     parameters,
     size: parameters.filter(isTrainable).reduce((sum, { shape }) => sum + elements(shape), 0),
     multiplyAdds,
+    activations,
     features: features.channels,
   };
-}
-
-interface Shape {
-  readonly size: number;
-  readonly channels: number;
-}
-
-class DeclaringLayers implements Layers<Shape> {
-  readonly parameters: ParameterSpec[] = [];
-  multiplyAdds = 0;
-
-  convNorm(x: Shape, conv: string, norm: string, options: Parameters<Layers<Shape>['convNorm']>[3]): Shape {
-    const { out, kernel, stride = 1, padding = 0 } = options;
-    this.parameters.push({ name: `${conv}.weight`, shape: [out, x.channels, kernel, kernel], kind: 'conv' });
-    this.parameters.push({ name: `${norm}.weight`, shape: [out], kind: 'norm-scale' });
-    this.parameters.push({ name: `${norm}.bias`, shape: [out], kind: 'norm-shift' });
-    this.parameters.push({ name: `${norm}.running_mean`, shape: [out], kind: 'running-mean' });
-    this.parameters.push({ name: `${norm}.running_var`, shape: [out], kind: 'running-variance' });
-    const size = Math.floor((x.size + 2 * padding - kernel) / stride) + 1;
-    this.multiplyAdds += size * size * out * x.channels * kernel * kernel;
-    return { size, channels: out };
-  }
-
-  linear(x: Shape, name: string, out: number): Shape {
-    this.parameters.push({ name: `${name}.weight`, shape: [out, x.channels], kind: 'linear' });
-    this.parameters.push({ name: `${name}.bias`, shape: [out], kind: 'bias' });
-    this.multiplyAdds += out * x.channels;
-    return { size: 1, channels: out };
-  }
-
-  relu(x: Shape): Shape {
-    return x;
-  }
-
-  add(a: Shape): Shape {
-    return a;
-  }
-
-  globalAveragePool(x: Shape): Shape {
-    return { size: 1, channels: x.channels };
-  }
-
-  channels(x: Shape): number {
-    return x.channels;
-  }
 }

@@ -25,14 +25,15 @@ export function initialState(model: ModelName, classes: number, seed: number): S
   return new Map(parameters.map((spec, k) => [spec.name, { shape: spec.shape, data: initialValues(spec, seed, k) }]));
 }
 
-function initialValues({ kind, shape }: ParameterSpec, seed: number, place: number): Float32Array {
+function initialValues({ kind, shape, std }: ParameterSpec, seed: number, place: number): Float32Array {
   const n = elements(shape);
   const [out = 1, fanIn = 1, kh = 1, kw = 1] = shape;
   switch (kind) {
     case 'conv':
-      return normals(n, Math.sqrt(2 / (out * kh * kw)), seed, place);
+      return normals(n, std ?? Math.sqrt(2 / (out * kh * kw)), seed, place);
     case 'linear':
-      return normals(n, Math.sqrt(1 / (3 * fanIn)), seed, place);
+    case 'token':
+      return normals(n, std ?? Math.sqrt(1 / (3 * fanIn)), seed, place);
     case 'norm-scale':
     case 'running-variance':
       return new Float32Array(n).fill(1);
@@ -41,6 +42,15 @@ function initialValues({ kind, shape }: ParameterSpec, seed: number, place: numb
     case 'running-mean':
       return new Float32Array(n);
   }
+}
+
+/**
+ * How many classes weights of `model` were made for: the rows of its last linear layer.
+ * @returns 0 where they have no such tensor
+ */
+export function classesOf(model: ModelName, state: StateDict): number {
+  const head = declareParameters(model, 1).parameters.findLast(({ kind }) => kind === 'linear');
+  return (head && state.get(head.name)?.shape[0]) ?? 0;
 }
 
 /**
@@ -56,8 +66,11 @@ export function assertStateOf(model: ModelName, classes: number, state: StateDic
     if (found.shape.join() !== shape.join()) {
       throw new WeightMismatchError(`${want}, but the weights have it as [${found.shape.join(', ')}]`);
     }
-    const bad = found.data.findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0) throw new WeightMismatchError(`${name} holds ${found.data[bad]} at element ${bad}`);
+    const bad = found.data.filter((v) => !Number.isFinite(v));
+    if (bad.length > 0) {
+      const count = `${bad.length} of ${found.data.length}`;
+      throw new WeightMismatchError(`${name} holds values that are no numbers (${bad[0]}): ${count}`);
+    }
   }
   const known = new Set(parameters.map(({ name }) => name));
   for (const [name, { shape }] of state) {

@@ -1,6 +1,14 @@
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { gelu, relu, relu6 } from '@mcld/tensor/activations.js';
+import { addBias, conv2d, denseFromGroups, depthwiseConv2d } from '@mcld/tensor/convolution.js';
+import { layerNorm } from '@mcld/tensor/layer-norm.js';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { ConvNormOptions, Layers } from './layers.js';
+import type { Activation, ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions } from './layers.js';
+
+/** timm's, where batch norms have 1e-5. */
+const LAYER_NORM_EPSILON = 1e-6;
+
+const activations = { relu, relu6, gelu } as const;
 
 /** The layers that are the same in training and inference. */
 export abstract class TensorLayers implements Layers<Tensor> {
@@ -8,11 +16,44 @@ export abstract class TensorLayers implements Layers<Tensor> {
   constructor(protected readonly weight: (name: string) => Tensor) {}
 
   abstract convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor;
+  abstract batchNorm(x: Tensor, name: string, options?: NormOptions): Tensor;
+  abstract dropPath(branch: Tensor, share: number): Tensor;
 
-  abstract relu(x: Tensor): Tensor;
+  conv(x: Tensor, name: string, options: ConvOptions): Tensor {
+    const bias = options.bias ? (this.weight(`${name}.bias`) as Tensor1D) : undefined;
+    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options);
+  }
+
+  activate(x: Tensor, activation: Activation): Tensor {
+    return activations[activation](x);
+  }
 
   add(a: Tensor, b: Tensor): Tensor {
     return tf.add(a, b);
+  }
+
+  concat(parts: readonly Tensor[]): Tensor {
+    return tf.concat([...parts], -1);
+  }
+
+  halves(x: Tensor): [Tensor, Tensor] {
+    return tf.split(x, 2, -1) as [Tensor, Tensor];
+  }
+
+  shuffle(x: Tensor, groups: number): Tensor {
+    if (groups === 1) return x;
+    const places = x.shape.slice(0, -1);
+    const rows = places.reduce((a, b) => a * b, 1);
+    const cut = tf.reshape(x, [rows, groups, this.channels(x) / groups]);
+    return tf.reshape(tf.transpose(cut, [0, 2, 1]), x.shape);
+  }
+
+  averagePool(x: Tensor, { kernel, stride, padding = 0 }: PoolOptions): Tensor {
+    return tf.avgPool(padded(x as Tensor4D, padding, 0), kernel, stride, 'valid');
+  }
+
+  maxPool(x: Tensor, { kernel, stride, padding = 0 }: PoolOptions): Tensor {
+    return tf.maxPool(padded(x as Tensor4D, padding, Number.NEGATIVE_INFINITY), kernel, stride, 'valid');
   }
 
   globalAveragePool(x: Tensor): Tensor {
@@ -20,11 +61,60 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 
   linear(x: Tensor, name: string): Tensor {
-    const product = tf.matMul(x as Tensor2D, this.weight(`${name}.weight`) as Tensor2D, false, true);
-    return tf.add(product, this.weight(`${name}.bias`));
+    const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.channels(x)]);
+    const product = tf.matMul(rows as Tensor2D, this.weight(`${name}.weight`) as Tensor2D, false, true);
+    const y = tf.add(product, this.weight(`${name}.bias`));
+    return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1] as number]);
+  }
+
+  layerNorm(x: Tensor, name: string): Tensor {
+    const [scale, shift] = [this.weight(`${name}.weight`), this.weight(`${name}.bias`)];
+    return layerNorm(x, scale as Tensor1D, shift as Tensor1D, LAYER_NORM_EPSILON);
+  }
+
+  tokens(patches: () => Tensor, classToken: string, positions: string): Tensor {
+    const map = patches();
+    const [batch, height, width, channels] = map.shape as [number, number, number, number];
+    const rows = tf.reshape(map, [batch, height * width, channels]);
+    const first = tf.tile(this.weight(classToken) as Tensor3D, [batch, 1, 1]);
+    return tf.add(tf.concat([first, rows], 1), this.weight(positions));
+  }
+
+  attention(qkv: Tensor, heads: number): Tensor {
+    const [batch, count, width] = qkv.shape as [number, number, number];
+    const size = width / 3 / heads;
+    const cut = tf.transpose(tf.reshape(qkv, [batch, count, 3, heads, size]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = tf.unstack(cut) as [Tensor4D, Tensor4D, Tensor4D];
+    const weights = tf.softmax(tf.mul(tf.matMul(q, k, false, true), size ** -0.5));
+    return tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), [batch, count, width / 3]);
+  }
+
+  classToken(x: Tensor): Tensor {
+    const [batch, , channels] = x.shape as [number, number, number];
+    return tf.reshape(tf.slice(x, [0, 0, 0], [batch, 1, channels]), [batch, channels]);
   }
 
   channels(x: Tensor): number {
     return x.shape.at(-1) as number;
   }
+}
+
+/** @param bias float32 [O]; isImage: spares the gradient of x */
+export function convolve(
+  x: Tensor4D,
+  w: Tensor4D,
+  bias: Tensor1D | undefined,
+  { stride = 1, padding = 0, groups = 1 }: ConvOptions,
+  isImage = false,
+): Tensor4D {
+  const y =
+    groups > 1 && groups === x.shape[3]
+      ? depthwiseConv2d(x, w, { stride, padding })
+      : conv2d(x, groups > 1 ? denseFromGroups(w, groups) : w, { stride, padding }, !isImage);
+  return bias ? addBias(y, bias) : y;
+}
+
+function padded(x: Tensor4D, padding: number, value: number): Tensor4D {
+  const sides: [number, number] = [padding, padding];
+  return padding === 0 ? x : tf.pad(x, [[0, 0], sides, sides, [0, 0]], value);
 }

@@ -1,10 +1,10 @@
+import type { RunningStatistics } from '@mcld/tensor/batch-norm.js';
 import { concatFlat, splitFlat } from '@mcld/tensor/flat-vector.js';
-import type { RunningStatistics } from '@mcld/tensor/ops.js';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { fromNative, nativeShape, toNative } from './layout.js';
 import { declareParameters, elements, isTrainable, type ParameterSpec } from './parameters.js';
-import { classifiers, type ModelName } from './registry.js';
+import { type ModelName, models } from './registry.js';
 import { assertStateOf, type StateDict } from './state-dict.js';
 import { TrainingLayers } from './training-layers.js';
 
@@ -78,9 +78,10 @@ export class TrainableNetwork {
     const byName = new Map(this.#trainable.map((spec, i) => [spec.name, weights[i] as Tensor]));
     const layers = new TrainingLayers(
       (name) => byName.get(name) as Tensor,
+      images,
       (norm) => this.#statistics(norm),
     );
-    return classifiers[this.model]<Tensor>(layers, images, this.classes).logits as Tensor2D;
+    return models[this.model].classify<Tensor>(layers, images, this.classes).logits as Tensor2D;
   }
 
   #statistics(norm: string): RunningStatistics {

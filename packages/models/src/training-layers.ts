@@ -1,34 +1,45 @@
-import { batchNorm, conv2d, type RunningStatistics, relu } from '@mcld/tensor/ops.js';
-import type * as tf from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
-import type { ConvNormOptions } from './layers.js';
-import { TensorLayers } from './tensor-layers.js';
+import { batchNorm, type RunningStatistics } from '@mcld/tensor/batch-norm.js';
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ConvNormOptions, ConvOptions, NormOptions } from './layers.js';
+import { convolve, TensorLayers } from './tensor-layers.js';
+
+/** Which samples' branches stay at a place in the model: [B] of 0 and 1/(1 − rate). */
+export type DropPath = (share: number, batch: number) => Tensor1D;
 
 /** Layers in training mode: batch statistics, gradients, running statistics updated on the way. */
 export class TrainingLayers extends TensorLayers {
-  #first = true;
-
-  /** @param weight trainable tensors by name, convolutions HWIO */
+  /**
+   * @param weight trainable tensors by name, convolutions HWIO
+   * @param image what the model is given: nobody asks for its gradient
+   */
   constructor(
     weight: (name: string) => Tensor,
+    readonly image: Tensor,
     readonly running: (norm: string) => RunningStatistics,
+    readonly dropPaths?: DropPath,
   ) {
     super(weight);
   }
 
-  override convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor {
-    const { stride = 1, padding = 0 } = options;
-    const w = this.weight(`${conv}.weight`) as tf.Tensor4D;
-    // Nobody asks for the gradient of the image, which the first convolution would compute.
-    const y = conv2d(x as tf.Tensor4D, w, { stride, padding }, !this.#first);
-    this.#first = false;
-    const scale = this.weight(`${norm}.weight`) as tf.Tensor1D;
-    const shift = this.weight(`${norm}.bias`) as tf.Tensor1D;
-    const z = batchNorm(y, scale, shift, this.running(norm));
-    return options.relu ? relu(z) : z;
+  override conv(x: Tensor, name: string, options: ConvOptions): Tensor {
+    const bias = options.bias ? (this.weight(`${name}.bias`) as Tensor1D) : undefined;
+    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options, x === this.image);
   }
 
-  override relu(x: Tensor): Tensor {
-    return relu(x as tf.Tensor4D);
+  override convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor {
+    return this.batchNorm(this.conv(x, conv, options), norm, options);
+  }
+
+  override batchNorm(x: Tensor, name: string, { activation, momentum }: NormOptions = {}): Tensor {
+    const [scale, shift] = [this.weight(`${name}.weight`), this.weight(`${name}.bias`)];
+    const y = batchNorm(x as Tensor4D, scale as Tensor1D, shift as Tensor1D, this.running(name), momentum);
+    return activation ? this.activate(y, activation) : y;
+  }
+
+  override dropPath(branch: Tensor, share: number): Tensor {
+    if (!this.dropPaths || share === 0) return branch;
+    const [batch, ...rest] = branch.shape as [number, ...number[]];
+    return tf.mul(branch, tf.reshape(this.dropPaths(share, batch), [batch, ...rest.map(() => 1)]));
   }
 }

@@ -9,25 +9,24 @@ export type AttributeValue =
   | { readonly string: string }
   | { readonly type: 'float32' | 'int32' };
 
+/** An op's attributes. Kept by the caller and passed again: each object is encoded once. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+export const float: AttributeValue = { type: 'float32' };
+
 /**
  * Runs one TensorFlow op that tfjs has no kernel for. It takes part in no gradient by itself: call
  * it inside `tf.customGrad`.
- * @param attributes an object that is kept and passed again, not made for each call
  * @throws Error with TensorFlow's message when the op refuses its inputs
  */
-export function nativeOp(
-  name: string,
-  attributes: Readonly<Record<string, AttributeValue>>,
-  inputs: readonly Tensor[],
-  outputs: number,
-): Tensor[] {
+export function nativeOp(name: string, attributes: Attributes, inputs: readonly Tensor[], outputs: number): Tensor[] {
   return nativeBackend().executeMultipleOutputs(name, encoded(attributes), inputs, outputs) as Tensor[];
 }
 
 // A step calls some hundred ops with the same few sets of attributes: each set is encoded once.
 const encodings = new WeakMap<object, readonly unknown[]>();
 
-function encoded(attributes: Readonly<Record<string, AttributeValue>>): readonly unknown[] {
+function encoded(attributes: Attributes): readonly unknown[] {
   const known = encodings.get(attributes);
   if (known) return known;
   const list = Object.entries(attributes).map(([key, value]) => encode(key, value));

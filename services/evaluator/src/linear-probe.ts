@@ -1,6 +1,6 @@
 import { normals, permutation } from '@mcld/random/draws.js';
 import { Purpose } from '@mcld/random/philox.js';
-import { crossEntropy } from '@mcld/tensor/ops.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { ratesAt, type Schedule } from '@mcld/tensor/schedule.js';
 import { Sgd } from '@mcld/tensor/sgd.js';
 import * as tf from '@tensorflow/tfjs-core';

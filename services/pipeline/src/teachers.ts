@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { declareParameters } from '@mcld/models/parameters.js';
 import { isModelName, modelNames } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
-import { assertStateOf } from '@mcld/models/state-dict.js';
+import { assertStateOf, classesOf } from '@mcld/models/state-dict.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
@@ -18,7 +18,7 @@ import type { Recipe } from '@mcld/recipe/schema.js';
 export async function importTeacher(objects: ObjectStore, model: string, file: Uint8Array): Promise<TeacherDigest> {
   if (!isModelName(model)) throw new RequestError(`model '${model}': expected one of ${modelNames.join(', ')}`);
   const { tensors } = decodeSafetensors(file);
-  const classes = tensors.get('fc.weight')?.shape[0] ?? 0;
+  const classes = classesOf(model, tensors);
   assertStateOf(model, classes, tensors);
   const known = declareParameters(model, classes).parameters;
   const canonical = new Map(

@@ -1,7 +1,7 @@
 import { kdLoss } from '@mcld/distillers/kd.js';
 import { standardise } from '@mcld/distillers/logit-standardization.js';
 import { categoryLoss, instanceLoss, sampleLoss } from '@mcld/distillers/mcld.js';
-import { crossEntropy } from '@mcld/tensor/ops.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type Comparison, type FileResult, maxDeviation } from './comparison.js';

@@ -2,7 +2,7 @@ import { InferenceNetwork } from '@mcld/models/inference-network.js';
 import { isModelName, type ModelName } from '@mcld/models/registry.js';
 import type { StateArray, StateDict } from '@mcld/models/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
-import { crossEntropy } from '@mcld/tensor/ops.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type Comparison, type FileResult, maxAbs, maxDeviation, norm } from './comparison.js';

@@ -1,7 +1,7 @@
 import { datasetKinds } from '@mcld/datasets/catalog.js';
 import { distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
 import { declareParameters } from '@mcld/models/parameters.js';
-import { modelNames } from '@mcld/models/registry.js';
+import { modelNames, models as registry } from '@mcld/models/registry.js';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { table } from '../table.js';
@@ -9,10 +9,14 @@ import { print, printJson } from './common.js';
 
 const CLASSES = 100;
 
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+
 function models({ json }: { json?: boolean }): void {
   const rows = modelNames.map((name) => {
-    const { size, multiplyAdds, features } = declareParameters(name, CLASSES);
-    return { name, parameters: size, multiplyAdds, features, weightBytes: size * 4 };
+    const { size, multiplyAdds, activations, features } = declareParameters(name, CLASSES);
+    const { imageSize, source } = registry[name];
+    const bytes = { weightBytes: size * 4, trainingBytesPerImage: activations * 4 };
+    return { name, imageSize, parameters: size, multiplyAdds, features, ...bytes, source };
   });
   if (json) {
     printJson(rows);
@@ -20,17 +24,20 @@ function models({ json }: { json?: boolean }): void {
   }
   print(
     table(
-      ['model', 'parameters', 'multiply-adds', 'features', 'weights'],
+      ['model', 'image', 'parameters', 'multiply-adds', 'features', 'weights', 'training, an image', 'paper'],
       rows.map((r) => [
         r.name,
+        `${r.imageSize}×${r.imageSize}`,
         r.parameters.toLocaleString('en'),
         `${(r.multiplyAdds / 1e6).toFixed(1)} M`,
         String(r.features),
-        `${(r.weightBytes / 2 ** 20).toFixed(2)} MiB`,
+        mebibytes(r.weightBytes),
+        mebibytes(r.trainingBytesPerImage),
+        r.source,
       ]),
     ),
   );
-  print(`\nfor ${CLASSES} classes and images of 32×32`);
+  print(`\nfor ${CLASSES} classes; training keeps that much of each image of a batch between forward and backward`);
 }
 
 function distillers({ json }: { json?: boolean }): void {

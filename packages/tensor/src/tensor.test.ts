@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { relu } from './activations.js';
 import { loadBackend } from './backend.js';
+import { conv2d } from './convolution.js';
 import { concatFlat, splitFlat } from './flat-vector.js';
 import { normalise } from './normalise.js';
-import { conv2d, relu } from './ops.js';
 import { Sgd } from './sgd.js';
 
 beforeAll(() => {

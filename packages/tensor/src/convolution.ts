@@ -1,0 +1,137 @@
+/**
+ * Convolutions with their gradients on TensorFlow's native kernels, NHWC, float32.
+ */
+
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Attributes, float, nativeOp } from './native-op.js';
+
+const biasAttributes: Attributes = { T: float, data_format: { string: 'NHWC' } };
+
+export interface ConvOptions {
+  readonly stride: number;
+  /** Zeros on each side, as in PyTorch's `padding`. */
+  readonly padding: number;
+}
+
+// TensorFlow hands a convolution to oneDNN only when its padding is SAME or VALID, and oneDNN's is
+// worth 1.8× for a whole ResNet20 step (2 cores, AVX-512). At stride 1 SAME is PyTorch's padding; at stride 2 and even
+// sizes it pads (0, 1) where PyTorch pads (1, 1), so those inputs are padded by an op of their own.
+type NativePadding = 'SAME' | 'VALID' | 'PAD_FIRST';
+
+function nativePadding(kernel: number, { stride, padding }: ConvOptions): NativePadding {
+  if (padding === 0) return 'VALID';
+  return stride === 1 && kernel === 2 * padding + 1 ? 'SAME' : 'PAD_FIRST';
+}
+
+function padFor(x: Tensor4D, kernel: number, options: ConvOptions): Tensor4D {
+  if (nativePadding(kernel, options) !== 'PAD_FIRST') return x;
+  const { stride, padding: before } = options;
+  // After the last window's end nothing is read: no need to pad there.
+  const sides = x.shape.slice(1, 3).map((size): [number, number] => {
+    const windows = Math.floor((size + 2 * before - kernel) / stride);
+    return [before, Math.max(0, windows * stride + kernel - size - before)];
+  }) as [[number, number], [number, number]];
+  return tf.pad(x, [[0, 0], ...sides, [0, 0]]);
+}
+
+/** Which of TensorFlow's kernels compute a convolution and its gradients. */
+interface Kernels {
+  readonly forward: string;
+  readonly input: string;
+  readonly filter: string;
+  readonly attributes: Attributes;
+}
+
+const known = new Map<string, Kernels>();
+
+function kernelsFor(kind: 'Conv2D' | 'DepthwiseConv2dNative', kernel: number, options: ConvOptions): Kernels {
+  const padding = nativePadding(kernel, options) === 'SAME' ? 'SAME' : 'VALID';
+  const key = `${kind} ${padding} ${options.stride}`;
+  const kernels = known.get(key) ?? {
+    forward: kind,
+    input: `${kind}BackpropInput`,
+    filter: `${kind}BackpropFilter`,
+    attributes: {
+      T: float,
+      strides: { int: [1, options.stride, options.stride, 1] },
+      padding: { string: padding },
+      data_format: { string: 'NHWC' },
+      dilations: { int: [1, 1, 1, 1] },
+    },
+  };
+  known.set(key, kernels);
+  return kernels;
+}
+
+function convolve(kernels: Kernels, x: Tensor4D, w: Tensor4D, needsInputGradient: boolean): Tensor4D {
+  const { attributes } = kernels;
+  const forward = (input: Tensor, filter: Tensor) =>
+    nativeOp(kernels.forward, attributes, [input, filter], 1)[0] as Tensor4D;
+  const filterGradient = (dy: Tensor, input: Tensor) =>
+    nativeOp(kernels.filter, attributes, [input, tf.tensor1d(w.shape, 'int32'), dy], 1)[0] as Tensor;
+  if (!needsInputGradient) {
+    return tf.customGrad((filter, save) => {
+      (save as tf.GradSaveFunc)([x]);
+      return {
+        value: forward(x, filter as Tensor),
+        gradFunc: (dy: Tensor, [saved]: Tensor[]) => filterGradient(dy, saved as Tensor),
+      };
+    })(w) as Tensor4D;
+  }
+  return tf.customGrad((input, filter, save) => {
+    (save as tf.GradSaveFunc)([input as Tensor, filter as Tensor]);
+    return {
+      value: forward(input as Tensor, filter as Tensor),
+      gradFunc: (dy: Tensor, [savedInput, savedFilter]: Tensor[]) => [
+        nativeOp(kernels.input, attributes, [tf.tensor1d(x.shape, 'int32'), savedFilter as Tensor, dy], 1)[0] as Tensor,
+        filterGradient(dy, savedInput as Tensor),
+      ],
+    };
+  })(x, w) as Tensor4D;
+}
+
+/**
+ * 2-D convolution.
+ * @param x float32 [B, H, W, I]
+ * @param w float32 [k, k, I, O] (HWIO)
+ * @param needsInputGradient false for the first layer: spares its largest gradient
+ */
+export function conv2d(x: Tensor4D, w: Tensor4D, options: ConvOptions, needsInputGradient = true): Tensor4D {
+  const [kernel] = w.shape;
+  return convolve(kernelsFor('Conv2D', kernel, options), padFor(x, kernel, options), w, needsInputGradient);
+}
+
+/**
+ * Depthwise convolution: each channel with a kernel of its own.
+ * @param x float32 [B, H, W, C]
+ * @param w float32 [k, k, 1, C] (HWIO of a convolution in C groups)
+ */
+export function depthwiseConv2d(x: Tensor4D, w: Tensor4D, options: ConvOptions): Tensor4D {
+  const [kernel, , , channels] = w.shape;
+  const filter = tf.reshape(w, [kernel, kernel, channels, 1]) as Tensor4D;
+  return convolve(kernelsFor('DepthwiseConv2dNative', kernel, options), padFor(x, kernel, options), filter, true);
+}
+
+/**
+ * The weights of a 1×1 convolution in groups as those of a dense one, zero between the groups.
+ * TensorFlow has no grouped gradients on the CPU; cutting the channels apart and joining them again
+ * moves more memory than the zeros cost in arithmetic.
+ * @param w float32 [1, 1, I/groups, O]
+ * @returns float32 [1, 1, I, O]
+ */
+export function denseFromGroups(w: Tensor4D, groups: number): Tensor4D {
+  const [, , perGroup, out] = w.shape;
+  const group = (n: number) => tf.floorDiv(tf.range(0, n, 1, 'int32'), tf.scalar(n / groups, 'int32'));
+  const same = tf.equal(tf.expandDims(group(perGroup * groups), 1), tf.expandDims(group(out), 0));
+  const mask = tf.reshape(tf.cast(same, 'float32'), [1, 1, perGroup * groups, out]);
+  return tf.mul(tf.tile(w, [1, 1, groups, 1]), mask);
+}
+
+/** y + bias. @param y float32 [B, H, W, O]; bias: float32 [O] */
+export function addBias(y: Tensor4D, bias: Tensor1D): Tensor4D {
+  return tf.customGrad((input, b) => ({
+    value: nativeOp('BiasAdd', biasAttributes, [input as Tensor, b as Tensor], 1)[0] as Tensor,
+    gradFunc: (dy: Tensor) => [dy, nativeOp('BiasAddGrad', biasAttributes, [dy], 1)[0] as Tensor],
+  }))(y, bias) as Tensor4D;
+}

@@ -1,0 +1,27 @@
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Attributes, float, nativeOp } from './native-op.js';
+
+const entropyAttributes: Attributes = { T: float, Tlabels: { type: 'int32' } };
+
+/**
+ * Cross-entropy of logits against classes, batch mean: −(1/B) Σ log softmax(z)_y.
+ * @param logits float32 [B, C]
+ * @param labels int32 [B], each in 0…C−1
+ */
+export function crossEntropy(logits: Tensor2D, labels: Tensor1D): tf.Scalar {
+  const perRow = tf.customGrad((z, save) => {
+    const [loss, gradient] = nativeOp(
+      'SparseSoftmaxCrossEntropyWithLogits',
+      entropyAttributes,
+      [z as Tensor, labels],
+      2,
+    ) as [Tensor, Tensor];
+    (save as tf.GradSaveFunc)([gradient]);
+    return {
+      value: loss,
+      gradFunc: (dy: Tensor, [saved]: Tensor[]) => tf.mul(tf.expandDims(dy, 1), saved as Tensor),
+    };
+  })(logits);
+  return tf.mean(perRow);
+}
