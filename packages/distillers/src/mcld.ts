@@ -3,6 +3,8 @@ import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { MASKED } from './softened.js';
+import { unitRows } from './unit-rows.js';
 
 /*
  * MCLD, Multi-perspective Contrastive Logit Distillation (Wang & Zhou, arXiv 2411.10693). The
@@ -14,17 +16,6 @@ import { defineDistiller } from './distiller.js';
  */
 
 export type Similarity = 'cosine' | 'dot';
-
-const EPSILON = 1e-12;
-
-// Keeps e^x at 0 and its gradient too, and stays finite when a similarity is added.
-const MASKED = -1e30;
-
-/** Rows scaled to length 1; a zero row stays zero, with a finite gradient. */
-function unitRows(x: Tensor2D): Tensor2D {
-  const square = tf.maximum(tf.sum(tf.square(x), 1, true), EPSILON ** 2);
-  return tf.div(x, tf.sqrt(square));
-}
 
 /** sim(a_i, b_j)/tau for all rows, [rows, rows]. */
 function similarities(a: Tensor2D, b: Tensor2D, tau: number, similarity: Similarity): Tensor2D {

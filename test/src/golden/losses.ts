@@ -1,6 +1,8 @@
-import { kdLoss } from '@mcld/distillers/kd.js';
+import { otherClassesLoss, targetClassLoss } from '@mcld/distillers/dkd.js';
 import { standardise } from '@mcld/distillers/logit-standardization.js';
 import { categoryLoss, instanceLoss, sampleLoss } from '@mcld/distillers/mcld.js';
+import { maskedCorrelationLoss, sampleConfidenceLoss } from '@mcld/distillers/rld.js';
+import { softenedKl } from '@mcld/distillers/softened.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -35,11 +37,27 @@ type Loss = (input: Input) => tf.Scalar;
 function lossNamed(name: string): Loss | undefined {
   const tau = Number(/tau([\d.]+\d)/.exec(name)?.[1]);
   const cosine = { tau, similarity: 'cosine' } as const;
-  const temperature = Number(/\.T([\d.]+)$/.exec(name)?.[1]);
+  const number = (letter: string) => Number(new RegExp(`\\.${letter}(\\d+(\\.\\d+)?)`).exec(name)?.[1]);
+  const temperature = number('T');
   if (name === 'ce') return ({ zs, y }) => crossEntropy(zs, y);
-  if (/^kd\.T/.test(name)) return ({ zs, zt }) => kdLoss(zs, zt, temperature);
+  if (/^kd\.T/.test(name)) return ({ zs, zt }) => softenedKl(zs, zt, temperature);
   if (/^kd\.standardised\.T/.test(name)) {
-    return ({ zs, zt }) => kdLoss(standardise(zs), standardise(zt), temperature);
+    return ({ zs, zt }) => softenedKl(standardise(zs), standardise(zt), temperature);
+  }
+  if (/^dkd\./.test(name)) {
+    return ({ zs, zt, y }) =>
+      tf.add(
+        tf.mul(targetClassLoss(zs, zt, y, temperature), number('a')),
+        tf.mul(otherClassesLoss(zs, zt, y, temperature), number('b')),
+      );
+  }
+  if (/^rld\./.test(name)) {
+    const scaled = name.includes('standardised') ? standardise : (z: tf.Tensor2D) => z;
+    return ({ zs, zt, y }) =>
+      tf.add(
+        tf.mul(sampleConfidenceLoss(scaled(zs), scaled(zt), y, number('Ta')), number('a')),
+        tf.mul(maskedCorrelationLoss(scaled(zs), scaled(zt), y, temperature), number('b')),
+      );
   }
   if (/^mcld\.instance/.test(name)) {
     return (input) => instanceLoss(input, { ...cosine, mask: !name.endsWith('nomask') });

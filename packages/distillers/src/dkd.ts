@@ -1,0 +1,49 @@
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { defineDistiller } from './distiller.js';
+import {
+  epochWarmup,
+  logitStandardization,
+  oneHot,
+  softenedKl,
+  standardisedIf,
+  twoWayKl,
+  warmupOptions,
+} from './softened.js';
+
+/** TCKD: T²·KL of the two-way (target, rest) distributions. Equation 5 of arXiv 2203.08679. */
+export function targetClassLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
+  const target = oneHot(y, zs.shape[1]);
+  return twoWayKl(zs, zt, { studentAt: target, teacherAt: target, temperature });
+}
+
+/** NCKD: T²·KL between the two softmaxes over the classes that are not the target. Equation 5 of arXiv 2203.08679. */
+export function otherClassesLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
+  return softenedKl(zs, zt, temperature, tf.sub(1, oneHot(y, zs.shape[1])) as Tensor2D);
+}
+
+/** `L = CE + g·(α·TCKD + β·NCKD)`, g = min(epoch/warmupEpochs, 1). */
+export const dkd = defineDistiller({
+  summary: 'decoupled distillation: the target class and the others weighed apart',
+  source: 'arXiv 2203.08679',
+  needsTeacher: true,
+  options: z.strictObject({
+    temperature: z.number().positive().default(4),
+    ceWeight: z.number().min(0).default(1),
+    alpha: z.number().min(0).default(1).describe('weight of the target class term'),
+    beta: z.number().min(0).default(8).describe('weight of the other classes; the paper sets it by pair'),
+    ...warmupOptions,
+    logitStandardization,
+  }),
+  create: (o) => (input) => {
+    const g = epochWarmup(input.epoch, o);
+    const [zs, zt] = standardisedIf(o.logitStandardization, input);
+    return {
+      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+      target: { value: targetClassLoss(zs, zt, input.y, o.temperature), weight: g * o.alpha },
+      others: { value: otherClassesLoss(zs, zt, input.y, o.temperature), weight: g * o.beta },
+    };
+  },
+});

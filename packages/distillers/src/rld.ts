@@ -1,0 +1,59 @@
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { defineDistiller } from './distiller.js';
+import {
+  epochWarmup,
+  logitStandardization,
+  oneHot,
+  softenedKl,
+  standardisedIf,
+  twoWayKl,
+  warmupOptions,
+} from './softened.js';
+
+/**
+ * SCD: T²·KL of two-way distributions, the student's split at the target, the teacher's at its own
+ * largest logit, so that a wrong teacher passes on how sure it is, not what it believes.
+ */
+export function sampleConfidenceLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
+  const classes = zs.shape[1];
+  const teacherAt = oneHot(tf.argMax(zt, 1) as Tensor1D, classes);
+  return twoWayKl(zs, zt, { studentAt: oneHot(y, classes), teacherAt, temperature });
+}
+
+/**
+ * MCD: T²·KL over the classes that the teacher ranks below the target; the target and what is ranked
+ * no lower take no part on either side. A row where nothing is left gives 0.
+ */
+export function maskedCorrelationLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
+  const ofTarget = tf.sum(tf.mul(zt, oneHot(y, zs.shape[1])), 1, true);
+  const below = tf.cast(tf.less(zt, ofTarget), 'float32') as Tensor2D;
+  return softenedKl(zs, zt, temperature, below);
+}
+
+/** `L = CE + g·(α·SCD + β·MCD)`, g = min(epoch/warmupEpochs, 1). */
+export const rld = defineDistiller({
+  summary: 'refined logit distillation: the labels correct the teacher',
+  source: 'arXiv 2408.07703',
+  needsTeacher: true,
+  options: z.strictObject({
+    temperature: z.number().positive().default(4).describe('of the masked correlation'),
+    confidenceTemperature: z.number().positive().default(1).describe('of the sample confidence'),
+    ceWeight: z.number().min(0).default(1),
+    alpha: z.number().min(0).default(1).describe('weight of the sample confidence'),
+    beta: z.number().min(0).default(8).describe('weight of the masked correlation; the paper sets it by pair'),
+    ...warmupOptions,
+    logitStandardization,
+  }),
+  create: (o) => (input) => {
+    const g = epochWarmup(input.epoch, o);
+    const [zs, zt] = standardisedIf(o.logitStandardization, input);
+    return {
+      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+      confidence: { value: sampleConfidenceLoss(zs, zt, input.y, o.confidenceTemperature), weight: g * o.alpha },
+      correlation: { value: maskedCorrelationLoss(zs, zt, input.y, o.temperature), weight: g * o.beta },
+    };
+  },
+});
