@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
 
@@ -8,5 +7,5 @@ export const ce = defineDistiller({
   source: '',
   needsTeacher: false,
   options: z.strictObject({}),
-  create: () => (input) => ({ ce: { value: crossEntropy(input.zs, input.y), weight: 1 } }),
+  create: () => (input) => ({ ce: { value: input.crossEntropy(), weight: 1 } }),
 });

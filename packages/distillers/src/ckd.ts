@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -35,8 +34,8 @@ export const ckd = defineDistiller({
   }),
   create:
     (o) =>
-    ({ zs, zt, y }) => ({
-      ce: { value: crossEntropy(zs, y), weight: o.ceWeight },
+    ({ zs, zt, crossEntropy }) => ({
+      ce: { value: crossEntropy(), weight: o.ceWeight },
       contrast: { value: contrastLoss(zs, zt, o.tau), weight: o.contrastWeight },
     }),
 });

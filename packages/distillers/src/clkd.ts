@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -42,8 +41,8 @@ export const clkd = defineDistiller({
   }),
   create:
     (o) =>
-    ({ zs, zt, y }) => ({
-      ce: { value: crossEntropy(zs, y), weight: o.ceWeight },
+    ({ zs, zt, crossEntropy }) => ({
+      ce: { value: crossEntropy(), weight: o.ceWeight },
       instance: { value: instanceAgreement(zs, zt), weight: o.instanceWeight },
       class: { value: classAgreement(zs, zt), weight: o.classWeight },
       correlation: { value: classCorrelation(zs, zt), weight: o.correlationWeight },

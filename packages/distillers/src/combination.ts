@@ -1,4 +1,5 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
+import type { Scalar } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type Distiller, type DistillerDefinition, defineDistiller, type Terms } from './distiller.js';
 
@@ -43,16 +44,19 @@ export function combinationOf(known: Readonly<Record<string, DistillerDefinition
         return { name, weight, partWarmupEpochs, distil: (known[name] as DistillerDefinition).create(options) };
       });
       return (input) => ({
-        ce: { value: crossEntropy(input.zs, input.y), weight: ceWeight },
+        ce: { value: input.crossEntropy(), weight: ceWeight },
         ...Object.fromEntries(made.flatMap((part) => weighed(part, part.distil(input), input.epoch))),
       });
     },
   });
 }
 
-function weighed({ name, weight, partWarmupEpochs }: Part, terms: Terms, epoch: number): [string, Terms[string]][] {
-  const g = partWarmupEpochs > 0 ? Math.min(epoch / partWarmupEpochs, 1) : 1;
+function weighed({ name, weight, partWarmupEpochs }: Part, terms: Terms, epoch: Scalar): [string, Terms[string]][] {
+  const g = partWarmupEpochs > 0 ? tf.minimum(tf.div(epoch, partWarmupEpochs), 1) : 1;
   return Object.entries(terms)
     .filter(([term]) => term !== 'ce')
-    .map(([term, { value, weight: own }]) => [`${name}.${term}`, { value, weight: g * weight * own }]);
+    .map(([term, { value, weight: own }]) => [
+      `${name}.${term}`,
+      { value, weight: tf.mul(tf.mul(g, weight), own) as Scalar },
+    ]);
 }

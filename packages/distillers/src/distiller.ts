@@ -1,4 +1,5 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 
 /** What a distiller sees of one batch. */
@@ -9,22 +10,34 @@ export interface DistillerInput {
   readonly zt: Tensor2D;
   /** Targets, int32 [B], each in 0…C−1. */
   readonly y: Tensor1D;
-  /** Fractional epochs since the run began. */
-  readonly epoch: number;
-  /** Steps since the run began. */
-  readonly step: number;
+  /** Fractional epochs since the run began, a float32 scalar. */
+  readonly epoch: Scalar;
+  /** Steps since the run began, a float32 scalar. */
+  readonly step: Scalar;
+  /** Cross-entropy of `zs` with `y`, labels smoothed as the recipe says. */
+  readonly crossEntropy: () => Scalar;
 }
 
-/** A part of a loss: a scalar to minimise, and what it weighs in the sum at this step. */
+/** A part of a loss: a scalar to minimise, and what it weighs in the sum at this step (a float32 scalar). */
 export interface Term {
   readonly value: Scalar;
-  readonly weight: number;
+  readonly weight: number | Scalar;
 }
 
 /** Named terms; the loss is Σ weight · value. Term names appear in logs, traces and reports. */
 export type Terms = Readonly<Record<string, Term>>;
 
-/** A loss for a student, ready to be called each step. */
+/** Σ weight · value. */
+export function totalOf(terms: Terms): Scalar {
+  return Object.values(terms)
+    .map(({ value, weight }) => tf.mul(value, weight) as Scalar)
+    .reduce((a, b) => tf.add(a, b) as Scalar);
+}
+
+/**
+ * A loss for a student. It is pure and recorded once: it must not read tensors' values, and what
+ * changes from step to step comes with its input.
+ */
 export type Distiller = (input: DistillerInput) => Terms;
 
 /** How a loss is known to recipes. */

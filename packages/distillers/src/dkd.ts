@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -41,9 +40,9 @@ export const dkd = defineDistiller({
     const g = epochWarmup(input.epoch, o);
     const [zs, zt] = standardisedIf(o.logitStandardization, input);
     return {
-      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
-      target: { value: targetClassLoss(zs, zt, input.y, o.temperature), weight: g * o.alpha },
-      others: { value: otherClassesLoss(zs, zt, input.y, o.temperature), weight: g * o.beta },
+      ce: { value: input.crossEntropy(), weight: o.ceWeight },
+      target: { value: targetClassLoss(zs, zt, input.y, o.temperature), weight: tf.mul(g, o.alpha) },
+      others: { value: otherClassesLoss(zs, zt, input.y, o.temperature), weight: tf.mul(g, o.beta) },
     };
   },
 });

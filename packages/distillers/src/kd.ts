@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
 import { logitStandardization, softenedKl, standardisedIf } from './softened.js';
@@ -18,7 +17,7 @@ export const kd = defineDistiller({
     logitStandardization,
   }),
   create: (o) => (input) => ({
-    ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+    ce: { value: input.crossEntropy(), weight: o.ceWeight },
     kd: {
       value: softenedKl(...standardisedIf(o.logitStandardization, input), o.temperature),
       weight: o.kdWeight,

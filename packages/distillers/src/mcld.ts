@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -96,13 +95,13 @@ export const mcld = defineDistiller({
   }),
   create: (o) => (input) => {
     const { similarity } = o;
-    const g = o.warmup === 'linear' ? Math.min(input.epoch / o.warmupEpochs, 1) : 1;
+    const g = o.warmup === 'linear' ? tf.minimum(tf.div(input.epoch, o.warmupEpochs), 1) : 1;
     const instance = instanceLoss(input, { tau: o.tauInstance, similarity, mask: o.targetMask });
     return {
-      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+      ce: { value: input.crossEntropy(), weight: o.ceWeight },
       instance: { value: instance, weight: o.instanceWeight },
       sample: { value: sampleLoss(input, { tau: o.tauSample, similarity }), weight: o.sampleWeight },
-      category: { value: categoryLoss(input, { tau: o.tauCategory, similarity }), weight: g * o.categoryWeight },
+      category: { value: categoryLoss(input, { tau: o.tauCategory, similarity }), weight: tf.mul(g, o.categoryWeight) },
     };
   },
 });

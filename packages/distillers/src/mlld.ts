@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -40,7 +39,7 @@ export const mlld = defineDistiller({
     const overTemperatures = (loss: Loss) =>
       o.temperatures.map((t) => loss(zs, zt, t)).reduce((a, b) => tf.add(a, b)) as Scalar;
     return {
-      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
+      ce: { value: input.crossEntropy(), weight: o.ceWeight },
       instance: { value: overTemperatures(softenedKl), weight: o.instanceWeight },
       batch: { value: overTemperatures(batchSimilarity), weight: o.batchWeight },
       class: { value: overTemperatures(classSimilarity), weight: o.classWeight },

@@ -1,4 +1,3 @@
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -51,9 +50,9 @@ export const rld = defineDistiller({
     const g = epochWarmup(input.epoch, o);
     const [zs, zt] = standardisedIf(o.logitStandardization, input);
     return {
-      ce: { value: crossEntropy(input.zs, input.y), weight: o.ceWeight },
-      confidence: { value: sampleConfidenceLoss(zs, zt, input.y, o.confidenceTemperature), weight: g * o.alpha },
-      correlation: { value: maskedCorrelationLoss(zs, zt, input.y, o.temperature), weight: g * o.beta },
+      ce: { value: input.crossEntropy(), weight: o.ceWeight },
+      confidence: { value: sampleConfidenceLoss(zs, zt, input.y, o.confidenceTemperature), weight: tf.mul(g, o.alpha) },
+      correlation: { value: maskedCorrelationLoss(zs, zt, input.y, o.temperature), weight: tf.mul(g, o.beta) },
     };
   },
 });

@@ -71,6 +71,7 @@ export const warmupOptions = {
 };
 
 /** min(e/warmupEpochs, 1), whole epochs counted from 1 as in the reference implementations. */
-export function epochWarmup(epoch: number, o: { warmup: 'linear' | 'none'; warmupEpochs: number }): number {
-  return o.warmup === 'none' ? 1 : Math.min((Math.floor(epoch) + 1) / o.warmupEpochs, 1);
+export function epochWarmup(epoch: Scalar, o: { warmup: 'linear' | 'none'; warmupEpochs: number }): Scalar {
+  if (o.warmup === 'none') return tf.scalar(1);
+  return tf.minimum(tf.div(tf.add(tf.floor(epoch), 1), o.warmupEpochs), 1);
 }

@@ -13,6 +13,7 @@ export class DeclaringLayers implements Layers<Shape> {
   readonly parameters: ParameterSpec[] = [];
   multiplyAdds = 0;
   activations = 0;
+  readonly droppable: number[] = [];
 
   conv(x: Shape, name: string, options: ConvOptions): Shape {
     const { out, kernel, stride = 1, padding = 0, groups = 1, bias = false, std } = options;
@@ -72,7 +73,8 @@ export class DeclaringLayers implements Layers<Shape> {
     return { height: 1, channels: x.channels };
   }
 
-  dropPath(branch: Shape): Shape {
+  dropPath(branch: Shape, share: number): Shape {
+    if (share > 0) this.droppable.push(share);
     return branch;
   }
 

@@ -1,8 +1,8 @@
+import { CompiledFunction } from '@mcld/tensor/compiled.js';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldNorm } from './folding.js';
-import { type FoldedConv, InferenceLayers } from './inference-layers.js';
-import type { ClassifierOutput } from './layers.js';
+import { InferenceLayers } from './inference-layers.js';
 import { nativeShape, toNative } from './layout.js';
 import { declareParameters, type ParameterSpec } from './parameters.js';
 import { type ModelName, models } from './registry.js';
@@ -11,9 +11,7 @@ import { assertStateOf, type StateArray, type StateDict } from './state-dict.js'
 /** A frozen network in evaluation mode: batch norms folded into the convolutions once, in float64. */
 export class InferenceNetwork {
   readonly #specs: ReadonlyMap<string, ParameterSpec>;
-  /** Made at the first forward pass, which shows what is folded. */
-  readonly #folded = new Map<string, FoldedConv>();
-  readonly #weights = new Map<string, Tensor>();
+  readonly #compiled = new CompiledFunction(([images]) => this.#forward(images as Tensor4D));
 
   /** @throws WeightMismatchError when `state` is not of this model */
   constructor(
@@ -30,43 +28,30 @@ export class InferenceNetwork {
    * @param images float32 [B, H, W, 3], normalised
    */
   forward(images: Tensor4D): { features: Tensor2D; logits: Tensor2D } {
-    return tf.tidy(() => {
-      const layers = new InferenceLayers(
-        (name) => this.#weight(name),
-        (conv, norm) => this.#foldedConv(conv, norm),
-      );
-      const output: ClassifierOutput<Tensor> = models[this.model].classify<Tensor>(layers, images, this.classes);
-      return output as { features: Tensor2D; logits: Tensor2D };
-    });
+    const [features, logits] = this.#compiled.run([images]) as [Tensor2D, Tensor2D];
+    return { features, logits };
   }
 
-  #weight(name: string): Tensor {
-    const known = this.#weights.get(name);
-    if (known) return known;
-    const tensor = this.#kept(this.#specs.get(name) as ParameterSpec, this.state.get(name) as StateArray);
-    this.#weights.set(name, tensor);
-    return tensor;
+  /** What is recorded: the weights become constants of the graph. */
+  #forward(images: Tensor4D): Tensor[] {
+    const layers = new InferenceLayers(
+      (name) => this.#native(name, this.state.get(name) as StateArray),
+      (conv, norm) => {
+        const { weight, bias } = foldNorm(this.state, conv, norm);
+        const native = this.#native(`${conv}.weight`, weight) as Tensor4D;
+        return { weight: native, bias: tf.tensor1d(bias.data) as Tensor1D };
+      },
+    );
+    const { features, logits } = models[this.model].classify<Tensor>(layers, images, this.classes);
+    return [features, logits];
   }
 
-  #foldedConv(conv: string, norm: string): FoldedConv {
-    const known = this.#folded.get(conv);
-    if (known) return known;
-    const { weight, bias } = foldNorm(this.state, conv, norm);
-    const spec = this.#specs.get(`${conv}.weight`) as ParameterSpec;
-    const folded = {
-      weight: this.#kept(spec, weight) as Tensor4D,
-      bias: tf.keep(tf.tensor1d(bias.data)) as Tensor1D,
-    };
-    this.#folded.set(conv, folded);
-    return folded;
-  }
-
-  #kept(spec: ParameterSpec, { data }: StateArray): Tensor {
-    return tf.keep(tf.tensor(toNative(spec, data), [...nativeShape(spec)]));
+  #native(name: string, { data }: StateArray): Tensor {
+    const spec = this.#specs.get(name) as ParameterSpec;
+    return tf.tensor(toNative(spec, data), [...nativeShape(spec)]);
   }
 
   dispose(): void {
-    for (const { weight, bias } of this.#folded.values()) tf.dispose([weight, bias]);
-    for (const tensor of this.#weights.values()) tensor.dispose();
+    this.#compiled.dispose();
   }
 }

@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
-import { Sgd } from '@mcld/tensor/sgd.js';
+import { sgd } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InferenceNetwork } from './inference-network.js';
 import { declareParameters } from './parameters.js';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from './safetensors.js';
-import { assertStateOf, initialState } from './state-dict.js';
+import { assertStateOf, initialState, type StateDict } from './state-dict.js';
+import { stochasticDepth } from './stochastic-depth.js';
 import { TrainableNetwork } from './trainable-network.js';
+import { Training } from './training.js';
 
 beforeAll(() => {
   loadBackend('cpu');
@@ -46,31 +49,46 @@ describe('declareParameters', () => {
   });
 });
 
+const digest = (state: StateDict) => createHash('sha256').update(encodeSafetensors(state, {})).digest('hex');
+
 describe('a network', () => {
-  it('trains without keeping tensors, and its weights travel unchanged', () => {
-    const network = new TrainableNetwork('resnet8', 10, initialState('resnet8', 10, 1));
-    const sgd = new Sgd(network.size, { weightDecay: 5e-4, nesterov: false });
+  it.each([
+    ['resnet8', 10],
+    ['deit_tiny_patch4_32', 3],
+  ] as const)('%s trains without keeping tensors, and its weights travel unchanged', (model, steps) => {
+    const make = (weights: StateDict, slots?: Record<string, Float32Array>) =>
+      new Training(
+        new TrainableNetwork(model, 10),
+        sgd({ weightDecay: 5e-4, nesterov: false }),
+        (logits, [y]) => ({ loss: crossEntropy(logits, y as tf.Tensor1D), report: [logits] }),
+        weights,
+        slots,
+        stochasticDepth(model, 0.2, 1),
+      );
     const x = images(4);
     const y = tf.tensor1d([1, 2, 3, 4], 'int32');
-    const step = () =>
-      network.step(
-        x,
-        (z) => crossEntropy(z, y),
-        (p, g) => sgd.step(p, g, { lr: 0.05, momentum: 0.9 }),
-      );
-    step();
+    const step = (training: Training, at: number) => {
+      const [logits] = training.step(x, [y], { lr: 0.05, momentum: 0.9 }, at);
+      expect(logits?.shape).toEqual([4, 10]);
+      logits?.dispose();
+    };
+    const training = make(initialState(model, 10, 1));
+    step(training, 0);
     const before = tf.memory().numTensors;
-    for (let i = 0; i < 100; i++) step();
+    for (let i = 1; i < steps; i++) step(training, i);
     expect(tf.memory().numTensors).toBe(before);
 
-    const file = encodeSafetensors(network.state(), { model: 'resnet8' });
+    const file = encodeSafetensors(training.weights(), { model });
     const { tensors, metadata } = decodeSafetensors(file);
-    expect(metadata).toEqual({ model: 'resnet8' });
-    expect(encodeSafetensors(tensors, metadata)).toEqual(file);
-    const again = new TrainableNetwork('resnet8', 10, tensors);
-    expect(encodeSafetensors(again.state(), metadata)).toEqual(file);
-    const momentum = sgd.state();
-    expect(network.flatten(network.unflatten(momentum))).toEqual(momentum);
+    expect(metadata).toEqual({ model });
+    expect(digest(tensors)).toBe(digest(training.weights()));
+    const momentum = training.network.trainable.flatten(training.slot('momentum'));
+    const again = make(tensors, { momentum });
+    step(training, steps);
+    step(again, steps);
+    expect(digest(again.weights())).toBe(digest(training.weights()));
+    training.dispose();
+    again.dispose();
   });
 
   it('folded gives the logits of batch norm with running statistics', () => {

@@ -1,134 +1,85 @@
-import type { RunningStatistics } from '@mcld/tensor/batch-norm.js';
-import { concatFlat, splitFlat } from '@mcld/tensor/flat-vector.js';
+import { concatFlat } from '@mcld/tensor/flat-vector.js';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { fromNative, nativeShape, toNative } from './layout.js';
-import { declareParameters, elements, isTrainable, type ParameterSpec } from './parameters.js';
+import { FlatLayout } from './flat-layout.js';
+import { declareParameters, isTrainable, type ParameterSpec } from './parameters.js';
 import { type ModelName, models } from './registry.js';
 import { assertStateOf, type StateDict } from './state-dict.js';
-import { TrainingLayers } from './training-layers.js';
+import { Statistics } from './statistics.js';
+import { type DropPath, TrainingLayers } from './training-layers.js';
 
-/** What an update rule does to the flat parameter vector; see `Sgd.step`. */
-export type Update = (parameters: Tensor1D, gradients: Tensor1D) => Tensor1D;
+/** What a step starts from: all parameters, and all running statistics, as one vector each. */
+export interface NetworkState {
+  readonly parameters: Tensor1D;
+  readonly statistics: Tensor1D;
+}
 
-/** A network in training: one flat parameter vector, running statistics beside it. */
+export interface Differentiated {
+  /** What was minimised. */
+  readonly loss: Scalar;
+  /** float32 [P], in the parameters' order. */
+  readonly gradients: Tensor1D;
+  /** The running statistics after this batch. */
+  readonly statistics: Tensor1D;
+}
+
+/** A model in training mode, as pure functions of its state: it holds no tensors itself. */
 export class TrainableNetwork {
-  readonly #trainable: readonly ParameterSpec[];
-  readonly #buffers: readonly ParameterSpec[];
-  readonly #running = new Map<string, tf.Variable>();
+  readonly trainable: FlatLayout;
+  readonly buffers: FlatLayout;
   readonly #order: readonly ParameterSpec[];
-  #parameters: Tensor1D;
 
-  /** @throws WeightMismatchError when `state` is not of this model */
   constructor(
     readonly model: ModelName,
     readonly classes: number,
-    state: StateDict,
   ) {
-    assertStateOf(model, classes, state);
     this.#order = declareParameters(model, classes).parameters;
-    this.#trainable = this.#order.filter(isTrainable);
-    this.#buffers = this.#order.filter((spec) => !isTrainable(spec));
-    const values = (spec: ParameterSpec) => toNative(spec, state.get(spec.name)?.data as Float32Array);
-    const flat = new Float32Array(this.size);
-    let offset = 0;
-    for (const spec of this.#trainable) {
-      flat.set(values(spec), offset);
-      offset += elements(spec.shape);
-    }
-    this.#parameters = tf.tensor1d(flat);
-    for (const spec of this.#buffers) {
-      this.#running.set(spec.name, tf.variable(tf.tensor1d(values(spec)), false));
-    }
-  }
-
-  /** Number of trainable scalars. */
-  get size(): number {
-    return this.#trainable.reduce((sum, { shape }) => sum + elements(shape), 0);
+    this.trainable = new FlatLayout(this.#order.filter(isTrainable));
+    this.buffers = new FlatLayout(this.#order.filter((spec) => !isTrainable(spec)));
   }
 
   /**
-   * One training step: forward, loss, backward, update. Batch norms use and track batch statistics.
+   * Loss, gradients and moved statistics of one batch. Tensors are the caller's.
    * @param images float32 [B, H, W, 3], normalised
    * @param loss of the logits [B, classes]; its result is what is minimised
    */
-  step(images: Tensor4D, loss: (logits: Tensor2D) => Scalar, update: Update): void {
-    const { value, gradients } = this.gradients(images, loss);
-    this.#parameters = update(this.#parameters, gradients);
-    tf.dispose([value, gradients]);
-  }
-
-  /** Loss and its gradient with respect to the flat parameters, without an update. Caller disposes. */
-  gradients(images: Tensor4D, loss: (logits: Tensor2D) => Scalar): { value: Scalar; gradients: Tensor1D } {
+  differentiate(
+    { parameters, statistics }: NetworkState,
+    images: Tensor4D,
+    loss: (logits: Tensor2D) => Scalar,
+    dropPaths?: DropPath,
+  ): Differentiated {
     return tf.tidy(() => {
-      const shapes = this.#trainable.map(nativeShape);
-      const pieces = splitFlat(this.#parameters, shapes);
-      const forward = tf.valueAndGrads((...weights: Tensor[]) => loss(this.#logits(images, weights)));
-      const { value, grads } = forward(pieces);
-      return { value: value as Scalar, gradients: concatFlat(grads) };
+      const { names, pieces } = this.trainable.cut(parameters);
+      const running = new Statistics(this.buffers, statistics);
+      const forward = tf.valueAndGrads((...weights: Tensor[]) => {
+        const byName = new Map(names.map((name, i) => [name, weights[i] as Tensor]));
+        const layers = new TrainingLayers((name) => byName.get(name) as Tensor, images, running, dropPaths);
+        return loss(models[this.model].classify<Tensor>(layers, images, this.classes).logits as Tensor2D);
+      });
+      const { value, grads } = forward([...pieces]);
+      return { loss: value as Scalar, gradients: concatFlat(grads), statistics: running.joined() };
     });
   }
 
-  /** Logits in training mode [B, classes]; updates the running statistics. Caller disposes. */
-  trainingLogits(images: Tensor4D): Tensor2D {
-    return tf.tidy(() => this.#logits(images, splitFlat(this.#parameters, this.#trainable.map(nativeShape))));
-  }
-
-  #logits(images: Tensor4D, weights: readonly Tensor[]): Tensor2D {
-    const byName = new Map(this.#trainable.map((spec, i) => [spec.name, weights[i] as Tensor]));
-    const layers = new TrainingLayers(
-      (name) => byName.get(name) as Tensor,
-      images,
-      (norm) => this.#statistics(norm),
-    );
-    return models[this.model].classify<Tensor>(layers, images, this.classes).logits as Tensor2D;
-  }
-
-  #statistics(norm: string): RunningStatistics {
+  /** @throws WeightMismatchError when `state` is not of this model */
+  load(state: StateDict): NetworkState {
+    assertStateOf(this.model, this.classes, state);
     return {
-      mean: this.#running.get(`${norm}.running_mean`) as tf.Variable,
-      variance: this.#running.get(`${norm}.running_var`) as tf.Variable,
+      parameters: tf.tensor1d(this.trainable.flatten(state)),
+      statistics: tf.tensor1d(this.buffers.flatten(state)),
     };
   }
 
-  /** The weights as they stand, a copy, in PyTorch's layouts. */
-  state(): StateDict {
-    const trained = this.unflatten(this.#parameters.dataSync() as Float32Array);
+  /** The weights, a copy, in PyTorch's layouts and order. */
+  save({ parameters, statistics }: NetworkState): StateDict {
+    const trained = this.trainable.unflatten(parameters.dataSync() as Float32Array);
+    const buffers = this.buffers.unflatten(statistics.dataSync() as Float32Array);
     return new Map(
-      this.#order.map((spec) => {
-        const data = this.#running.get(spec.name)?.dataSync() as Float32Array | undefined;
-        return [spec.name, { shape: spec.shape, data: data ?? (trained.get(spec.name)?.data as Float32Array) }];
+      this.#order.flatMap(({ name }) => {
+        const array = trained.get(name) ?? buffers.get(name);
+        return array ? [[name, array] as const] : [];
       }),
     );
-  }
-
-  /** Cuts a flat vector over the trainable parameters (momentum, gradients) into PyTorch's arrays. */
-  unflatten(flat: Float32Array): StateDict {
-    let offset = 0;
-    return new Map(
-      this.#trainable.map((spec) => {
-        const piece = flat.subarray(offset, offset + elements(spec.shape));
-        offset += piece.length;
-        return [spec.name, { shape: spec.shape, data: fromNative(spec, piece) }];
-      }),
-    );
-  }
-
-  /** The inverse of `unflatten`. @throws Error when an array is missing or of another size */
-  flatten(state: StateDict): Float32Array {
-    const flat = new Float32Array(this.size);
-    let offset = 0;
-    for (const spec of this.#trainable) {
-      const found = state.get(spec.name);
-      if (found?.data.length !== elements(spec.shape)) throw new Error(`no array for ${spec.name} of the right size`);
-      flat.set(toNative(spec, found.data), offset);
-      offset += found.data.length;
-    }
-    return flat;
-  }
-
-  dispose(): void {
-    this.#parameters.dispose();
-    for (const variable of this.#running.values()) variable.dispose();
   }
 }

@@ -2,6 +2,7 @@ import { batchNorm, type RunningStatistics } from '@mcld/tensor/batch-norm.js';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConvNormOptions, ConvOptions, NormOptions } from './layers.js';
+import type { Statistics } from './statistics.js';
 import { convolve, TensorLayers } from './tensor-layers.js';
 
 /** Which samples' branches stay at a place in the model: [B] of 0 and 1/(1 − rate). */
@@ -16,7 +17,7 @@ export class TrainingLayers extends TensorLayers {
   constructor(
     weight: (name: string) => Tensor,
     readonly image: Tensor,
-    readonly running: (norm: string) => RunningStatistics,
+    readonly statistics: Statistics,
     readonly dropPaths?: DropPath,
   ) {
     super(weight);
@@ -32,8 +33,10 @@ export class TrainingLayers extends TensorLayers {
   }
 
   override batchNorm(x: Tensor, name: string, { activation, momentum }: NormOptions = {}): Tensor {
-    const [scale, shift] = [this.weight(`${name}.weight`), this.weight(`${name}.bias`)];
-    const y = batchNorm(x as Tensor4D, scale as Tensor1D, shift as Tensor1D, this.running(name), momentum);
+    const affine = [this.weight(`${name}.weight`) as Tensor1D, this.weight(`${name}.bias`) as Tensor1D] as const;
+    const { statistics } = this;
+    const moved = (after: RunningStatistics) => statistics.move(name, after);
+    const y = batchNorm(x as Tensor4D, affine, statistics.of(name), moved, momentum);
     return activation ? this.activate(y, activation) : y;
   }
 

@@ -27,6 +27,10 @@ export const configSchema = z.object({
   MCLD_S3_ACCESS_KEY: z.string().optional(),
   MCLD_S3_SECRET_KEY: z.string().optional(),
   MCLD_DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto'),
+  MCLD_DISTILLER_DIR: z
+    .string()
+    .default('')
+    .describe("folder of the users' own distillers; they are code that the trainer runs. Empty: none"),
   MCLD_TEACHER_BATCH: z.coerce
     .number()
     .int()

@@ -21,7 +21,16 @@ export class RecipeError extends Error {
 export function parseRecipe(value: unknown): Recipe {
   const result = recipeSchema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  throw new RecipeError(result.error.issues.map(describe));
+  throw new RecipeError(result.error.issues.flatMap(nearest).map(describe));
+}
+
+/** Of a union's complaints, those of the variant that the value is nearest to: its name is right. */
+function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const named = issue.errors.filter((errors) => !errors.some(({ path }) => path[0] === 'name'));
+  const [variant = []] = [...named].sort((a, b) => a.length - b.length);
+  const inner = variant.map((found) => ({ ...found, path: [...issue.path, ...found.path] }) as z.core.$ZodIssue);
+  return inner.length > 0 ? inner.flatMap(nearest) : [issue];
 }
 
 function describe(issue: z.core.$ZodIssue): FieldError {

@@ -18,13 +18,29 @@ describe('recipe', () => {
   it('fills in the defaults of the reference recipe', () => {
     const recipe = parseRecipe(minimal);
     expect(recipe.epochs).toBe(240);
-    expect(recipe.optimizer).toEqual({ name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 5e-4, nesterov: false });
-    expect(recipe.schedule).toEqual({ name: 'multi-step', milestones: [150, 180, 210], gamma: 0.1 });
+    expect(recipe.optimizer).toEqual({
+      name: 'sgd',
+      lr: 0.05,
+      momentum: 0.9,
+      weightDecay: 5e-4,
+      decay: 'all',
+      nesterov: false,
+    });
+    expect(recipe.schedule).toEqual({
+      name: 'multi-step',
+      milestones: [150, 180, 210],
+      gamma: 0.1,
+      warmup: { epochs: 0, startShare: 0.01 },
+    });
     expect(recipe.distiller).toEqual({ name: 'ce' });
   });
 
   it.each([
     [{ ...minimal, epoch: 3 }, "unknown key 'epoch'"],
+    [{ ...minimal, optimizer: { name: 'adamw', momentum: 0.9 } }, "optimizer: unknown key 'momentum'"],
+    [{ ...minimal, optimizer: { lr: 0 } }, 'optimizer.lr: Too small'],
+    [{ ...minimal, optimizer: { name: 'adam' } }, 'optimizer'],
+    [{ ...minimal, stochasticDepth: 0.1 }, 'stochasticDepth: must be 0: resnet8 has no branches'],
     [{ ...minimal, batchSize: 0 }, 'batchSize: Too small: expected number to be >=1 (found 0)'],
     [{ ...minimal, epochs: '3' }, 'epochs: Invalid input: expected number, received string (found "3")'],
     [{ ...minimal, model: 'resnet9' }, 'model: Invalid option'],

@@ -1,5 +1,6 @@
 import { datasetNames } from '@mcld/datasets/catalog.js';
 import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
+import { declareParameters } from '@mcld/models/parameters.js';
 import { modelNames } from '@mcld/models/registry.js';
 import { z } from 'zod';
 
@@ -15,16 +16,30 @@ const dataset = z.strictObject({
   root: root.describe("folder in the official layout; a relative one counts from the loader's data folder"),
 });
 
-const distillerVariants = distillerNames.map((name) => {
+const distillerVariants = distillerNames.map((name): z.ZodObject => {
   const options = distillerDefinition(name).options as z.ZodObject;
   return options.extend({ name: z.literal(name) });
 });
 
+/** A loss of the user's own, which the trainer loads. */
+const ownDistiller = z.strictObject({
+  name: z.literal('module'),
+  path: z.string().min(1).describe("an ES module in the trainer's MCLD_DISTILLER_DIR; see docs/method.md"),
+  needsTeacher: z.boolean().default(true),
+  options: z.record(z.string(), z.unknown()).default({}).describe('checked by the module'),
+});
+
 /** Options are checked by the distiller's own schema; see packages/distillers. */
-export type DistillerSpec = { readonly name: DistillerName } & Readonly<Record<string, unknown>>;
+export type DistillerSpec =
+  | ({ readonly name: DistillerName } & Readonly<Record<string, unknown>>)
+  | z.output<typeof ownDistiller>;
+
+export function needsTeacher(spec: DistillerSpec): boolean {
+  return spec.name === 'module' ? (spec.needsTeacher as boolean) : distillerDefinition(spec.name).needsTeacher;
+}
 
 const distiller = z
-  .discriminatedUnion('name', distillerVariants as unknown as [z.ZodObject, ...z.ZodObject[]])
+  .discriminatedUnion('name', [ownDistiller as z.ZodObject, ...distillerVariants])
   .transform((spec) => spec as unknown as DistillerSpec);
 
 const teacher = z.union([
@@ -41,19 +56,60 @@ const teacher = z.union([
   }),
 ]);
 
-const optimizer = z.strictObject({
+const everyOptimizer = {
+  weightDecay: z.number().min(0).default(5e-4),
+  decay: z
+    .enum(['all', 'weights'])
+    .default('all')
+    .describe('what decays: every parameter, or only those of more than one axis (no biases, no norms)'),
+  clipNorm: z.number().positive().optional().describe('longest gradient, over all parameters together'),
+  averageDecay: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe('keeps an exponential moving average of the weights, which is what is evaluated and exported'),
+};
+
+const sgd = z.strictObject({
   name: z.literal('sgd').default('sgd'),
   lr: z.number().positive().default(0.05).describe('per step, not scaled by the batch; the peak of one-cycle'),
   momentum: z.number().min(0).lt(1).default(0.9),
-  weightDecay: z.number().min(0).default(5e-4).describe('on every parameter'),
   nesterov: z.boolean().default(false),
+  ...everyOptimizer,
 });
+
+const adamW = z.strictObject({
+  name: z.literal('adamw'),
+  lr: z.number().positive().default(1e-3).describe('per step, not scaled by the batch; the peak of one-cycle'),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  ...everyOptimizer,
+});
+
+const optimizer = z.union([sgd, adamW]);
+
+export type OptimizerSpec = z.output<typeof optimizer>;
+
+const warmup = z
+  .strictObject({
+    epochs: z.number().min(0).default(0).describe('of linear rise before; 0: none'),
+    startShare: z.number().gt(0).max(1).default(0.01).describe('of the rate at the first step'),
+  })
+  .prefault({});
 
 const schedule = z.discriminatedUnion('name', [
   z.strictObject({
     name: z.literal('multi-step'),
     milestones: z.array(z.int().positive()).default([150, 180, 210]).describe('epochs, counted from 0'),
     gamma: z.number().positive().default(0.1),
+    warmup,
+  }),
+  z.strictObject({
+    name: z.literal('cosine'),
+    finalShare: z.number().min(0).max(1).default(0).describe('of the rate at the end'),
+    warmup,
   }),
   z.strictObject({
     name: z.literal('one-cycle'),
@@ -82,6 +138,13 @@ export const recipeSchema = z
       })
       .prefault({}),
     epochs: z.int().min(1).max(10_000).default(240),
+    labelSmoothing: z.number().min(0).lt(1).default(0).describe('of the targets in the cross-entropy'),
+    stochasticDepth: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe('rate at which the last branch of a vision transformer is left out; the first: never'),
     batchSize: z.int().min(1).max(4096).default(64),
     seed: uint32.default(0).describe('of the initial weights, and of the data where dataSeed is absent'),
     dataSeed: uint32.optional().describe('of permutations and views: equal for runs that share a teacher'),
@@ -102,14 +165,18 @@ export const recipeSchema = z
     const issue = (path: string[], message: string, input: unknown) =>
       context.addIssue({ code: 'custom', path, message, input });
     const { distiller: loss, epochs } = recipe;
-    if (distillerDefinition(loss.name).needsTeacher && !recipe.teacher) {
+    if (needsTeacher(loss) && !recipe.teacher) {
       issue(['teacher'], `is missing: the distiller ${loss.name} needs one`, undefined);
     }
-    if (loss.warmup === 'linear' && (loss.warmupEpochs as number) > epochs) {
+    if (recipe.stochasticDepth > 0 && declareParameters(recipe.model, 1).droppable.length === 0) {
+      issue(['stochasticDepth'], `must be 0: ${recipe.model} has no branches to leave out`, recipe.stochasticDepth);
+    }
+    const { warmup: rise, warmupEpochs } = loss as { warmup?: unknown; warmupEpochs?: unknown };
+    if (rise === 'linear' && (warmupEpochs as number) > epochs) {
       issue(
         ['distiller', 'warmupEpochs'],
         `must not be longer than the run's ${epochs} epochs; or set warmup: none`,
-        loss.warmupEpochs,
+        warmupEpochs,
       );
     }
   });

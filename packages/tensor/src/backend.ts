@@ -1,21 +1,53 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
-import { engine } from '@tensorflow/tfjs-core';
+import { engine, type Tensor } from '@tensorflow/tfjs-core';
 
 export type Device = 'cpu' | 'gpu';
 
+/** An op's attribute in the addon's form: a TF_ATTR_* number tells how `value` is read. */
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** What the addon tells of a tensor that it made. */
+export interface TensorMetadata {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** The addon's functions that are used here; tensors are numbers to it. */
+export interface Binding {
+  readonly TF_Version: string;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  executeOp(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): TensorMetadata[];
+  createTensor(shape: readonly number[], dtype: number, values: unknown): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  loadSavedModel(folder: string, tags: string): number;
+  runSavedModel(model: number, inputs: readonly number[], inputNames: string, outputNames: string): TensorMetadata[];
+  deleteSavedModel(model: number): void;
+}
+
 /** The native backend as this package uses it; see tfjs-node's `nodejs_kernel_backend`. */
 export interface NativeBackend {
-  readonly binding: {
-    readonly TF_Version: string;
-    readonly TF_ATTR_STRING: number;
-    readonly TF_ATTR_INT: number;
-    readonly TF_ATTR_FLOAT: number;
-    readonly TF_ATTR_BOOL: number;
-    readonly TF_ATTR_TYPE: number;
-    readonly TF_FLOAT: number;
-    readonly TF_INT32: number;
-  };
+  binding: Binding;
+  getInputTensorIds(tensors: readonly Tensor[]): number[];
+  createOutputTensor(metadata: TensorMetadata): Tensor;
   executeMultipleOutputs(
     name: string,
     attributes: readonly unknown[],

@@ -24,22 +24,23 @@ function attributesFor(momentum: number): Attributes {
   return attributes;
 }
 
-/** Running statistics of a batch norm, updated in place by each training forward. */
+/** Running statistics of a batch norm, float32 [C] each. */
 export interface RunningStatistics {
-  readonly mean: tf.Variable;
-  readonly variance: tf.Variable;
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
 }
 
 /**
  * Batch normalisation in training mode over [B, H, W, C]. The running statistics move by PyTorch's
  * rule, `(1 − momentum)·running + momentum·batch`, with the unbiased batch variance; ε is 1e-5.
  * @param scale float32 [C]; shift: float32 [C]
+ * @param moved told the running statistics after this batch; they are the caller's to dispose
  */
 export function batchNorm(
   x: Tensor4D,
-  scale: Tensor1D,
-  shift: Tensor1D,
+  [scale, shift]: readonly [Tensor1D, Tensor1D],
   running: RunningStatistics,
+  moved: (statistics: RunningStatistics) => void,
   momentum = MOMENTUM,
 ): Tensor4D {
   const attributes = attributesFor(momentum);
@@ -49,9 +50,8 @@ export function batchNorm(
       attributes,
       [input as Tensor, gamma as Tensor, beta as Tensor, running.mean, running.variance],
       6,
-    ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-    running.mean.assign(mean as never);
-    running.variance.assign(variance as never);
+    ) as [Tensor, Tensor1D, Tensor1D, Tensor, Tensor, Tensor];
+    moved({ mean: tf.keep(mean), variance: tf.keep(variance) });
     (save as tf.GradSaveFunc)([input as Tensor, gamma as Tensor, reserve1, reserve2, reserve3]);
     return {
       value: y,

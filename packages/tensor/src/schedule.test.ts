@@ -40,9 +40,24 @@ describe('one-cycle of any length', () => {
 
 describe('multi-step', () => {
   it('falls by gamma from each milestone on', () => {
-    const schedule = { name: 'multi-step', milestones: [2, 4], gamma: 0.1 } as const;
+    const schedule = {
+      name: 'multi-step',
+      milestones: [2, 4],
+      gamma: 0.1,
+      warmup: { epochs: 0, startShare: 0.01 },
+    } as const;
     const base = { lr: 1, momentum: 0.9, stepsPerEpoch: 10, epochs: 6 };
     const at = [0, 19, 20, 39, 40].map((step) => ratesAt(schedule, base, step).lr);
     expect(at.map((lr) => Number(lr.toFixed(6)))).toEqual([1, 1, 0.1, 0.1, 0.01]);
+  });
+});
+
+describe('cosine with a warm-up', () => {
+  it('rises in a line, then falls along half a cosine to its final share', () => {
+    const schedule = { name: 'cosine', finalShare: 0.1, warmup: { epochs: 1, startShare: 0.2 } } as const;
+    const base = { lr: 1, momentum: 0.9, stepsPerEpoch: 10, epochs: 5 };
+    const at = [0, 5, 10, 30, 50].map((step) => ratesAt(schedule, base, step).lr);
+    // LinearLR(start_factor 0.2, total_iters 10), then CosineAnnealingLR(T_max 40, eta_min 0.1).
+    for (const [i, lr] of [0.2, 0.6, 1, 0.55, 0.1].entries()) expect(at[i]).toBeCloseTo(lr, 9);
   });
 });

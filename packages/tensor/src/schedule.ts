@@ -1,10 +1,11 @@
-import type { StepRates } from './sgd.js';
+import type { StepRates } from './optimizer.js';
 
 /** Learning rate ×`gamma` at each milestone (in epochs, counted from 0). */
 export interface MultiStepSchedule {
   readonly name: 'multi-step';
   readonly milestones: readonly number[];
   readonly gamma: number;
+  readonly warmup: Warmup;
 }
 
 /**
@@ -22,7 +23,21 @@ export interface OneCycleSchedule {
   readonly maxMomentum: number;
 }
 
-export type Schedule = MultiStepSchedule | OneCycleSchedule;
+/** From the base rate down to `finalShare` of it along half a cosine, as CosineAnnealingLR counted in steps. */
+export interface CosineSchedule {
+  readonly name: 'cosine';
+  readonly finalShare: number;
+  readonly warmup: Warmup;
+}
+
+/** A linear rise over the first epochs, as torch.optim.lr_scheduler.LinearLR counted in steps. */
+export interface Warmup {
+  readonly epochs: number;
+  /** Share of the rate at the first step. */
+  readonly startShare: number;
+}
+
+export type Schedule = MultiStepSchedule | CosineSchedule | OneCycleSchedule;
 
 export interface ScheduleBase {
   /** Base rate; for one-cycle, its peak. */
@@ -34,12 +49,24 @@ export interface ScheduleBase {
 
 /** The rates of a step, counted from 0 over the whole run: a pure function, so a resume is exact. */
 export function ratesAt(schedule: Schedule, base: ScheduleBase, step: number): StepRates {
-  if (schedule.name === 'multi-step') {
-    const epoch = Math.floor(step / base.stepsPerEpoch);
-    const passed = schedule.milestones.filter((milestone) => epoch >= milestone).length;
-    return { lr: base.lr * schedule.gamma ** passed, momentum: base.momentum };
+  if (schedule.name === 'one-cycle') return oneCycle(schedule, base, step);
+  const rise = Math.round(schedule.warmup.epochs * base.stepsPerEpoch);
+  if (step < rise) {
+    const { startShare } = schedule.warmup;
+    return { lr: base.lr * (startShare + (1 - startShare) * (step / rise)), momentum: base.momentum };
   }
-  return oneCycle(schedule, base, step);
+  return { lr: base.lr * shareAt(schedule, base, step, rise), momentum: base.momentum };
+}
+
+/** What is left of the base rate after the warm-up's `rise` steps. Milestones count the warm-up's epochs. */
+function shareAt(schedule: MultiStepSchedule | CosineSchedule, base: ScheduleBase, step: number, rise: number): number {
+  if (schedule.name === 'cosine') {
+    const steps = base.stepsPerEpoch * base.epochs - rise;
+    return cosine(1, schedule.finalShare, steps > 0 ? (step - rise) / steps : 1);
+  }
+  const epoch = Math.floor(step / base.stepsPerEpoch);
+  const passed = schedule.milestones.filter((milestone) => epoch >= milestone).length;
+  return schedule.gamma ** passed;
 }
 
 function oneCycle(schedule: OneCycleSchedule, base: ScheduleBase, step: number): StepRates {

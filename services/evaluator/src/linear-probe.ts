@@ -1,9 +1,12 @@
 import { normals, permutation } from '@mcld/random/draws.js';
 import { Purpose } from '@mcld/random/philox.js';
+import { CompiledFunction } from '@mcld/tensor/compiled.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
+import { sgd } from '@mcld/tensor/optimizer.js';
 import { ratesAt, type Schedule } from '@mcld/tensor/schedule.js';
-import { Sgd } from '@mcld/tensor/sgd.js';
 import * as tf from '@tensorflow/tfjs-core';
+
+const NONE = { epochs: 0, startShare: 1 };
 
 export interface ProbeData {
   /** float32 [N, F]. */
@@ -34,27 +37,33 @@ export function fitProbe(train: ProbeData, test: ProbeData, settings: ProbeSetti
   const count = train.labels.length;
   const width = train.features.length / count;
   const stepsPerEpoch = Math.ceil(count / batchSize);
-  const schedule: Schedule = { name: 'multi-step', milestones: [30, 60, 90], gamma: 0.1 };
+  const schedule: Schedule = { name: 'multi-step', milestones: [30, 60, 90], gamma: 0.1, warmup: NONE };
   const base = { lr, momentum: 0.9, stepsPerEpoch, epochs };
   const initial = new Float32Array((width + 1) * classes);
   initial.set(normals(width * classes, 0.01, seed, 0, Purpose.probe));
-  const optimizer = new Sgd(initial.length, { weightDecay: 5e-4, nesterov: false });
+  const optimizer = sgd({ weightDecay: 5e-4, nesterov: false });
   const features = tf.tensor2d(train.features, [count, width]);
   const labels = tf.tensor1d(train.labels, 'int32');
+  const compiled = new CompiledFunction((inputs) => {
+    const [p, momentum, x, y, controls] = inputs as [tf.Tensor1D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D, tf.Tensor1D];
+    const gradients = tf.grad((flat: tf.Tensor) => crossEntropy(linear(x, flat, width, classes), y))(p) as tf.Tensor1D;
+    const updated = optimizer.update(p, gradients, [momentum], tf.unstack(controls) as tf.Scalar[]);
+    return [updated.parameters, ...updated.slots];
+  });
   let parameters = tf.tensor1d(initial);
+  let momentum = tf.zeros([initial.length]) as tf.Tensor1D;
   for (let step = 0; step < stepsPerEpoch * epochs; step++) {
     const epoch = Math.floor(step / stepsPerEpoch);
     const order = permutation(count, seed, epoch);
     const at = (step % stepsPerEpoch) * batchSize;
-    const gradients = tf.tidy(() => {
+    [parameters, momentum] = tf.tidy(() => {
       const rows = tf.tensor1d(Int32Array.from(order.subarray(at, at + batchSize)), 'int32');
-      const x = tf.gather(features, rows);
-      const y = tf.gather(labels, rows);
-      const loss = (p: tf.Tensor) => crossEntropy(linear(x, p, width, classes), y);
-      return tf.grad(loss)(parameters) as tf.Tensor1D;
+      const controls = tf.tensor1d([...optimizer.controls(ratesAt(schedule, base, step), step)]);
+      const batch = [tf.gather(features, rows), tf.gather(labels, rows)];
+      const moved = compiled.run([parameters, momentum, ...batch, controls]);
+      tf.dispose([parameters, momentum]);
+      return moved as [tf.Tensor1D, tf.Tensor1D];
     });
-    parameters = optimizer.step(parameters, gradients, ratesAt(schedule, base, step));
-    gradients.dispose();
   }
   const accuracy = ({ features: f, labels: l }: ProbeData): number =>
     tf.tidy(() => {
@@ -63,8 +72,8 @@ export function fitProbe(train: ProbeData, test: ProbeData, settings: ProbeSetti
       return l.filter((label, i) => label === guesses[i]).length / l.length;
     });
   const result = { top1: accuracy(test), trainTop1: accuracy(train) };
-  tf.dispose([features, labels, parameters]);
-  optimizer.dispose();
+  tf.dispose([features, labels, parameters, momentum]);
+  compiled.dispose();
   return result;
 }
 

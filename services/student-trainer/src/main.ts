@@ -11,7 +11,7 @@ import type { handlers, TrainerWorkerData } from './worker.js';
 
 export async function startStudentTrainer(host: ServiceHost): Promise<RunningService> {
   const { config, logger, adapters, listen } = host;
-  const data: TrainerWorkerData = { device: config.MCLD_DEVICE };
+  const data: TrainerWorkerData = { device: config.MCLD_DEVICE, distillerFolder: config.MCLD_DISTILLER_DIR };
   const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data);
   const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
   const teacher = openClient(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE, config);

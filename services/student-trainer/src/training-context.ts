@@ -1,7 +1,6 @@
 import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { distillerDefinition } from '@mcld/distillers/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
@@ -17,10 +16,10 @@ import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
-import { dataSeedOf, type Recipe } from '@mcld/recipe/schema.js';
+import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
-import type { StepRates } from '@mcld/tensor/sgd.js';
 import { type Batch, batches, type FeedRequest, type StepTarget, teacherLogits } from './batch-feed.js';
 import { TrainingHistory } from './history.js';
 import { ProgressMeter } from './progress.js';
@@ -80,7 +79,8 @@ export class TrainingContext {
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
     const stepsPerEpoch = Math.ceil(described.count / batchSize);
-    const rates = { lr: optimizer.lr, momentum: optimizer.momentum, stepsPerEpoch, epochs };
+    const momentum = optimizer.name === 'sgd' ? optimizer.momentum : 0;
+    const rates = { lr: optimizer.lr, momentum, stepsPerEpoch, epochs };
     const step = checkpoint?.manifest.step ?? 0;
     const totalSteps = stepsPerEpoch * epochs;
     await thread.call('begin', {
@@ -88,7 +88,9 @@ export class TrainingContext {
       classes: described.classes,
       seed: recipe.seed,
       distiller: recipe.distiller,
-      optimizer: { weightDecay: optimizer.weightDecay, nesterov: optimizer.nesterov },
+      optimizer,
+      labelSmoothing: recipe.labelSmoothing,
+      stochasticDepth: recipe.stochasticDepth,
       statistics: { mean: described.mean, std: described.std },
       height: described.height,
       width: described.width,
@@ -123,7 +125,7 @@ export class TrainingContext {
   }
 
   get needsTeacher(): boolean {
-    return distillerDefinition(this.recipe.distiller.name).needsTeacher;
+    return needsTeacher(this.recipe.distiller);
   }
 
   nextBatch(): Promise<Batch> {

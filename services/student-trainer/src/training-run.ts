@@ -1,6 +1,6 @@
 import { inSpan } from '@mcld/platform/telemetry.js';
+import type { StepRates } from '@mcld/tensor/optimizer.js';
 import { ratesAt } from '@mcld/tensor/schedule.js';
-import type { StepRates } from '@mcld/tensor/sgd.js';
 import type { Batch, StepTarget } from './batch-feed.js';
 import type { TrainingContext } from './training-context.js';
 import type { StepResult } from './worker.js';

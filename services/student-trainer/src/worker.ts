@@ -1,33 +1,23 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
-import type { Distiller } from '@mcld/distillers/distiller.js';
-import { type DistillerName, distillerDefinition } from '@mcld/distillers/registry.js';
-import type { ModelName } from '@mcld/models/registry.js';
-import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
-import { initialState } from '@mcld/models/state-dict.js';
-import { TrainableNetwork } from '@mcld/models/trainable-network.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
-import { Sgd, type SgdOptions, type StepRates } from '@mcld/tensor/sgd.js';
+import type { StepRates } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
+import { Session, type SessionRequest, type Snapshot } from './session.js';
 
 export interface TrainerWorkerData {
   readonly device: Device | 'auto';
+  /** Where modules of users' own distillers are loaded from; '': nowhere. */
+  readonly distillerFolder: string;
 }
 
-export interface BeginRequest {
-  readonly model: ModelName;
-  readonly classes: number;
-  readonly seed: number;
-  readonly distiller: { readonly name: DistillerName } & Readonly<Record<string, unknown>>;
-  readonly optimizer: SgdOptions;
+export interface BeginRequest extends SessionRequest {
   readonly statistics: ChannelStatistics;
   readonly height: number;
   readonly width: number;
-  /** Weights and momentum to go on with; absent: the initial ones of the seed. */
-  readonly resume?: { readonly model: Uint8Array; readonly optimizer: Uint8Array };
 }
 
 export interface StepRequest {
@@ -50,78 +40,48 @@ export interface StepResult {
   readonly correct: number;
 }
 
-interface Session {
-  readonly request: BeginRequest;
-  readonly network: TrainableNetwork;
-  readonly optimizer: Sgd;
-  readonly distiller: Distiller;
-}
+let active: { readonly request: BeginRequest; readonly session: Session } | undefined;
 
-let session: Session | undefined;
-
-function active(): Session {
-  if (!session) throw new Error('no run has begun in this thread');
-  return session;
+function current(): { readonly request: BeginRequest; readonly session: Session } {
+  if (!active) throw new Error('no run has begun in this thread');
+  return active;
 }
 
 export const handlers = {
-  begin(request: BeginRequest): void {
-    loadBackend((workerData as TrainerWorkerData).device);
+  async begin(request: BeginRequest): Promise<void> {
+    const { device, distillerFolder } = workerData as TrainerWorkerData;
+    loadBackend(device);
     handlers.end();
-    const { model, classes, seed, resume } = request;
-    const state = resume ? decodeSafetensors(resume.model).tensors : initialState(model, classes, seed);
-    const network = new TrainableNetwork(model, classes, state);
-    const momentum = resume && network.flatten(decodeSafetensors(resume.optimizer).tensors);
-    const optimizer = new Sgd(network.size, request.optimizer, momentum);
-    const { name, ...options } = request.distiller;
-    const definition = distillerDefinition(name);
-    session = { request, network, optimizer, distiller: definition.create(definition.options.parse(options)) };
+    active = { request, session: await Session.begin(request, distillerFolder) };
   },
 
-  /** distill → applyGradients: one step of the student. */
+  /** One step of the student. */
   step({ pixels, labels, teacherLogits, epoch, step, rates }: StepRequest): StepResult {
-    const { request, network, optimizer, distiller } = active();
+    const { request, session } = current();
     const rows = labels.length;
     const images = normalise(pixels, [rows, request.height, request.width], request.statistics);
     const y = tf.tensor1d(labels, 'int32');
     const zt = teacherLogits
       ? tf.tensor2d(teacherLogits, [rows, request.classes])
       : tf.zeros<tf.Rank.R2>([rows, request.classes]);
-    let termNames: string[] = [];
-    let losses: Float32Array = new Float32Array();
-    let correct = 0;
-    network.step(
-      images,
-      (zs) => {
-        const terms = distiller({ zs, zt, y, epoch, step });
-        const total = Object.values(terms)
-          .map(({ value, weight }) => tf.mul(value, weight))
-          .reduce((a, b) => tf.add(a, b)) as tf.Scalar;
-        termNames = [...Object.keys(terms), 'total'];
-        losses = tf.stack([...Object.values(terms).map(({ value }) => value), total]).dataSync() as Float32Array;
-        correct = countCorrect(zs.dataSync() as Float32Array, labels);
-        return total;
-      },
-      (parameters, gradients) => optimizer.step(parameters, gradients, rates),
-    );
-    tf.dispose([images, y, zt]);
-    return { losses, termNames, correct };
+    const progress = tf.tensor1d([epoch, step]);
+    const [losses, logits] = session.training.step(images, [y, zt, progress], rates, step) as [tf.Tensor, tf.Tensor];
+    const result = {
+      losses: losses.dataSync() as Float32Array,
+      termNames: session.termNames,
+      correct: countCorrect(logits.dataSync() as Float32Array, labels),
+    };
+    tf.dispose([images, y, zt, progress, losses, logits]);
+    return result;
   },
 
-  /** The student and its momentum as safetensors, PyTorch names and layouts. */
-  snapshot(): { model: Uint8Array; optimizer: Uint8Array } {
-    const { request, network, optimizer } = active();
-    const about = { format: 'pt', model: request.model, classes: String(request.classes) };
-    return {
-      model: encodeSafetensors(network.state(), about),
-      optimizer: encodeSafetensors(network.unflatten(optimizer.state()), { ...about, content: 'momentum' }),
-    };
+  snapshot(): Snapshot {
+    return current().session.snapshot();
   },
 
   end(): void {
-    session?.network.dispose();
-    session?.optimizer.dispose();
-    session = undefined;
+    active?.session.dispose();
+    active = undefined;
   },
 
   /** Tensors alive in this thread. */

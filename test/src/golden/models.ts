@@ -101,29 +101,29 @@ function relative(quantity: string, found: ArrayLike<number>, expected: number[]
 
 function checkTraining(model: ModelName, reference: Reference, images: tf.Tensor4D): Comparison[] {
   const { tolerance } = reference;
-  const network = new TrainableNetwork(model, CLASSES, stateOf(reference));
+  const network = new TrainableNetwork(model, CLASSES);
+  const state = network.load(stateOf(reference));
   const y = tf.tensor1d(reference.targets, 'int32');
   let logits: Float32Array = new Float32Array();
-  const { value, gradients } = network.gradients(images, (z) => {
+  const { loss, gradients, statistics } = network.differentiate(state, images, (z) => {
     logits = z.dataSync() as Float32Array;
     return crossEntropy(z, y);
   });
-  const byName = network.unflatten(gradients.dataSync() as Float32Array);
+  const byName = network.trainable.unflatten(gradients.dataSync() as Float32Array);
   const largest = Math.max(...Object.values(reference.gradientNorms));
-  const state = network.state();
+  const moved = network.save({ ...state, statistics });
   const comparisons: Comparison[] = [
     relative('trainLogits', logits, reference.trainLogits, tolerance.trainLogits),
-    relative('crossEntropy', value.dataSync(), [reference.crossEntropy], tolerance.crossEntropy),
+    relative('crossEntropy', loss.dataSync(), [reference.crossEntropy], tolerance.crossEntropy),
     ...Object.entries(reference.gradientNorms).map(([name, expected]) => ({
       quantity: `gradient norm ${name}`,
       deviation: Math.abs(norm(byName.get(name)?.data ?? [Number.NaN]) - expected) / largest,
       tolerance: tolerance.gradientNorms,
     })),
     ...Object.entries(reference.runningNormsAfterOneTrainForward).map(([name, expected]) =>
-      relative(`norm of ${name}`, [norm(state.get(name)?.data ?? [Number.NaN])], [expected], tolerance.runningNorms),
+      relative(`norm of ${name}`, [norm(moved.get(name)?.data ?? [Number.NaN])], [expected], tolerance.runningNorms),
     ),
   ];
-  tf.dispose([value, gradients, y]);
-  network.dispose();
+  tf.dispose([loss, gradients, statistics, y, state.parameters, state.statistics]);
   return comparisons;
 }

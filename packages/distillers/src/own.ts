@@ -1,0 +1,52 @@
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { type Distiller, type DistillerDefinition, defineDistiller } from './distiller.js';
+
+/** What a distiller's module is given: it lies outside this project and can import nothing of it. */
+export const distillerKit = { tf, z, defineDistiller } as const;
+
+export type DistillerKit = typeof distillerKit;
+
+/** Thrown for a module that is not there, not allowed, or not a distiller. */
+export class DistillerModuleError extends Error {
+  override readonly name = 'DistillerModuleError';
+}
+
+/**
+ * Loads a distiller of the user's own: an ES module whose default export takes `DistillerKit` and
+ * returns `defineDistiller({...})`.
+ * @param folder modules are loaded from here only, since a recipe may come from elsewhere; '': from nowhere
+ * @param file relative to the folder
+ * @throws DistillerModuleError, or zod's error for options that the module does not take
+ */
+export async function loadDistiller(folder: string, file: string, options: unknown): Promise<Distiller> {
+  const module = (await import(pathToFileURL(await allowedPath(folder, file)).href)) as { default?: unknown };
+  if (typeof module.default !== 'function') {
+    throw new DistillerModuleError(
+      `distiller.path ${file}: its default export is ${typeof module.default}, expected a function`,
+    );
+  }
+  const definition = (module.default as (kit: DistillerKit) => Partial<DistillerDefinition>)(distillerKit);
+  if (typeof definition?.create !== 'function' || !definition.options) {
+    throw new DistillerModuleError(`distiller.path ${file}: its default export must return defineDistiller({...})`);
+  }
+  return definition.create(definition.options.parse(options));
+}
+
+async function allowedPath(folder: string, file: string): Promise<string> {
+  if (folder === '') {
+    throw new DistillerModuleError(
+      'distiller.path: no modules are loaded here unless MCLD_DISTILLER_DIR names their folder',
+    );
+  }
+  const root = await realpath(folder);
+  const found = await realpath(path.resolve(root, file)).catch(() => undefined);
+  if (!found) throw new DistillerModuleError(`distiller.path ${file}: there is no such file in MCLD_DISTILLER_DIR`);
+  if (!found.startsWith(root + path.sep)) {
+    throw new DistillerModuleError(`distiller.path ${file}: it lies outside MCLD_DISTILLER_DIR`);
+  }
+  return found;
+}

@@ -1,0 +1,37 @@
+import type { RunningStatistics } from '@mcld/tensor/batch-norm.js';
+import { concatFlat } from '@mcld/tensor/flat-vector.js';
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { FlatLayout } from './flat-layout.js';
+
+/** The running statistics of all of a model's batch norms during one forward pass. */
+export class Statistics {
+  readonly #names: readonly string[];
+  readonly #current: Map<string, Tensor>;
+
+  /** @param vector all of them, as `layout` lays them out */
+  constructor(layout: FlatLayout, vector: Tensor1D) {
+    // A vision transformer has none, and nothing is not cut.
+    const { names, pieces } = layout.size > 0 ? layout.cut(vector) : { names: [], pieces: [] };
+    this.#names = names;
+    this.#current = new Map(names.map((name, i) => [name, pieces[i] as Tensor]));
+  }
+
+  of(norm: string): RunningStatistics {
+    const [mean, variance] = [this.#current.get(`${norm}.running_mean`), this.#current.get(`${norm}.running_var`)];
+    return { mean: mean as Tensor1D, variance: variance as Tensor1D };
+  }
+
+  move(norm: string, { mean, variance }: RunningStatistics): void {
+    this.#current.set(`${norm}.running_mean`, mean);
+    this.#current.set(`${norm}.running_var`, variance);
+  }
+
+  /** One vector again; the pieces are disposed. */
+  joined(): Tensor1D {
+    const pieces = this.#names.map((name) => this.#current.get(name) as Tensor);
+    const vector = pieces.length > 0 ? concatFlat(pieces) : tf.tensor1d([], 'float32');
+    tf.dispose(pieces);
+    return vector;
+  }
+}

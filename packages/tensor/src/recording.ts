@@ -1,0 +1,154 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Binding, NativeBackend, OpAttribute, TensorMetadata } from './backend.js';
+
+/** A value in a recorded graph: an output of a node. */
+export type Output = `${string}:${number}`;
+
+export interface Node {
+  readonly name: string;
+  readonly op: string;
+  readonly inputs: readonly Output[];
+  readonly attributes: readonly OpAttribute[];
+}
+
+/** A constant, or a place for an input where `values` are absent. */
+export interface Leaf {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: number;
+  readonly values?: ArrayBufferView;
+}
+
+export interface Recording {
+  readonly inputs: readonly Leaf[];
+  readonly constants: readonly Leaf[];
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly Output[];
+}
+
+/**
+ * Runs `fn` once, eagerly, and notes every op that TensorFlow is asked to execute. What `fn` uses
+ * besides its inputs becomes a constant, with the value that it has now.
+ * @throws Error when `fn` reads a tensor's values: what follows from them could not be recorded
+ */
+export function record(
+  backend: NativeBackend,
+  inputs: readonly Tensor[],
+  fn: (inputs: readonly Tensor[]) => readonly Tensor[],
+): Recording {
+  const recorder = new Recorder(backend.binding);
+  const ids = backend.getInputTensorIds(inputs);
+  for (const [i, tensor] of inputs.entries())
+    recorder.addInput(ids[i] as number, tensor.shape, dtypeOf(backend, tensor));
+  const { binding } = backend;
+  backend.binding = recorder.binding;
+  try {
+    const results = fn(inputs);
+    const outputs = backend.getInputTensorIds(results).map((id) => recorder.outputOf(id));
+    tf.dispose(results.filter((tensor) => !inputs.includes(tensor)));
+    return { inputs: recorder.inputs, constants: recorder.constants, nodes: recorder.nodes, outputs };
+  } finally {
+    backend.binding = binding;
+  }
+}
+
+function dtypeOf({ binding }: NativeBackend, { dtype }: Tensor): number {
+  if (dtype === 'float32') return binding.TF_FLOAT;
+  if (dtype === 'int32') return binding.TF_INT32;
+  throw new Error(`an input of a compiled function is ${dtype}, expected float32 or int32`);
+}
+
+interface Value {
+  readonly output: Output;
+  readonly dtype: number;
+  readonly constant: boolean;
+}
+
+class Recorder {
+  readonly inputs: Leaf[] = [];
+  readonly constants: Leaf[] = [];
+  readonly nodes: Node[] = [];
+  readonly binding: Binding;
+  readonly #known = new Map<number, Value>();
+  readonly #real: Binding;
+
+  constructor(real: Binding) {
+    this.#real = real;
+    const readable = (id: number): Float32Array | Int32Array | Uint8Array => {
+      const computed = this.#known.get(id)?.constant === false;
+      if (computed) throw new Error('a compiled function must not read the values of its tensors');
+      return real.tensorDataSync(id);
+    };
+    // The addon's own object: its methods keep their receiver, its constants are copied.
+    this.binding = {
+      ...ownProperties(real),
+      executeOp: (name, attributes, inputs, outputs) => this.#execute(name, attributes, inputs, outputs),
+      createTensor: (shape, dtype, values) => this.#create(shape, dtype, values),
+      tensorDataSync: readable,
+    };
+  }
+
+  addInput(id: number, shape: readonly number[], dtype: number): void {
+    const name = `input${this.inputs.length}`;
+    this.inputs.push({ name, shape, dtype });
+    this.#known.set(id, { output: `${name}:0`, dtype, constant: false });
+  }
+
+  outputOf(id: number): Output {
+    return (this.#known.get(id) ?? this.#capture(id)).output;
+  }
+
+  #execute(op: string, attributes: readonly OpAttribute[], ids: readonly number[], outputs: number): TensorMetadata[] {
+    const inputs = ids.map((id) => this.#known.get(id) ?? this.#capture(id));
+    const results = this.#real.executeOp(op, attributes, ids, outputs);
+    const name = `op${this.nodes.length}`;
+    this.nodes.push({
+      name,
+      op,
+      inputs: inputs.map(({ output }) => output),
+      attributes: this.#complete(op, attributes, inputs),
+    });
+    for (const [i, { id, dtype }] of results.entries()) {
+      this.#known.set(id, { output: `${name}:${i}`, dtype, constant: false });
+    }
+    return results;
+  }
+
+  #create(shape: readonly number[], dtype: number, values: unknown): number {
+    const id = this.#real.createTensor(shape, dtype, values);
+    this.#capture(id);
+    return id;
+  }
+
+  /** Makes a constant of a tensor that exists already. */
+  #capture(id: number): Value {
+    // Neither shape nor type can be asked of the addon; an identity tells both.
+    const [metadata] = this.#real.executeOp('Identity', [], [id], 1) as [TensorMetadata];
+    const { shape, dtype } = metadata;
+    const values = this.#real.tensorDataSync(id).slice();
+    this.#real.deleteTensor(metadata.id);
+    const name = `constant${this.constants.length}`;
+    this.constants.push({ name, shape, dtype, values });
+    const value: Value = { output: `${name}:0`, dtype, constant: true };
+    this.#known.set(id, value);
+    return value;
+  }
+
+  // Run eagerly, TensorFlow infers types from an op's inputs; in a graph they must stand. tfjs leaves
+  // them out for this one op only.
+  #complete(op: string, attributes: readonly OpAttribute[], inputs: readonly Value[]): readonly OpAttribute[] {
+    if (op !== 'ExpandDims' || attributes.length > 0) return attributes;
+    return [{ name: 'T', type: this.#real.TF_ATTR_TYPE, value: (inputs[0] as Value).dtype }];
+  }
+}
+
+function ownProperties(binding: Binding): Binding {
+  const source = binding as unknown as Record<string, unknown>;
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.getOwnPropertyNames(binding)) {
+    const value = source[name];
+    copy[name] = typeof value === 'function' ? value.bind(binding) : value;
+  }
+  return copy as unknown as Binding;
+}
