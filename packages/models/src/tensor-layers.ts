@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Activation, ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions } from './layers.js';
 
 /** timm's, where batch norms have 1e-5. */
-const LAYER_NORM_EPSILON = 1e-6;
+export const LAYER_NORM_EPSILON = 1e-6;
 
 const activations = { relu, relu6, gelu } as const;
 
