@@ -155,7 +155,13 @@ describe('a damaged safetensors file', () => {
       'begins at byte 4',
     ],
     ['with a negative shape', withHeader('{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}'), 'no valid shape'],
-    ['of another type', withHeader('{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}'), 'only F32'],
+    ['of another type', withHeader('{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}'), 'weights are F32'],
+    ['with a type that is none', withHeader('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,8]}}'), 'dtype'],
+    [
+      'with metadata that is no text',
+      withHeader('{"__metadata__":{"a":1},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'),
+      'no object of strings',
+    ],
   ])('%s is refused', (_name, file, message) => {
     expect(() => decodeSafetensors(file)).toThrow(SafetensorsError);
     expect(() => decodeSafetensors(file)).toThrow(message);

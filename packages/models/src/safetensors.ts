@@ -1,3 +1,4 @@
+import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
 import type { StateArray, StateDict } from './state-dict.js';
 
 /** Thrown for bytes that are no safetensors file, or one whose header does not hold. */
@@ -44,7 +45,7 @@ export function encodeSafetensors(tensors: StateDict, metadata: Readonly<Record<
 }
 
 /**
- * Reads a safetensors file. Float32 tensors are taken; int64 scalars (PyTorch's
+ * Reads a safetensors file. Floating-point tensors become float32; scalars of integers (PyTorch's
  * num_batches_tracked) are passed over.
  * @throws SafetensorsError naming what is wrong: length, header, dtype, offsets
  */
@@ -61,14 +62,16 @@ export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
     if (from !== end) throw new SafetensorsError(`tensor ${name} begins at byte ${from}, expected ${end}`);
     end = to;
     const { dtype, shape } = entry;
-    if (dtype === 'I64' && shape.length === 0) continue;
-    if (dtype !== 'F32') throw new SafetensorsError(`tensor ${name} is ${dtype}; only F32 weights are read`);
-    // A copy: it is aligned, and the file's buffer can go.
-    const copy = new Uint8Array(data.subarray(from, to));
-    tensors.set(name, { shape, data: new Float32Array(copy.buffer) });
+    const format = (floatFormats as Readonly<Record<string, FloatFormat>>)[dtype];
+    if (!format) {
+      if (shape.length === 0) continue;
+      throw new SafetensorsError(`tensor ${name} is ${dtype}; weights are F32, F64, F16 or BF16`);
+    }
+    const values = toFloat32(format, data.subarray(from, to));
+    tensors.set(name, { shape, data: values.read(0, (to - from) / format.bytes) });
   }
   if (end !== data.byteLength) throw new SafetensorsError(`${data.byteLength - end} bytes after the last tensor`);
-  return { metadata: metadata as Record<string, string>, tensors: inHeaderOrder(tensors, Object.keys(entries)) };
+  return { metadata: assertMetadata(metadata), tensors: inHeaderOrder(tensors, Object.keys(entries)) };
 }
 
 function inHeaderOrder(tensors: StateDict, names: readonly string[]): StateDict {
@@ -92,6 +95,14 @@ function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: 
   }
 }
 
+function assertMetadata(metadata: unknown): Record<string, string> {
+  const texts = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+  if (!texts || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw new SafetensorsError('__metadata__ is no object of strings');
+  }
+  return metadata as Record<string, string>;
+}
+
 const SIZES: Readonly<Record<string, number>> = {
   F64: 8,
   I64: 8,
@@ -112,7 +123,7 @@ function assertEntry(name: string, entry: Entry, available: number): void {
   if (!naturals(shape) || !naturals(offsets) || offsets.length !== 2) {
     throw new SafetensorsError(`tensor ${name} has no valid shape and data_offsets`);
   }
-  const size = SIZES[dtype];
+  const size = Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
   if (size === undefined) throw new SafetensorsError(`tensor ${name} has dtype ${dtype}`);
   const [from, to] = offsets as [number, number];
   const wanted = shape.reduce((a, b) => a * b, size);
