@@ -6,6 +6,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+def relu(x):
+    return F.relu(x)
+
+
 def conv(i, o, k, s=1, p=0, g=1, bias=False):
     return nn.Conv2d(i, o, k, s, p, groups=g, bias=bias)
 
@@ -29,8 +33,8 @@ class Block(nn.Module):
         y = x
         for n in range(1, self.count + 1):
             y = getattr(self, f"bn{n}")(getattr(self, f"conv{n}")(y))
-            y = F.relu(y) if n < self.count else y
-        return F.relu(y + (getattr(self, self.short)(x) if self.short else x))
+            y = relu(y) if n < self.count else y
+        return relu(y + (getattr(self, self.short)(x) if self.short else x))
 
 
 class ResNet(nn.Module):
@@ -49,7 +53,7 @@ class ResNet(nn.Module):
         setattr(self, head, nn.Linear(i, classes))
 
     def features(self, x):
-        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = self.pool(relu(self.bn1(self.conv1(x))))
         for s in range(self.stages):
             x = getattr(self, f"layer{s + 1}")(x)
         return x.mean((2, 3))
@@ -66,8 +70,8 @@ class WideBlock(nn.Module):
         self.convShortcut = conv(i, o, 1, stride) if i != o else None
 
     def forward(self, x):
-        a = F.relu(self.bn1(x))
-        y = self.conv2(F.relu(self.bn2(self.conv1(a))))
+        a = relu(self.bn1(x))
+        y = self.conv2(relu(self.bn2(self.conv1(a))))
         return (self.convShortcut(a) if self.convShortcut else x) + y
 
 
@@ -104,7 +108,7 @@ class WideResNet(nn.Module):
         x = self.block3(x)
         if self.training:
             self.bn1(x)
-        return F.relu(self.bn1(x)).mean((2, 3))
+        return relu(self.bn1(x)).mean((2, 3))
 
     def forward(self, x):
         return self.fc(self.features(x))
@@ -188,9 +192,9 @@ class Shuffle1Block(nn.Module):
         self.conv3, self.bn3 = conv(h, o, 1, g=3), nn.BatchNorm2d(o)
 
     def forward(self, x):
-        y = shuffle(F.relu(self.bn1(self.conv1(x))), self.groups)
-        y = self.bn3(self.conv3(F.relu(self.bn2(self.conv2(y)))))
-        return F.relu(torch.cat([y, F.avg_pool2d(x, 3, 2, 1)], 1) if self.stride == 2 else y + x)
+        y = shuffle(relu(self.bn1(self.conv1(x))), self.groups)
+        y = self.bn3(self.conv3(relu(self.bn2(self.conv2(y)))))
+        return relu(torch.cat([y, F.avg_pool2d(x, 3, 2, 1)], 1) if self.stride == 2 else y + x)
 
 
 class ShuffleV1(nn.Module):
@@ -206,7 +210,7 @@ class ShuffleV1(nn.Module):
         self.linear = nn.Linear(960, classes)
 
     def features(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = relu(self.bn1(self.conv1(x)))
         return self.layer3(self.layer2(self.layer1(x))).mean((2, 3))
 
     def forward(self, x):
@@ -223,8 +227,8 @@ class SplitBlock(nn.Module):
 
     def forward(self, x):
         a, y = x.chunk(2, 1)
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(y)))))
-        return shuffle(torch.cat([a, F.relu(self.bn3(self.conv3(y)))], 1), 2)
+        y = self.bn2(self.conv2(relu(self.bn1(self.conv1(y)))))
+        return shuffle(torch.cat([a, relu(self.bn3(self.conv3(y)))], 1), 2)
 
 
 class DownBlock(nn.Module):
@@ -237,9 +241,9 @@ class DownBlock(nn.Module):
             setattr(self, f"bn{n}", nn.BatchNorm2d(layer.out_channels))
 
     def forward(self, x):
-        left = F.relu(self.bn2(self.conv2(self.bn1(self.conv1(x)))))
-        right = self.bn4(self.conv4(F.relu(self.bn3(self.conv3(x)))))
-        return shuffle(torch.cat([left, F.relu(self.bn5(self.conv5(right)))], 1), 2)
+        left = relu(self.bn2(self.conv2(self.bn1(self.conv1(x)))))
+        right = self.bn4(self.conv4(relu(self.bn3(self.conv3(x)))))
+        return shuffle(torch.cat([left, relu(self.bn5(self.conv5(right)))], 1), 2)
 
 
 class ShuffleV2(nn.Module):
@@ -253,9 +257,9 @@ class ShuffleV2(nn.Module):
         self.linear = nn.Linear(1024, classes)
 
     def features(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return F.relu(self.bn2(self.conv2(x))).mean((2, 3))
+        return relu(self.bn2(self.conv2(x))).mean((2, 3))
 
     def forward(self, x):
         return self.linear(self.features(x))

@@ -25,6 +25,9 @@ export interface StochasticDepth {
   factors(step: number, batch: number): Float32Array;
 }
 
+/** An optimiser's slots by name, in the parameters' order. */
+export type Slots = Readonly<Record<string, Float32Array>>;
+
 /** A network, its optimiser and what it minimises, trained step by step in one compiled graph. */
 export class Training {
   #state: NetworkState;
@@ -37,17 +40,29 @@ export class Training {
     readonly optimizer: Optimizer,
     objective: ObjectiveOf,
     weights: StateDict,
-    slots?: Readonly<Record<string, Float32Array>>,
+    slots?: Slots,
     readonly depth?: StochasticDepth,
   ) {
     this.#state = network.load(weights);
-    this.#slots = optimizer.slots.map(({ name, initial }) => {
-      const given = slots?.[name];
-      if (slots && given?.length !== network.trainable.size) throw new Error(`no state of the optimiser's ${name}`);
-      if (given) return tf.tensor1d(given);
-      return initial === 'zeros' ? tf.zeros([network.trainable.size]) : tf.clone(this.#state.parameters);
-    });
+    this.#slots = this.#load(slots);
     this.#compiled = new CompiledFunction((inputs) => this.#step(inputs, objective));
+  }
+
+  /** Sets weights and slots to another state. @throws WeightMismatchError */
+  restore(weights: StateDict, slots?: Slots): void {
+    tf.dispose([this.#state.parameters, this.#state.statistics, ...this.#slots]);
+    this.#state = this.network.load(weights);
+    this.#slots = this.#load(slots);
+  }
+
+  #load(slots?: Slots): Tensor1D[] {
+    const { size } = this.network.trainable;
+    return this.optimizer.slots.map(({ name, initial }) => {
+      const given = slots?.[name];
+      if (slots && given?.length !== size) throw new Error(`no state of the optimiser's ${name}`);
+      if (given) return tf.tensor1d(given);
+      return initial === 'zeros' ? tf.zeros([size]) : tf.clone(this.#state.parameters);
+    });
   }
 
   /**

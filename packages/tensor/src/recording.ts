@@ -38,19 +38,33 @@ export function record(
   fn: (inputs: readonly Tensor[]) => readonly Tensor[],
 ): Recording {
   const recorder = new Recorder(backend.binding);
-  const ids = backend.getInputTensorIds(inputs);
+  const distinct = withoutAliases(backend, inputs);
+  const ids = backend.getInputTensorIds(distinct);
   for (const [i, tensor] of inputs.entries())
     recorder.addInput(ids[i] as number, tensor.shape, dtypeOf(backend, tensor));
   const { binding } = backend;
   backend.binding = recorder.binding;
   try {
-    const results = fn(inputs);
+    const results = fn(distinct);
     const outputs = backend.getInputTensorIds(results).map((id) => recorder.outputOf(id));
-    tf.dispose(results.filter((tensor) => !inputs.includes(tensor)));
+    tf.dispose(results.filter((tensor) => !distinct.includes(tensor)));
     return { inputs: recorder.inputs, constants: recorder.constants, nodes: recorder.nodes, outputs };
   } finally {
     backend.binding = binding;
   }
+}
+
+/** Two inputs may be one tensor today and two tomorrow: each gets a number of its own. */
+function withoutAliases(backend: NativeBackend, inputs: readonly Tensor[]): Tensor[] {
+  const seen = new Set<number>();
+  return inputs.map((tensor) => {
+    const [id] = backend.getInputTensorIds([tensor]) as [number];
+    const alias = seen.has(id);
+    seen.add(id);
+    return alias
+      ? backend.createOutputTensor(backend.binding.executeOp('Identity', [], [id], 1)[0] as TensorMetadata)
+      : tensor;
+  });
 }
 
 function dtypeOf({ binding }: NativeBackend, { dtype }: Tensor): number {

@@ -204,6 +204,13 @@ describe('a compiled function', () => {
     expect([...compiled.run([tf.tensor1d([2, 2])])[0]!.dataSync()]).toEqual([3, 4]);
   });
 
+  it('tells apart inputs that were one tensor when it was recorded', () => {
+    const compiled = new CompiledFunction(([a, b]) => [tf.sub(a!, b!)]);
+    const [x, y] = [tf.tensor1d([3]), tf.tensor1d([1])];
+    expect([...compiled.run([x, tf.clone(x)])[0]!.dataSync()]).toEqual([0]);
+    expect([...compiled.run([x, y])[0]!.dataSync()]).toEqual([2]);
+  });
+
   it('must not read values', () => {
     const x = tf.tensor1d([1, 2]);
     expect(() => new CompiledFunction(([a]) => [tf.scalar(tf.sum(a!).dataSync()[0]!)]).run([x])).toThrow(

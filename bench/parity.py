@@ -1,0 +1,141 @@
+"""PyTorch's half of parity.ts: trains from the weights and batches in FOLDER in float64 and in two float32
+layouts, and writes what each step came to. `python parity.py FOLDER`; plan.json there says what to do."""
+
+import copy
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "peer"))
+import zoo  # noqa: E402
+from losses import METHODS  # noqa: E402
+
+
+# A float32 run cannot tell on which side of 0 a ReLU's input lies when it is nearer than its rounding, and
+# then passes a gradient that a float64 run blocks, or the other way round. Both are right; what lies
+# between them is what such inputs make of a step.
+NEAR = 2e-6
+
+
+class EdgedRelu(torch.autograd.Function):
+    """ReLU whose gradient begins at `edge` instead of 0."""
+
+    edge = 0.0
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return dy * (x > EdgedRelu.edge)
+
+
+def tensors_of(model):
+    return {n: t for n, t in model.state_dict().items() if not n.endswith("num_batches_tracked")}
+
+
+def flat(model, optimizer):
+    """Parameters and statistics in the state dict's order, then the momenta of the parameters."""
+    momenta = [optimizer.state[p].get("momentum_buffer") for p in model.parameters()]
+    momenta = [torch.zeros_like(p) if m is None else m for p, m in zip(model.parameters(), momenta)]
+    arrays = [*tensors_of(model).values(), *momenta]
+    return torch.cat([a.detach().contiguous().flatten() for a in arrays])
+
+
+def pieces(model):
+    """Sizes of what `flat` joins."""
+    return [t.numel() for t in [*tensors_of(model).values(), *model.parameters()]]
+
+
+class Run:
+    def __init__(self, plan, weights, dtype, layout=torch.contiguous_format):
+        self.model = zoo.make(plan["model"]).to(dtype)
+        self.dtype, self.layout, self.plan = dtype, layout, plan
+        offset = 0
+        with torch.no_grad():
+            for tensor in tensors_of(self.model).values():
+                tensor.copy_(torch.tensor(weights[offset : offset + tensor.numel()]).reshape(tensor.shape))
+                offset += tensor.numel()
+        self.model = self.model.to(memory_format=layout)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=plan["lr"], momentum=plan["momentum"], weight_decay=plan["weightDecay"]
+        )
+
+    def step(self, images, teacher, labels, loss, roll=0):
+        """`roll` turns the batch's rows, which changes nothing but the order of the sums."""
+        images, teacher, labels = (t.roll(roll, 0) for t in (images, teacher, labels))
+        x = images.to(self.dtype).contiguous(memory_format=self.layout)
+        self.optimizer.zero_grad()
+        value = loss(self.model(x), teacher.to(self.dtype), labels)
+        value.backward()
+        self.optimizer.step()
+        return value.item()
+
+    def in_float64(self):
+        """The same state in float64: what this step should come to."""
+        other = copy.copy(self)
+        other.dtype, other.layout = torch.float64, torch.contiguous_format
+        other.model = copy.deepcopy(self.model).double()
+        other.optimizer = torch.optim.SGD(other.model.parameters(), **{
+            k: self.plan[v] for k, v in (("lr", "lr"), ("momentum", "momentum"), ("weight_decay", "weightDecay"))
+        })
+        for mine, theirs in zip(self.model.parameters(), other.model.parameters()):
+            buffer = self.optimizer.state[mine].get("momentum_buffer")
+            if buffer is not None:
+                other.optimizer.state[theirs]["momentum_buffer"] = buffer.double()
+        return other
+
+
+def exact_step(run, given):
+    """The step in float64 from a float32 state: its loss, what it makes of the state, and how much of each
+    tensor hangs on ReLU inputs that are 0 to float32."""
+    zoo.relu = EdgedRelu.apply
+    results = []
+    for EdgedRelu.edge in (NEAR, -NEAR):
+        reference = run.in_float64()
+        value = reference.step(*given)
+        results.append(flat(reference.model, reference.optimizer))
+    zoo.relu = torch.relu
+    strict, loose = (r.split(pieces(run.model)) for r in results)
+    return value, results[0], [(a - b).abs().max().item() for a, b in zip(strict, loose)]
+
+
+def main(folder):
+    torch.set_num_threads(2)
+    folder = Path(folder)
+    plan = json.loads((folder / "plan.json").read_text())
+    steps, batch, classes = plan["steps"], plan["batch"], plan["classes"]
+    weights = np.fromfile(folder / "weights.bin", np.float32)
+    images = torch.tensor(np.fromfile(folder / "images.bin", np.float32)).reshape(steps, batch, 3, 32, 32)
+    teacher = torch.tensor(np.fromfile(folder / "teacher.bin", np.float32)).reshape(steps, batch, classes)
+    labels = torch.tensor(np.fromfile(folder / "labels.bin", np.int32)).long().reshape(steps, batch)
+    results = {}
+    for name in plan["methods"]:
+        loss = METHODS[name]
+        exact = Run(plan, weights, torch.float64)
+        plain = Run(plan, weights, torch.float32)
+        layouts = (torch.contiguous_format, torch.channels_last)
+        others = [(Run(plan, weights, torch.float32, layout), roll) for layout in layouts for roll in (17, 41)]
+        result = results[name] = {"float64": [], "float32": [[] for _ in range(1 + len(others))], "step": [], "near": []}
+        with open(folder / f"{name}.states.bin", "wb") as states:
+            for s in range(steps):
+                given = (images[s], teacher[s], labels[s], loss)
+                flat(plain.model, plain.optimizer).numpy().tofile(states)
+                value, after, near = exact_step(plain, given)
+                after.numpy().tofile(states)
+                result["step"].append(value)
+                result["near"].append(near)
+                result["float64"].append(exact.step(*given))
+                result["float32"][0].append(plain.step(*given))
+                for k, (run, roll) in enumerate(others, 1):
+                    result["float32"][k].append(run.step(*given, roll))
+    (folder / "results.json").write_text(json.dumps(results))
+
+
+main(sys.argv[1])

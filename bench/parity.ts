@@ -1,0 +1,299 @@
+/**
+ * `npx tsx bench/parity.ts [PYTHON]`: training here against training in PyTorch, from the same weights on
+ * the same batches of real images, for each method and seed. PYTHON is an interpreter that has torch
+ * (default python3). Two things are compared, and it exits 1 past a limit:
+ *
+ * (a) step by step, each from the weights and momenta of a float32 run of PyTorch, against that step in
+ *     float64: the loss to 1e-5; every tensor to 1e-4 of its largest update, or to what float32 resolves
+ *     at its size, besides what hangs on ReLU inputs that float32 cannot tell from 0 (see parity.py:
+ *     PyTorch's own float32 steps are off by 2e-3 where there are such).
+ * (b) running free: how far the loss is from PyTorch's float64 run at 10, 30 and 100 steps, at most twice
+ *     as far as PyTorch's own float32 runs. Training is chaotic: a distance is the mean over the ten
+ *     steps before, over the seeds the geometric mean; PyTorch's is the furthest of five runs that differ
+ *     in layout and in the order of a batch's rows.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { totalOf } from '@mcld/distillers/distiller.js';
+import { type DistillerName, distillerDefinition } from '@mcld/distillers/registry.js';
+import { isTrainable } from '@mcld/models/parameters.js';
+import { initialState, type StateArray, type StateDict } from '@mcld/models/state-dict.js';
+import { TrainableNetwork } from '@mcld/models/trainable-network.js';
+import { Training } from '@mcld/models/training.js';
+import { normals } from '@mcld/random/draws.js';
+import { loadBackend } from '@mcld/tensor/backend.js';
+import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
+import { sgd } from '@mcld/tensor/optimizer.js';
+import * as tf from '@tensorflow/tfjs-core';
+
+const SEEDS = process.env.SEEDS ? [0] : [0, 1, 2];
+const METHODS = ['ce', 'kd', 'dkd', 'rld', 'mcld'] as const;
+const plan = {
+  model: 'resnet8',
+  classes: 100,
+  steps: 100,
+  batch: 64,
+  lr: 0.05,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  methods: METHODS,
+} as const;
+const MARKS = [10, 30, 100];
+const LOSS_LIMIT = 1e-5;
+const UPDATE_LIMIT = 1e-4;
+const FREE_LIMIT = 2;
+
+const samples = fileURLToPath(new URL('../samples/cifar-100-binary/train.bin', import.meta.url));
+const here = path.dirname(fileURLToPath(import.meta.url));
+const network = new TrainableNetwork(plan.model, plan.classes);
+const names = [...initialState(plan.model, plan.classes, 0)].map(([name, { shape }]) => ({ name, shape }));
+const rates = { lr: plan.lr, momentum: plan.momentum };
+
+interface Batches {
+  /** Normalised, [steps, batch, 3, 32, 32]. */
+  readonly images: Float32Array;
+  readonly labels: Int32Array;
+  /** A teacher that is mostly right: noise, and a bonus for the target. */
+  readonly teacher: Float32Array;
+}
+
+function makeBatches(seed: number): Batches {
+  const { steps, batch, classes } = plan;
+  const file = readFileSync(samples);
+  const record = 3074;
+  const count = steps * batch;
+  const stored = Math.floor(file.length / record);
+  const [mean, std] = [
+    [0.5071, 0.4867, 0.4408],
+    [0.2675, 0.2565, 0.2761],
+  ];
+  const images = new Float32Array(count * 3072);
+  const labels = new Int32Array(count);
+  const teacher = normals(count * classes, 2, seed, 77);
+  for (let i = 0; i < count; i++) {
+    const at = ((i + seed * 997) % stored) * record;
+    labels[i] = file[at + 1] as number;
+    for (let p = 0; p < 3072; p++) {
+      const channel = Math.floor(p / 1024);
+      const value = (file[at + 2 + p] as number) / 255;
+      images[i * 3072 + p] = (value - (mean?.[channel] as number)) / (std?.[channel] as number);
+    }
+    const target = i * classes + (labels[i] as number);
+    teacher[target] = (teacher[target] as number) + 6;
+  }
+  return { images, labels, teacher };
+}
+
+/** One training of a method, which can be set to any state before a step. */
+class Trainee {
+  #training: Training;
+
+  constructor(
+    readonly method: DistillerName,
+    weights: StateDict,
+    momentum?: Float32Array,
+  ) {
+    const definition = distillerDefinition(method);
+    const known = Object.keys((definition.options as unknown as { shape: object }).shape);
+    const options = definition.options.parse(known.includes('warmup') ? { warmup: 'none' } : {});
+    const distil = definition.create(options);
+    this.#training = new Training(
+      network,
+      sgd({ weightDecay: plan.weightDecay, nesterov: false }),
+      (zs, extras) => {
+        const [y, zt] = extras as [tf.Tensor1D, tf.Tensor2D];
+        const zero = tf.scalar(0);
+        const loss = totalOf(distil({ zs, zt, y, epoch: zero, step: zero, crossEntropy: () => crossEntropy(zs, y) }));
+        return { loss, report: [loss] };
+      },
+      weights,
+      momentum && { momentum },
+    );
+  }
+
+  step({ images, labels, teacher }: Batches, step: number): number {
+    const { batch, classes } = plan;
+    const rows = <T extends Float32Array | Int32Array>(all: T, width: number) =>
+      all.subarray(step * batch * width, (step + 1) * batch * width) as T;
+    const x = tf.tidy(
+      () => tf.transpose(tf.tensor4d(rows(images, 3072), [batch, 3, 32, 32]), [0, 2, 3, 1]) as tf.Tensor4D,
+    );
+    const y = tf.tensor1d(rows(labels, 1), 'int32');
+    const zt = tf.tensor2d(rows(teacher, classes), [batch, classes]);
+    const [loss] = this.#training.step(x, [y, zt], rates, step) as [tf.Tensor];
+    const value = loss.dataSync()[0] as number;
+    tf.dispose([x, y, zt, loss]);
+    return value;
+  }
+
+  /** Arrays in the order of parity.py's states. */
+  arrays(): Float32Array[] {
+    return [...this.#training.weights().values(), ...this.#training.slot('momentum').values()].map(({ data }) => data);
+  }
+
+  restore(weights: StateDict, momentum: Float32Array): void {
+    this.#training.restore(weights, { momentum });
+  }
+
+  dispose(): void {
+    this.#training.dispose();
+  }
+}
+
+/** What parity.py writes before (float32) and after (float64) a step. */
+class States {
+  readonly #bytes: Buffer;
+  readonly #shapes: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly #size: number;
+
+  constructor(file: string) {
+    this.#bytes = readFileSync(file);
+    const trainable = network.trainable.specs.filter(isTrainable).map(({ name, shape }) => ({ name, shape }));
+    this.#shapes = [...names, ...trainable];
+    this.#size = this.#shapes.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  }
+
+  before(step: number): Float32Array[] {
+    const from = step * this.#size * 12;
+    return this.#cut(new Float32Array(Uint8Array.from(this.#bytes.subarray(from, from + this.#size * 4)).buffer));
+  }
+
+  after(step: number): Float64Array[] {
+    const from = step * this.#size * 12 + this.#size * 4;
+    return this.#cut(new Float64Array(Uint8Array.from(this.#bytes.subarray(from, from + this.#size * 8)).buffer));
+  }
+
+  #cut<T extends Float32Array | Float64Array>(flat: T): T[] {
+    let offset = 0;
+    return this.#shapes.map(({ shape }) => {
+      const piece = flat.subarray(offset, offset + shape.reduce((a, b) => a * b, 1)) as T;
+      offset += piece.length;
+      return piece;
+    });
+  }
+
+  state(arrays: readonly Float32Array[]): { weights: StateDict; momentum: Float32Array } {
+    const named = this.#shapes.map(({ name, shape }, i): [string, StateArray] => [
+      name,
+      { shape, data: arrays[i] as Float32Array },
+    ]);
+    return {
+      weights: new Map(named.slice(0, names.length)),
+      momentum: network.trainable.flatten(new Map(named.slice(names.length))),
+    };
+  }
+}
+
+const largest = (values: ArrayLike<number>, other?: ArrayLike<number>): number => {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs((values[i] as number) - (other?.[i] ?? 0)));
+  return most;
+};
+
+/** What parity.py found for a method. */
+interface PeerResult {
+  readonly float64: readonly number[];
+  readonly float32: readonly (readonly number[])[];
+  /** Loss of each exact step, and by tensor what hangs on ReLUs' edges. */
+  readonly step: readonly number[];
+  readonly near: readonly (readonly number[])[];
+}
+
+/** (a): the worst loss and the worst tensor, the latter as a share of what is allowed. */
+function stepByStep(method: DistillerName, batches: Batches, states: States, peer: PeerResult) {
+  let [loss, update] = [0, 0];
+  const first = states.state(states.before(0));
+  const trainee = new Trainee(method, first.weights, first.momentum);
+  for (let step = 0; step < plan.steps; step++) {
+    const before = states.before(step);
+    const { weights, momentum } = states.state(before);
+    trainee.restore(weights, momentum);
+    const value = trainee.step(batches, step);
+    const exact = peer.step[step] as number;
+    loss = Math.max(loss, Math.abs(value - exact) / exact);
+    const after = states.after(step);
+    for (const [i, found] of trainee.arrays().entries()) {
+      const wanted = after[i] as Float64Array;
+      const resolution = largest(wanted) * 2 ** -23;
+      const near = peer.near[step]?.[i] as number;
+      const allowed = Math.max(UPDATE_LIMIT * largest(wanted, before[i]), resolution) + near;
+      update = Math.max(update, largest(found, wanted) / allowed);
+    }
+  }
+  trainee.dispose();
+  return { loss, update };
+}
+
+/** Mean distance of two curves over the ten steps before a mark. */
+function distance(a: readonly number[], b: readonly number[], mark: number): number {
+  let sum = 0;
+  for (let i = mark - 10; i < mark; i++) sum += Math.abs((a[i] as number) - (b[i] as number));
+  return sum / 10;
+}
+
+const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+
+let failed = false;
+function verdict(ok: boolean): string {
+  failed ||= !ok;
+  return ok ? 'ok' : 'FAILED';
+}
+
+/** Distances from float64 by mark: ours, and each of PyTorch's float32 runs. */
+type Distances = readonly { readonly ours: number; readonly theirs: readonly number[] }[];
+
+function compare(method: DistillerName, seed: number, folder: string, batches: Batches, weights: StateDict): Distances {
+  const peer: PeerResult = JSON.parse(readFileSync(path.join(folder, 'results.json'), 'utf8'))[method];
+  const states = new States(path.join(folder, `${method}.states.bin`));
+  const { loss, update } = stepByStep(method, batches, states, peer);
+  const trainee = new Trainee(method, weights);
+  const free = Array.from({ length: plan.steps }, (_, step) => trainee.step(batches, step));
+  trainee.dispose();
+  console.log(
+    `${seed}     ${method.padEnd(8)}${loss.toExponential(1)} ${verdict(loss <= LOSS_LIMIT).padEnd(8)}` +
+      `${update.toFixed(2)} ${verdict(update <= 1)}`,
+  );
+  return MARKS.map((mark) => ({
+    ours: distance(free, peer.float64, mark),
+    theirs: peer.float32.map((curve) => distance(curve, peer.float64, mark)),
+  }));
+}
+
+const python = process.argv[2] ?? 'python3';
+loadBackend();
+const found = new Map<DistillerName, Distances[]>(METHODS.map((method) => [method, []]));
+console.log(`(a) seed  method  loss, of ${LOSS_LIMIT}   worst tensor, share of what is allowed`);
+for (const seed of SEEDS) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mcld-parity-'));
+  try {
+    const batches = makeBatches(seed);
+    const weights = initialState(plan.model, plan.classes, seed);
+    const flat = Float32Array.from([...weights.values()].flatMap(({ data }) => [...data]));
+    writeFileSync(path.join(folder, 'plan.json'), JSON.stringify(plan));
+    writeFileSync(path.join(folder, 'weights.bin'), flat);
+    for (const [name, data] of Object.entries(batches)) writeFileSync(path.join(folder, `${name}.bin`), data);
+    execFileSync(python, [path.join(here, 'parity.py'), folder], { stdio: ['ignore', 'ignore', 'inherit'] });
+    for (const method of METHODS) found.get(method)?.push(compare(method, seed, folder, batches, weights));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+console.log(`(b) method  after   distance from float64: here, PyTorch, ratio (at most ${FREE_LIMIT})`);
+for (const [method, seeds] of found) {
+  for (const [m, mark] of MARKS.entries()) {
+    const ours = geometricMean(seeds.map((distances) => distances[m]?.ours as number));
+    const runs = seeds[0]?.[m]?.theirs.map((_, run) =>
+      geometricMean(seeds.map((distances) => distances[m]?.theirs[run] as number)),
+    ) as number[];
+    const theirs = Math.max(...runs);
+    const figures = `${ours.toExponential(1)}  ${theirs.toExponential(1)}  ${(ours / theirs).toFixed(2)}`;
+    console.log(
+      `    ${method.padEnd(8)}${String(mark).padStart(3)}     ${figures}  ${verdict(ours <= FREE_LIMIT * theirs)}`,
+    );
+  }
+}
+process.exitCode = failed ? 1 : 0;
