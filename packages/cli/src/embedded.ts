@@ -36,6 +36,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     ...Object.fromEntries(addresses),
     // A recipe here is the user's own: it may name any folder of theirs.
     MCLD_DATA_ANYWHERE: 'true',
+    MCLD_TEACHER_ENDPOINTS: process.env.MCLD_TEACHER_ENDPOINTS ?? '*',
     MCLD_DISTILLER_DIR: process.env.MCLD_DISTILLER_DIR ?? process.cwd(),
     MCLD_NATS_URL: undefined,
     MCLD_S3_ENDPOINT: undefined,

@@ -4,6 +4,7 @@ import { addCatalogCommands } from './commands/catalog.js';
 import { addDataCommands } from './commands/data.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDevCommands } from './commands/dev.js';
+import { addExportCommand } from './commands/export.js';
 import { addRunCommands } from './commands/runs.js';
 import { addServeCommands } from './commands/serve.js';
 import { explain } from './failures.js';
@@ -35,6 +36,7 @@ const common = (command: Command): Command =>
 
 addDemoCommand(program);
 addRunCommands(program, common);
+addExportCommand(program, common);
 addServeCommands(program);
 addDevCommands(program);
 addCatalogCommands(program, addDataCommands(program));

@@ -7,7 +7,7 @@ import type { PipelineClient } from './session.js';
 export async function importTeacherOf(client: PipelineClient, recipe: Recipe): Promise<Recipe> {
   const { teacher } = recipe;
   if (!teacher || !('file' in teacher)) return recipe;
-  const { file, model } = teacher;
+  const { file, model = '' } = teacher;
   async function* pieces() {
     yield { model, chunk: Buffer.alloc(0) };
     try {

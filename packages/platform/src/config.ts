@@ -38,6 +38,10 @@ export const configSchema = z.object({
     .max(4096)
     .default(64)
     .describe("rows of the teacher's fixed compute batch"),
+  MCLD_TEACHER_ENDPOINTS: z
+    .string()
+    .default('')
+    .describe('Open Inference Protocol servers (host:port, commas between) that recipes may take a teacher from'),
   MCLD_LOGIT_STORE_MB: z.coerce.number().int().min(1).default(2048).describe('most memory for stored logits'),
   MCLD_TOKEN: z.string().min(16).optional().describe('bearer token that every call must carry'),
   MCLD_TLS_CERT: z.string().optional().describe('PEM file; with MCLD_TLS_KEY: serve TLS'),

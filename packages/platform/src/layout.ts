@@ -9,5 +9,8 @@ export const checkpointsPrefix = (run: RunId): string => `runs/${run}/checkpoint
 export const checkpointPrefix = (run: RunId, step: number): string => `${checkpointsPrefix(run)}${stepName(step)}/`;
 export const reportKey = (run: RunId, name: string): string => `runs/${run}/reports/${name}`;
 export const evaluationKey = (run: RunId, step: number): string => reportKey(run, `evaluation-${stepName(step)}.json`);
+/** A teacher is one of three: weights of a model here, an ONNX model, a model on another server. */
+export const onnxTeacherKey = (digest: TeacherDigest): string => `teachers/${digest}/model.onnx`;
+export const endpointTeacherKey = (digest: TeacherDigest): string => `teachers/${digest}/endpoint.json`;
 export const teacherKey = (digest: TeacherDigest): string => `teachers/${digest}/model.safetensors`;
 export const logitsPrefix = (teacher: TeacherDigest, data: string): string => `logits/${teacher}/${data}/`;

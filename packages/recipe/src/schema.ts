@@ -45,8 +45,12 @@ const distiller = z
 const teacher = z.union([
   z.strictObject({ run: z.string().min(1).describe('a finished run: its newest checkpoint teaches') }),
   z.strictObject({
-    file: z.string().min(1).describe('safetensors with PyTorch names, read by the client'),
-    model: z.enum(modelNames),
+    file: z.string().min(1).describe('safetensors, a PyTorch checkpoint or an ONNX model, read by the client'),
+    model: z.enum(modelNames).optional().describe('whose weights they are; not for ONNX'),
+  }),
+  z.strictObject({
+    endpoint: z.string().min(1).describe('host:port of a server that speaks the Open Inference Protocol'),
+    name: z.string().min(1).describe('what the model is called there'),
   }),
   z.strictObject({
     digest: z

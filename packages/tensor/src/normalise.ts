@@ -7,6 +7,24 @@ export interface ChannelStatistics {
   readonly std: readonly number[];
 }
 
+/** `normalise`'s values without the tensor. @returns float32 [size], zeros after the pixels */
+export function normalisedValues(pixels: Uint8Array, size: number, { mean, std }: ChannelStatistics): Float32Array {
+  const { fround } = Math;
+  const tables = [0, 1, 2].map((c) =>
+    Float32Array.from({ length: 256 }, (_, v) =>
+      fround(fround(fround(v / 255) - fround(mean[c] as number)) / fround(std[c] as number)),
+    ),
+  ) as [Float32Array, Float32Array, Float32Array];
+  const [red, green, blue] = tables;
+  const values = new Float32Array(size);
+  for (let i = 0; i < pixels.length; i += 3) {
+    values[i] = red[pixels[i] as number] as number;
+    values[i + 1] = green[pixels[i + 1] as number] as number;
+    values[i + 2] = blue[pixels[i + 2] as number] as number;
+  }
+  return values;
+}
+
 /**
  * Turns pixels into a normalised tensor, with the float32 roundings of torchvision's ToTensor and
  * Normalize: ((v / 255) − mean) / std. A table of 256 values a channel does it in one look-up.
@@ -17,20 +35,7 @@ export interface ChannelStatistics {
 export function normalise(
   pixels: Uint8Array,
   [rows, height, width]: readonly [number, number, number],
-  { mean, std }: ChannelStatistics,
+  statistics: ChannelStatistics,
 ): Tensor4D {
-  const { fround } = Math;
-  const tables = [0, 1, 2].map((c) =>
-    Float32Array.from({ length: 256 }, (_, v) =>
-      fround(fround(fround(v / 255) - fround(mean[c] as number)) / fround(std[c] as number)),
-    ),
-  ) as [Float32Array, Float32Array, Float32Array];
-  const [red, green, blue] = tables;
-  const values = new Float32Array(rows * height * width * 3);
-  for (let i = 0; i < pixels.length; i += 3) {
-    values[i] = red[pixels[i] as number] as number;
-    values[i + 1] = green[pixels[i + 1] as number] as number;
-    values[i + 2] = blue[pixels[i + 2] as number] as number;
-  }
-  return tf.tensor4d(values, [rows, height, width, 3]);
+  return tf.tensor4d(normalisedValues(pixels, rows * height * width * 3, statistics), [rows, height, width, 3]);
 }

@@ -5,12 +5,14 @@ import type {
   WatchRunResponse,
 } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
+import { chunks } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
 import { changeRun } from '@mcld/platform/runs/run-store.js';
 import { carryContext, inSpan } from '@mcld/platform/telemetry.js';
+import { exportStudent } from './export.js';
 import { applyEvent } from './run-reducer.js';
 import type { Runs } from './runs.js';
 import { importTeacher } from './teachers.js';
@@ -58,6 +60,11 @@ export function pipelineService(
     async deleteRun({ runId }) {
       await runs.delete(asRunId(runId));
       return {};
+    },
+
+    async *exportStudent(request) {
+      const file = await exportStudent(runs, runs.adapters, request);
+      for (const { bytes } of chunks(file)) yield { chunk: bytes };
     },
 
     getRunReport: (request, { signal }) => evaluator.getReport(request, { signal }),

@@ -1,36 +1,55 @@
 import { createHash } from 'node:crypto';
+import { assertOnnxClassifier } from '@mcld/models/onnx-import.js';
 import { declareParameters } from '@mcld/models/parameters.js';
 import { isModelName, modelNames } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
 import { assertStateOf, classesOf } from '@mcld/models/state-dict.js';
+import { decodeTorchCheckpoint, isTorchCheckpoint } from '@mcld/models/torch-checkpoint.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import { teacherKey } from '@mcld/platform/layout.js';
+import { endpointTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { ObjectExistsError, type ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 
 /**
- * Checks weights against a model and stores them under their digest, in one canonical form.
- * @throws SafetensorsError, WeightMismatchError, RequestError
+ * Stores a teacher under its digest: weights of a model here (safetensors, or a PyTorch checkpoint) in one
+ * canonical form once they are checked against it, an ONNX model as it is.
+ * @param model whose weights they are; '' for an ONNX model
+ * @throws SafetensorsError, TorchCheckpointError, PickleError, OnnxError, WeightMismatchError, RequestError
  */
 export async function importTeacher(objects: ObjectStore, model: string, file: Uint8Array): Promise<TeacherDigest> {
+  const format = formatOf(file);
+  if (format === 'onnx') {
+    assertOnnxClassifier(file);
+    return store(objects, onnxTeacherKey, file);
+  }
   if (!isModelName(model)) throw new RequestError(`model '${model}': expected one of ${modelNames.join(', ')}`);
-  const { tensors } = decodeSafetensors(file);
+  const tensors = format === 'torch' ? await decodeTorchCheckpoint(file) : decodeSafetensors(file).tensors;
   const classes = classesOf(model, tensors);
   assertStateOf(model, classes, tensors);
   const known = declareParameters(model, classes).parameters;
   const canonical = new Map(
     known.map(({ name }) => [name, tensors.get(name) as NonNullable<ReturnType<typeof tensors.get>>]),
   );
-  return store(objects, encodeSafetensors(canonical, { format: 'pt', model, classes: String(classes) }));
+  return store(objects, teacherKey, encodeSafetensors(canonical, { format: 'pt', model, classes: String(classes) }));
 }
 
-async function store(objects: ObjectStore, weights: Uint8Array): Promise<TeacherDigest> {
-  const digest = asTeacherDigest(createHash('sha256').update(weights).digest('hex'));
+/** Told by the first bytes: a zip archive, a header length with JSON after it, or else a protocol buffer. */
+function formatOf(file: Uint8Array): 'safetensors' | 'torch' | 'onnx' {
+  if (isTorchCheckpoint(file)) return 'torch';
+  return file.length < 9 || file[8] === 0x7b ? 'safetensors' : 'onnx';
+}
+
+async function store(
+  objects: ObjectStore,
+  keyOf: (digest: TeacherDigest) => string,
+  content: Uint8Array,
+): Promise<TeacherDigest> {
+  const digest = asTeacherDigest(createHash('sha256').update(content).digest('hex'));
   try {
-    await objects.put(teacherKey(digest), weights, { ifAbsent: true });
+    await objects.put(keyOf(digest), content, { ifAbsent: true });
   } catch (error) {
     if (!(error instanceof ObjectExistsError)) throw error;
   }
@@ -46,9 +65,14 @@ export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): P
   if ('file' in teacher) {
     throw new RequestError('teacher.file is read by the client: import it first, then name its digest');
   }
+  if ('endpoint' in teacher) {
+    return store(adapters.objects, endpointTeacherKey, Buffer.from(JSON.stringify(teacher)));
+  }
   if ('digest' in teacher) {
     const digest = asTeacherDigest(teacher.digest);
-    if (await adapters.objects.get(teacherKey(digest))) return digest;
+    for (const keyOf of [teacherKey, onnxTeacherKey, endpointTeacherKey]) {
+      if (await adapters.objects.get(keyOf(digest))) return digest;
+    }
     throw new NotFoundError(`teacher.digest: no teacher ${digest} has been imported`);
   }
   const run = asRunId(teacher.run);
@@ -58,5 +82,5 @@ export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): P
     throw new StateError(`teacher.run: run ${run} is ${record.state}, expected succeeded`);
   const checkpoint = await newestCheckpoint(adapters.objects, run, () => {});
   if (!checkpoint) throw new NotFoundError(`teacher.run: run ${run} has no whole checkpoint`);
-  return store(adapters.objects, checkpoint.parts['model.safetensors']);
+  return store(adapters.objects, teacherKey, checkpoint.parts['model.safetensors']);
 }

@@ -17,8 +17,9 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
   const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data);
   const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
   const { objects } = adapters;
+  const endpoints = config.MCLD_TEACHER_ENDPOINTS;
   const storeMegabytes = config.MCLD_LOGIT_STORE_MB;
-  const shelf = new TeacherShelf({ thread, loader: loader.client, objects, logger, batch, storeMegabytes });
+  const shelf = new TeacherShelf({ thread, loader: loader.client, objects, logger, batch, storeMegabytes, endpoints });
   const server = await startServer({
     config,
     logger,

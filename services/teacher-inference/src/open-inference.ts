@@ -22,7 +22,7 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
       ),
     }),
     async modelMetadata({ name }) {
-      const { model, classes } = await shelf.get(name);
+      const { model, classes } = (await shelf.get(name)).computer;
       return {
         name,
         versions: ['1'],
@@ -38,13 +38,7 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
         mean: channels(request, 'mean', [0.5071, 0.4867, 0.4408]),
         std: channels(request, 'std', [0.2675, 0.2565, 0.2761]),
       };
-      const logits = await teacher.parts.thread.call('logits', {
-        digest: teacher.digest,
-        pixels,
-        height,
-        width,
-        statistics,
-      });
+      const logits = await teacher.computer.logits({ pixels, height, width, statistics });
       return {
         modelName: request.modelName,
         modelVersion: '1',

@@ -3,8 +3,6 @@ import type {
   StreamLogitsResponse,
   TeacherInferenceServiceImplementation,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import type { ModelName } from '@mcld/models/registry.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { streamStepLogits } from './logit-stream.js';
@@ -14,8 +12,8 @@ import type { TeacherShelf } from './teacher-shelf.js';
 export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceServiceImplementation {
   return {
     async describeTeacher({ teacherDigest }) {
-      const { model, classes, counters } = await shelf.get(teacherDigest);
-      const parameters = declareParameters(model as ModelName, classes).size;
+      const { computer, counters } = await shelf.get(teacherDigest);
+      const { model, classes, parameters } = computer;
       return { model, classes, parameters, counters };
     },
     streamLogits: (request) => streamLogits(request, shelf),

@@ -16,10 +16,10 @@ export class TeacherShelf {
     this.#loaded.delete(digest);
     this.#loaded.set(digest, teacher);
     teacher.catch(() => this.#loaded.delete(digest));
-    for (const oldest of this.#loaded.keys()) {
+    for (const [oldest, loading] of this.#loaded) {
       if (this.#loaded.size <= SHELF) break;
       this.#loaded.delete(oldest);
-      await this.parts.thread.call('unload', { digest: oldest });
+      await (await loading).computer.unload();
     }
     return teacher;
   }

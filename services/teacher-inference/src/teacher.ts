@@ -4,19 +4,25 @@ import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js
 import type { BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
-import { NotFoundError } from '@mcld/platform/grpc/errors.js';
+import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
-import { teacherKey } from '@mcld/platform/layout.js';
+import { endpointTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { Mutex } from '@mcld/platform/mutex.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { meter } from '@mcld/platform/telemetry.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import type { LogitComputer } from './computer.js';
+import { endpointComputer, endpointSchema } from './endpoint-computer.js';
 import { LogitStore } from './logit-store.js';
+import { onnxComputer } from './onnx-computer.js';
+import { weightsComputer } from './weights-computer.js';
 import type { handlers } from './worker.js';
 
 export interface TeacherParts {
   readonly thread: ComputeThread<typeof handlers>;
+  /** Endpoints of the Open Inference Protocol that may teach; see MCLD_TEACHER_ENDPOINTS. */
+  readonly endpoints: string;
   readonly loader: OpenClient<typeof DataLoaderServiceDefinition>['client'];
   readonly objects: ObjectStore;
   readonly logger: Logger;
@@ -29,6 +35,17 @@ const MAX_PIXELS = 1 << 30;
 
 const computedCounter = meter.createCounter('mcld.teacher.views.computed');
 const storedCounter = meter.createCounter('mcld.teacher.views.stored');
+
+async function computerOf(digest: TeacherDigest, parts: TeacherParts): Promise<LogitComputer> {
+  const { objects, thread, batch, endpoints } = parts;
+  const weights = await objects.get(teacherKey(digest));
+  if (weights) return weightsComputer(thread, digest, weights);
+  const onnx = await objects.get(onnxTeacherKey(digest));
+  if (onnx) return onnxComputer(onnx, batch);
+  const endpoint = await objects.get(endpointTeacherKey(digest));
+  if (!endpoint) throw new NotFoundError(`no teacher ${digest} in the object store`);
+  return endpointComputer(endpointSchema.parse(JSON.parse(Buffer.from(endpoint).toString())), endpoints, batch);
+}
 
 /** A view that is asked for. */
 export interface ViewAddress {
@@ -43,24 +60,26 @@ export class Teacher {
 
   private constructor(
     readonly digest: TeacherDigest,
-    readonly model: string,
-    readonly classes: number,
-    readonly identity: string,
+    readonly computer: LogitComputer,
     readonly parts: TeacherParts,
   ) {}
 
-  /** @throws NotFoundError when its weights are not in the object store */
+  /** @throws NotFoundError when it is not in the object store, ForeignModelError when it cannot teach */
   static async load(digest: TeacherDigest, parts: TeacherParts): Promise<Teacher> {
-    const weights = await parts.objects.get(teacherKey(digest));
-    if (!weights) throw new NotFoundError(`no teacher ${digest} in the object store`);
-    const { model, classes } = await parts.thread.call('load', { digest, weights });
-    return new Teacher(digest, model, classes, await parts.thread.call('identity', undefined), parts);
+    return new Teacher(digest, await computerOf(digest, parts), parts);
+  }
+
+  get classes(): number {
+    return this.computer.classes;
   }
 
   /** What the views of one batch specification need. */
   async source(spec: BatchSpec): Promise<LogitSource> {
     const dataset = spec.dataset as DatasetRef;
     const described = await this.parts.loader.describeDataset({ dataset });
+    if (described.classes !== this.classes) {
+      throw new RequestError(`the teacher tells ${this.classes} classes apart, the data set has ${described.classes}`);
+    }
     const { cropPadding = 0, horizontalFlip = false } = spec.augmentation ?? {};
     const address = JSON.stringify([described.fingerprint, described.height, cropPadding, horizontalFlip]);
     const data = createHash('sha256').update(address).digest('hex');
@@ -74,7 +93,7 @@ export class Teacher {
     return LogitStore.open(
       objects,
       { teacher: this.digest, data, classes: this.classes },
-      { identity: this.identity, megabytes: storeMegabytes, logger },
+      { identity: this.computer.identity, megabytes: storeMegabytes, logger },
     );
   }
 
@@ -132,11 +151,7 @@ export class LogitSource {
     }
     if (!pixels) throw new Error('the data loader sent no pixels');
     const { height, width, mean, std } = described;
-    return teacher.parts.thread.call(
-      'logits',
-      { digest: teacher.digest, pixels, height, width, statistics: { mean, std } },
-      [pixels.buffer],
-    );
+    return teacher.computer.logits({ pixels, height, width, statistics: { mean, std } });
   }
 
   countStored(views: number): void {

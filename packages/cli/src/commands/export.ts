@@ -1,0 +1,54 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
+import type { Command } from 'commander';
+import { CliError, Exit } from '../exit.js';
+import { withSession } from '../session.js';
+import { type CommonOptions, print, printJson } from './common.js';
+
+interface ExportOptions extends CommonOptions {
+  readonly out: string;
+  readonly keepNorms?: boolean;
+  readonly rawPixels?: boolean;
+  readonly labels?: string;
+}
+
+const formats: Readonly<Record<string, StudentFormat>> = {
+  '.safetensors': StudentFormat.SAFETENSORS,
+  '.onnx': StudentFormat.ONNX,
+};
+
+async function exportStudent(runId: string, options: ExportOptions): Promise<void> {
+  const { out, keepNorms = false, rawPixels = false } = options;
+  const format = formats[path.extname(out)];
+  if (format === undefined) {
+    throw new CliError(`--out ${out}: expected a name that ends in ${Object.keys(formats).join(' or ')}`, Exit.usage);
+  }
+  const labels = options.labels ? await linesOf(options.labels) : [];
+  await withSession(options, async ({ client }) => {
+    const pieces: Buffer[] = [];
+    for await (const { chunk } of client.exportStudent({ runId, format, keepNorms, rawPixels, labels })) {
+      pieces.push(Buffer.from(chunk));
+    }
+    const file = Buffer.concat(pieces);
+    await writeFile(out, file);
+    if (options.json) printJson({ run: runId, file: out, bytes: file.length });
+    else print(out);
+  });
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new CliError(`--labels: cannot read ${file}: ${error.message}`, Exit.usage);
+  });
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+export function addExportCommand(program: Command, common: (command: Command) => Command): void {
+  common(program.command('export <run>').description("write a run's student as a file"))
+    .requiredOption('-o, --out <file>', 'student.safetensors, or student.onnx')
+    .option('--keep-norms', 'ONNX: keep batch norms apart instead of folding them into convolutions')
+    .option('--raw-pixels', 'ONNX: take raw pixels, uint8 [N, height, width, 3], and normalise them inside')
+    .option('--labels <file>', 'ONNX: names of the classes, one a line, kept as metadata')
+    .action(exportStudent);
+}

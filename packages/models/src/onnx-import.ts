@@ -1,0 +1,34 @@
+import { ModelProto } from '@mcld/contracts/onnx/model.js';
+
+/** Thrown for bytes that are no ONNX model, or one that gives no logits. */
+export class OnnxError extends Error {
+  override readonly name = 'OnnxError';
+}
+
+/**
+ * Checks that a file is an ONNX model with an output of rank 2: `logits`, or its only one.
+ * @throws OnnxError naming what is there instead
+ */
+export function assertOnnxClassifier(file: Uint8Array): void {
+  let model: ModelProto;
+  try {
+    model = ModelProto.decode(file);
+  } catch (error) {
+    throw new OnnxError(
+      `neither safetensors, nor a PyTorch checkpoint, nor an ONNX model: ${(error as Error).message}`,
+    );
+  }
+  const { graph, opsetImport } = model;
+  if (!graph || graph.node.length === 0 || opsetImport.length === 0) {
+    throw new OnnxError('neither safetensors, nor a PyTorch checkpoint, nor an ONNX model with a graph');
+  }
+  const logits = graph.output.find(({ name }) => name === 'logits') ?? graph.output[0];
+  if (!logits || (graph.output.length > 1 && logits.name !== 'logits')) {
+    const names = graph.output.map(({ name }) => name).join(', ');
+    throw new OnnxError(`outputs ${names}: expected one, or one named logits`);
+  }
+  const shape = logits.type?.tensorType?.shape?.dim.map(({ value }) => value?.value ?? '?');
+  if (shape && shape.length !== 2) {
+    throw new OnnxError(`output ${logits.name} is [${shape.join(', ')}]; expected [N, classes]`);
+  }
+}

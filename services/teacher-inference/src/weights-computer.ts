@@ -1,0 +1,23 @@
+import { declareParameters } from '@mcld/models/parameters.js';
+import type { ModelName } from '@mcld/models/registry.js';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import type { LogitComputer } from './computer.js';
+import type { handlers } from './worker.js';
+
+/** A teacher of this project's models, in the compute thread. @param weights safetensors */
+export async function weightsComputer(
+  thread: ComputeThread<typeof handlers>,
+  digest: TeacherDigest,
+  weights: Uint8Array,
+): Promise<LogitComputer> {
+  const { model, classes } = await thread.call('load', { digest, weights });
+  return {
+    model,
+    classes,
+    parameters: declareParameters(model as ModelName, classes).size,
+    identity: await thread.call('identity', undefined),
+    logits: (images) => thread.call('logits', { digest, ...images }, [images.pixels.buffer]),
+    unload: () => thread.call('unload', { digest }),
+  };
+}
