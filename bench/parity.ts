@@ -1,9 +1,8 @@
 /**
- * `npx tsx bench/parity.ts [PYTHON]`: training here against training in PyTorch, from the same weights on
- * the same batches of real images, for each method and seed. PYTHON is an interpreter that has torch
- * (default python3). Two things are compared, and it exits 1 past a limit:
+ * `npm run bench:parity`: training here against training in PyTorch, from the same weights on the same
+ * batches of real images, for each method and seed. Two things are compared, and it exits 1 past a limit:
  *
- * (a) step by step, each from the weights and momenta of a float32 run of PyTorch, against that step in
+ * (a) step by step, each fourth one from the weights and momenta of a float32 run of PyTorch, against that step in
  *     float64: the loss to 1e-5; every tensor to 1e-4 of its largest update, or to what float32 resolves
  *     at its size, besides what hangs on ReLU inputs that float32 cannot tell from 0 (see parity.py:
  *     PyTorch's own float32 steps are off by 2e-3 where there are such).
@@ -35,6 +34,8 @@ const plan = {
   model: 'resnet8',
   classes: 100,
   steps: 100,
+  /** Steps between two that are compared in float64, which is slow in PyTorch. */
+  every: 4,
   batch: 64,
   lr: 0.05,
   momentum: 0.9,
@@ -207,18 +208,19 @@ function stepByStep(method: DistillerName, batches: Batches, states: States, pee
   let [loss, update] = [0, 0];
   const first = states.state(states.before(0));
   const trainee = new Trainee(method, first.weights, first.momentum);
-  for (let step = 0; step < plan.steps; step++) {
-    const before = states.before(step);
+  for (let at = 0; at < plan.steps / plan.every; at++) {
+    const step = at * plan.every;
+    const before = states.before(at);
     const { weights, momentum } = states.state(before);
     trainee.restore(weights, momentum);
     const value = trainee.step(batches, step);
-    const exact = peer.step[step] as number;
+    const exact = peer.step[at] as number;
     loss = Math.max(loss, Math.abs(value - exact) / exact);
-    const after = states.after(step);
+    const after = states.after(at);
     for (const [i, found] of trainee.arrays().entries()) {
       const wanted = after[i] as Float64Array;
       const resolution = largest(wanted) * 2 ** -23;
-      const near = peer.near[step]?.[i] as number;
+      const near = peer.near[at]?.[i] as number;
       const allowed = Math.max(UPDATE_LIMIT * largest(wanted, before[i]), resolution) + near;
       update = Math.max(update, largest(found, wanted) / allowed);
     }
@@ -263,7 +265,7 @@ function compare(method: DistillerName, seed: number, folder: string, batches: B
   }));
 }
 
-const python = process.argv[2] ?? 'python3';
+const python = process.env.MCLD_PYTHON ?? 'python3';
 loadBackend();
 const found = new Map<DistillerName, Distances[]>(METHODS.map((method) => [method, []]));
 console.log(`(a) seed  method  loss, of ${LOSS_LIMIT}   worst tensor, share of what is allowed`);

@@ -2,6 +2,7 @@
  * `npx tsx bench/step.ts`: what the pipeline costs a training step. ResNet8x4, batch 64, cross-entropy:
  * the bare step in a compute thread against the same step inside the embedded pipeline (data loader
  * and trainer over gRPC, events, progress), in turn, in one process. Prints medians and their ratio.
+ * With `--peer [MODEL...]`: the same work here and in PyTorch instead; see peer/table.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import type { handlers, TrainerWorkerData } from '@mcld/student-trainer/worker.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import { peerTable } from './peer/table.js';
 
 const ROUNDS = 5;
 const BARE_STEPS = 35;
@@ -64,40 +66,54 @@ function openPipeline(endpoint: string) {
   return openClient(PipelineServiceDefinition, endpoint, readConfig({}));
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'mcld-bench-'));
-process.env.MCLD_LOG_LEVEL ??= 'warn';
-const pipeline = await startEmbedded({ home: folder });
-const { client, close } = openPipeline(pipeline.endpoint);
-const worker = new URL(import.meta.resolve('@mcld/student-trainer/worker.js'));
-const thread = new ComputeThread<typeof handlers>(worker, { device: 'auto' } satisfies TrainerWorkerData);
-await thread.call('begin', {
-  model: 'resnet8x4',
-  classes: 100,
-  seed: 0,
-  distiller: { name: 'ce' },
-  optimizer: { weightDecay: 5e-4, nesterov: false },
-  statistics: { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
-  height: 32,
-  width: 32,
-});
+async function pipelineCost(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mcld-bench-'));
+  process.env.MCLD_LOG_LEVEL ??= 'warn';
+  const pipeline = await startEmbedded({ home: folder });
+  const { client, close } = openPipeline(pipeline.endpoint);
+  const worker = new URL(import.meta.resolve('@mcld/student-trainer/worker.js'));
+  const thread = new ComputeThread<typeof handlers>(worker, {
+    device: 'auto',
+    distillerFolder: '',
+  } satisfies TrainerWorkerData);
+  await thread.call('begin', {
+    model: 'resnet8x4',
+    classes: 100,
+    seed: 0,
+    distiller: { name: 'ce' },
+    optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 5e-4, decay: 'all', nesterov: false },
+    labelSmoothing: 0,
+    stochasticDepth: 0,
+    statistics: { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
+    height: 32,
+    width: 32,
+  });
 
-const bare: number[] = [];
-const inside: number[] = [];
-console.log(`ResNet8x4, batch ${BATCH}, ce, ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}`);
-console.log('round   bare ms   pipeline ms   ratio');
-for (let round = 1; round <= ROUNDS; round++) {
-  const [a, b] = [await bareRound(thread), await pipelineRound(client)];
-  bare.push(a);
-  inside.push(b);
+  const bare: number[] = [];
+  const inside: number[] = [];
+  console.log(`ResNet8x4, batch ${BATCH}, ce, ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}`);
+  console.log('round   bare ms   pipeline ms   ratio');
+  for (let round = 1; round <= ROUNDS; round++) {
+    const [a, b] = [await bareRound(thread), await pipelineRound(client)];
+    bare.push(a);
+    inside.push(b);
+    console.log(
+      `${String(round).padStart(5)}${a.toFixed(1).padStart(10)}${b.toFixed(1).padStart(14)}${(b / a).toFixed(3).padStart(8)}`,
+    );
+  }
+  const ratios = inside.map((b, i) => b / (bare[i] as number));
   console.log(
-    `${String(round).padStart(5)}${a.toFixed(1).padStart(10)}${b.toFixed(1).padStart(14)}${(b / a).toFixed(3).padStart(8)}`,
+    `median${median(bare).toFixed(1).padStart(9)}${median(inside).toFixed(1).padStart(14)}${median(ratios).toFixed(3).padStart(8)}`,
   );
+  close();
+  await pipeline.close();
+  await thread.close();
+  rmSync(folder, { recursive: true });
 }
-const ratios = inside.map((b, i) => b / (bare[i] as number));
-console.log(
-  `median${median(bare).toFixed(1).padStart(9)}${median(inside).toFixed(1).padStart(14)}${median(ratios).toFixed(3).padStart(8)}`,
-);
-close();
-await pipeline.close();
-await thread.close();
-rmSync(folder, { recursive: true });
+
+if (process.argv.includes('--peer')) {
+  const only = process.argv.slice(process.argv.indexOf('--peer') + 1);
+  process.exitCode = (await peerTable(only)) ? 0 : 1;
+} else {
+  await pipelineCost();
+}

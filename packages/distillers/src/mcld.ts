@@ -1,3 +1,4 @@
+import { crossEntropy, softCrossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -27,11 +28,10 @@ function targetMask(y: Tensor1D): Tensor2D {
   return tf.cast(tf.equal(tf.expandDims(y, 1), tf.expandDims(y, 0)), 'float32');
 }
 
-/** mean_i ( log Σ_j e^{s_ij} − s_ii ), the InfoNCE of matching rows. */
+/** mean_i ( log Σ_j e^{s_ij} − s_ii ), the InfoNCE of matching rows: a cross-entropy whose target is i. */
 function matchingRows(s: Tensor2D, allowed?: Tensor2D): Scalar {
   const candidates = allowed ? tf.add(s, tf.mul(tf.sub(1, allowed), MASKED)) : s;
-  const diagonal = tf.sum(tf.mul(s, tf.eye(s.shape[0])), 1);
-  return tf.mean(tf.sub(tf.logSumExp(candidates, 1), diagonal));
+  return crossEntropy(candidates as Tensor2D, tf.range(0, s.shape[0], 1, 'int32'));
 }
 
 /**
@@ -57,8 +57,7 @@ export function sampleLoss(
 ): Scalar {
   const s = similarities(zs, zt, tau, similarity);
   const positives = targetMask(y);
-  const meanPositive = tf.div(tf.sum(tf.mul(positives, s), 1), tf.sum(positives, 1));
-  return tf.mean(tf.sub(tf.logSumExp(s, 1), meanPositive));
+  return softCrossEntropy(s, tf.div(positives, tf.sum(positives, 1, true)));
 }
 
 /**

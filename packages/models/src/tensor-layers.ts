@@ -1,6 +1,7 @@
 import { gelu, relu, relu6 } from '@mcld/tensor/activations.js';
 import { addBias, conv2d, denseFromGroups, depthwiseConv2d } from '@mcld/tensor/convolution.js';
 import { layerNorm } from '@mcld/tensor/layer-norm.js';
+import { linear } from '@mcld/tensor/linear.js';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation, ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions } from './layers.js';
@@ -61,10 +62,10 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 
   linear(x: Tensor, name: string): Tensor {
-    const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.channels(x)]);
-    const product = tf.matMul(rows as Tensor2D, this.weight(`${name}.weight`) as Tensor2D, false, true);
-    const y = tf.add(product, this.weight(`${name}.bias`));
-    return x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1] as number]);
+    const [weight, bias] = [this.weight(`${name}.weight`) as Tensor2D, this.weight(`${name}.bias`) as Tensor1D];
+    if (x.rank === 2) return linear(x as Tensor2D, weight, bias);
+    const y = linear(tf.reshape(x, [-1, this.channels(x)]), weight, bias);
+    return tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1]]);
   }
 
   layerNorm(x: Tensor, name: string): Tensor {
