@@ -1,8 +1,8 @@
-import { crossEntropy, softCrossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { infoNce } from './info-nce.js';
 import { MASKED } from './softened.js';
 import { unitRows } from './unit-rows.js';
 
@@ -17,21 +17,20 @@ import { unitRows } from './unit-rows.js';
 
 export type Similarity = 'cosine' | 'dot';
 
-/** sim(a_i, b_j)/tau for all rows, [rows, rows]. */
-function similarities(a: Tensor2D, b: Tensor2D, tau: number, similarity: Similarity): Tensor2D {
+interface Comparison {
+  readonly tau: number;
+  readonly similarity: Similarity;
+}
+
+/** Rows u and v with u·vᵀ = sim(a_i, b_j)/tau. */
+function comparable(a: Tensor2D, b: Tensor2D, { tau, similarity }: Comparison): [Tensor2D, Tensor2D] {
   const [u, v] = similarity === 'cosine' ? [unitRows(a), unitRows(b)] : [a, b];
-  return tf.div(tf.matMul(u, v, false, true), tau);
+  return [tf.div(u, tau), v];
 }
 
 /** M_ij = [y_i = y_j], float32 [B, B]. */
 function targetMask(y: Tensor1D): Tensor2D {
   return tf.cast(tf.equal(tf.expandDims(y, 1), tf.expandDims(y, 0)), 'float32');
-}
-
-/** mean_i ( log Σ_j e^{s_ij} − s_ii ), the InfoNCE of matching rows: a cross-entropy whose target is i. */
-function matchingRows(s: Tensor2D, allowed?: Tensor2D): Scalar {
-  const candidates = allowed ? tf.add(s, tf.mul(tf.sub(1, allowed), MASKED)) : s;
-  return crossEntropy(candidates as Tensor2D, tf.range(0, s.shape[0], 1, 'int32'));
 }
 
 /**
@@ -40,11 +39,12 @@ function matchingRows(s: Tensor2D, allowed?: Tensor2D): Scalar {
  */
 export function instanceLoss(
   { zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D },
-  { tau, similarity, mask }: { tau: number; similarity: Similarity; mask: boolean },
+  { mask, ...comparison }: Comparison & { readonly mask: boolean },
 ): Scalar {
-  const s = similarities(zs, zt, tau, similarity);
-  if (!mask) return matchingRows(s);
-  return matchingRows(s, tf.maximum(tf.sub(1, targetMask(y)), tf.eye(s.shape[0])));
+  const rows = comparable(zs, zt, comparison);
+  if (!mask) return infoNce(...rows);
+  const others = tf.sub(targetMask(y), tf.eye(zs.shape[0]));
+  return infoNce(...rows, { mask: tf.mul(others, MASKED) });
 }
 
 /**
@@ -53,22 +53,18 @@ export function instanceLoss(
  */
 export function sampleLoss(
   { zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D },
-  { tau, similarity }: { tau: number; similarity: Similarity },
+  comparison: Comparison,
 ): Scalar {
-  const s = similarities(zs, zt, tau, similarity);
-  const positives = targetMask(y);
-  return softCrossEntropy(s, tf.div(positives, tf.sum(positives, 1, true)));
+  const same = targetMask(y);
+  return infoNce(...comparable(zs, zt, comparison), { positives: tf.div(same, tf.sum(same, 1, true)) });
 }
 
 /**
  * L_cat = mean_c −log( e^{sim(us_c, ut_c)/τ} / Σ_d e^{sim(us_c, ut_d)/τ} ), where us_c and ut_c ∈ R^B
  * are the c-th columns of zs and zt.
  */
-export function categoryLoss(
-  { zs, zt }: { zs: Tensor2D; zt: Tensor2D },
-  { tau, similarity }: { tau: number; similarity: Similarity },
-): Scalar {
-  return matchingRows(similarities(tf.transpose(zs), tf.transpose(zt), tau, similarity));
+export function categoryLoss({ zs, zt }: { zs: Tensor2D; zt: Tensor2D }, comparison: Comparison): Scalar {
+  return infoNce(...comparable(tf.transpose(zs), tf.transpose(zt), comparison));
 }
 
 const tau = z.number().positive().default(0.1);

@@ -1,4 +1,4 @@
-import type { ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions, TokenShape } from './layers.js';
+import type { ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions, TokenShape } from './layers.js';
 import type { ParameterKind, ParameterSpec } from './parameters.js';
 
 /** A feature map of `height`² places, or a row of `height` tokens where `tokens` is set. */
@@ -41,11 +41,12 @@ export class DeclaringLayers implements Layers<Shape> {
     return activation ? this.#result(y) : y;
   }
 
-  linear(x: Shape, name: string, out: number, { std }: { readonly std?: number } = {}): Shape {
+  linear(x: Shape, name: string, out: number, { std, activation }: LinearOptions = {}): Shape {
     this.#declare(`${name}.weight`, [out, x.channels], 'linear', std);
     this.#declare(`${name}.bias`, [out], 'bias');
     this.multiplyAdds += places(x) * out * x.channels;
-    return this.#result({ ...x, channels: out });
+    const y = this.#result({ ...x, channels: out });
+    return activation ? this.#result(y) : y;
   }
 
   layerNorm(x: Shape, name: string): Shape {

@@ -30,7 +30,7 @@ export interface Layers<T> {
   /** Mean over height and width: [B, H, W, C] → [B, C]. */
   globalAveragePool(x: T): T;
   /** x·Wᵀ + b with `${name}.weight` [out, in] and `${name}.bias`, along the last axis. */
-  linear(x: T, name: string, out: number, options?: { readonly std?: number }): T;
+  linear(x: T, name: string, out: number, options?: LinearOptions): T;
   /** Over the last axis, ε 1e-6, `${name}.weight` and `${name}.bias`. */
   layerNorm(x: T, name: string): T;
   /** [B, H, W, C] → [B, 1 + H·W, C]: the class token before the patches, positions added. */
@@ -65,6 +65,12 @@ export interface NormOptions {
 }
 
 export interface ConvNormOptions extends ConvOptions, NormOptions {}
+
+export interface LinearOptions {
+  readonly activation?: Activation;
+  /** Standard deviation of the initial weights; default that of PyTorch's. */
+  readonly std?: number;
+}
 
 export interface PoolOptions {
   readonly kernel: number;

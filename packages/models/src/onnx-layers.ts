@@ -1,6 +1,6 @@
 import { EPSILON } from '@mcld/tensor/batch-norm.js';
 import { foldNorm } from './folding.js';
-import type { Activation, ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions } from './layers.js';
+import type { Activation, ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions } from './layers.js';
 import type { OnnxGraph } from './onnx-graph.js';
 import type { StateArray, StateDict } from './state-dict.js';
 import { LAYER_NORM_EPSILON } from './tensor-layers.js';
@@ -124,7 +124,7 @@ export class OnnxLayers implements Layers<OnnxValue> {
     return { ...x, name: this.graph.op('Flatten', [this.graph.op('GlobalAveragePool', [x.name])]), size: 1 };
   }
 
-  linear(x: OnnxValue, name: string, out: number): OnnxValue {
+  linear(x: OnnxValue, name: string, out: number, { activation }: LinearOptions = {}): OnnxValue {
     // [out, in] → [in, out]: MatMul takes any number of axes before the last.
     const { shape, data } = this.#array(`${name}.weight`);
     const [rows, columns] = shape as [number, number];
@@ -132,7 +132,8 @@ export class OnnxLayers implements Layers<OnnxValue> {
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < columns; c++) turned[c * rows + r] = data[r * columns + c] as number;
     const product = this.graph.op('MatMul', [x.name, this.graph.float32(`${name}.weight`, [columns, rows], turned)]);
-    return { ...x, name: this.graph.op('Add', [product, this.#constant(`${name}.bias`)]), channels: out };
+    const y = { ...x, name: this.graph.op('Add', [product, this.#constant(`${name}.bias`)]), channels: out };
+    return activation ? this.activate(y, activation) : y;
   }
 
   layerNorm(x: OnnxValue, name: string): OnnxValue {

@@ -4,7 +4,7 @@ import { layerNorm } from '@mcld/tensor/layer-norm.js';
 import { linear } from '@mcld/tensor/linear.js';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, ConvNormOptions, ConvOptions, Layers, NormOptions, PoolOptions } from './layers.js';
+import type { Activation, ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions } from './layers.js';
 
 /** timm's, where batch norms have 1e-5. */
 export const LAYER_NORM_EPSILON = 1e-6;
@@ -61,11 +61,13 @@ export abstract class TensorLayers implements Layers<Tensor> {
     return tf.mean(x, [1, 2]);
   }
 
-  linear(x: Tensor, name: string): Tensor {
+  linear(x: Tensor, name: string, _out: number, { activation }: LinearOptions = {}): Tensor {
     const [weight, bias] = [this.weight(`${name}.weight`) as Tensor2D, this.weight(`${name}.bias`) as Tensor1D];
-    if (x.rank === 2) return linear(x as Tensor2D, weight, bias);
-    const y = linear(tf.reshape(x, [-1, this.channels(x)]), weight, bias);
-    return tf.reshape(y, [...x.shape.slice(0, -1), y.shape[1]]);
+    const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.channels(x)]);
+    const y = linear(rows as Tensor2D, weight, bias);
+    // On rows: a reshape in between would keep TensorFlow from fusing the two.
+    const z = activation ? this.activate(y, activation) : y;
+    return x.rank === 2 ? z : tf.reshape(z, [...x.shape.slice(0, -1), this.channels(z)]);
   }
 
   layerNorm(x: Tensor, name: string): Tensor {

@@ -1,4 +1,4 @@
-import type { Layers, ModelDefinition } from './layers.js';
+import type { Layers, LinearOptions, ModelDefinition } from './layers.js';
 
 /** Initial spread of a transformer's weights. */
 const STD = 0.02;
@@ -35,10 +35,11 @@ function visionTransformer({ imageSize, patch, width, depth, heads }: Shape): Mo
 /** Pre-norm: x + attention(norm(x)), then x + MLP(norm(x)), four times as wide inside. */
 function block<T>(layers: Layers<T>, x: T, name: string, heads: number, dropShare: number): T {
   const width = layers.channels(x);
-  const linear = (input: T, layer: string, out: number) => layers.linear(input, `${name}.${layer}`, out, { std: STD });
+  const linear = (input: T, layer: string, out: number, options: LinearOptions = {}) =>
+    layers.linear(input, `${name}.${layer}`, out, { ...options, std: STD });
   const qkv = linear(layers.layerNorm(x, `${name}.norm1`), 'attn.qkv', 3 * width);
   const attended = linear(layers.attention(qkv, heads), 'attn.proj', width);
   const y = layers.add(x, layers.dropPath(attended, dropShare));
-  const hidden = layers.activate(linear(layers.layerNorm(y, `${name}.norm2`), 'mlp.fc1', 4 * width), 'gelu');
+  const hidden = linear(layers.layerNorm(y, `${name}.norm2`), 'mlp.fc1', 4 * width, { activation: 'gelu' });
   return layers.add(y, layers.dropPath(linear(hidden, 'mlp.fc2', width), dropShare));
 }

@@ -22,16 +22,8 @@ function rectified(x: Tensor, op: 'Relu' | 'Relu6'): Tensor {
   })(x);
 }
 
-/**
- * x·Φ(x) with the exact Φ(x) = (1 + erf(x/√2))/2, PyTorch's default (arXiv 1606.08415). On rows, since
- * TensorFlow fuses it with a linear layer right before it: a reshape between the two would be in the way.
- */
+/** x·Φ(x) with the exact Φ(x) = (1 + erf(x/√2))/2, PyTorch's default (arXiv 1606.08415). */
 export function gelu(x: Tensor): Tensor {
-  const rows = tf.reshape(x, [-1, x.shape.at(-1) as number]);
-  return tf.reshape(geluOfRows(rows), x.shape);
-}
-
-function geluOfRows(x: Tensor): Tensor {
   return tf.customGrad((input, save) => {
     const z = input as Tensor;
     const cdf = tf.mul(tf.add(tf.erf(tf.mul(z, Math.SQRT1_2)), 1), 0.5);
