@@ -51,10 +51,7 @@ export function instanceLoss(
  * L_sam = mean_i −(1/|P_i|) Σ_{j ∈ P_i} log( e^{sim(zs_i, zt_j)/τ} / Σ_k e^{sim(zs_i, zt_k)/τ} ),
  * P_i = {j : y_j = y_i}, i itself among them.
  */
-export function sampleLoss(
-  { zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D },
-  comparison: Comparison,
-): Scalar {
+export function sampleLoss({ zs, zt, y }: { zs: Tensor2D; zt: Tensor2D; y: Tensor1D }, comparison: Comparison): Scalar {
   const same = targetMask(y);
   return infoNce(...comparable(zs, zt, comparison), { positives: tf.div(same, tf.sum(same, 1, true)) });
 }

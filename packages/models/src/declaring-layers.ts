@@ -1,4 +1,12 @@
-import type { ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions, TokenShape } from './layers.js';
+import type {
+  ConvNormOptions,
+  ConvOptions,
+  Layers,
+  LinearOptions,
+  NormOptions,
+  PoolOptions,
+  TokenShape,
+} from './layers.js';
 import type { ParameterKind, ParameterSpec } from './parameters.js';
 
 /** A feature map of `height`² places, or a row of `height` tokens where `tokens` is set. */

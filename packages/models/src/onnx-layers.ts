@@ -1,6 +1,14 @@
 import { EPSILON } from '@mcld/tensor/batch-norm.js';
 import { foldNorm } from './folding.js';
-import type { Activation, ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions } from './layers.js';
+import type {
+  Activation,
+  ConvNormOptions,
+  ConvOptions,
+  Layers,
+  LinearOptions,
+  NormOptions,
+  PoolOptions,
+} from './layers.js';
 import type { OnnxGraph } from './onnx-graph.js';
 import type { StateArray, StateDict } from './state-dict.js';
 import { LAYER_NORM_EPSILON } from './tensor-layers.js';

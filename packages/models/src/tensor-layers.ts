@@ -4,7 +4,15 @@ import { layerNorm } from '@mcld/tensor/layer-norm.js';
 import { linear } from '@mcld/tensor/linear.js';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, ConvNormOptions, ConvOptions, Layers, LinearOptions, NormOptions, PoolOptions } from './layers.js';
+import type {
+  Activation,
+  ConvNormOptions,
+  ConvOptions,
+  Layers,
+  LinearOptions,
+  NormOptions,
+  PoolOptions,
+} from './layers.js';
 
 /** timm's, where batch norms have 1e-5. */
 export const LAYER_NORM_EPSILON = 1e-6;

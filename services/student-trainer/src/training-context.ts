@@ -50,6 +50,8 @@ const REPORT_MS = 1000;
 /** Everything that one attempt at a run works with; the loop in training-run.ts uses its verbs. */
 export class TrainingContext {
   #lastReport = 0;
+  /** Step of the newest whole checkpoint. */
+  #checkpoint: number | undefined;
 
   private constructor(
     readonly parts: TrainerParts,
@@ -120,8 +122,13 @@ export class TrainingContext {
       batches(loader, request, signal),
       teacherLogits(teacher, record.teacherDigest, request, signal),
     );
+    context.#checkpoint = checkpoint?.manifest.step;
     await context.emit('started', String(record.attempt), { attempt: record.attempt, step, totalSteps });
     return context;
+  }
+
+  get newestCheckpoint(): number | undefined {
+    return this.#checkpoint;
   }
 
   get needsTeacher(): boolean {
@@ -169,6 +176,7 @@ export class TrainingContext {
         },
         { 'model.safetensors': model, 'optimizer.safetensors': optimizer, 'history.json': this.history.encode() },
       );
+      this.#checkpoint = step;
       await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await this.#bestStep());
       const epoch = step / stepsPerEpoch;
       await this.emit('checkpoint', String(step), { step, totalSteps, epoch, epochSummary: last ?? null });

@@ -24,7 +24,7 @@ export async function train(run: TrainingContext): Promise<boolean> {
     }
     const rates = ratesAt(run.recipe.schedule, plan.rates, step);
     const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step, rates));
-    const losses = namedLosses(result, step);
+    const losses = namedLosses(result, step, run.newestCheckpoint);
     progress.stepDone(step, images, rates.lr, losses);
     run.history.addStep(images, result.correct, losses);
     await endOfStep(run, step + 1, rates);
@@ -60,10 +60,18 @@ async function endOfStep(run: TrainingContext, done: number, { lr }: StepRates):
   await run.report(done);
 }
 
-function namedLosses({ losses, termNames }: StepResult, step: number): Record<string, number> {
+function namedLosses(
+  { losses, termNames }: StepResult,
+  step: number,
+  checkpoint: number | undefined,
+): Record<string, number> {
   const named = Object.fromEntries(termNames.map((name, i) => [name, losses[i] as number]));
   const bad = termNames.find((name) => !Number.isFinite(named[name]));
-  if (bad) throw new DivergedError(`step ${step}: the loss term '${bad}' is ${named[bad]}`);
+  if (bad) {
+    const kept =
+      checkpoint === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is of step ${checkpoint}`;
+    throw new DivergedError(`step ${step}: the loss term '${bad}' is ${named[bad]}; ${kept}`);
+  }
   return named;
 }
 
