@@ -14,26 +14,32 @@ import zoo  # noqa: E402
 from losses import METHODS  # noqa: E402
 
 
-# A float32 run cannot tell on which side of 0 a ReLU's input lies when it is nearer than its rounding, and
-# then passes a gradient that a float64 run blocks, or the other way round. Both are right; what lies
-# between them is what such inputs make of a step.
-NEAR = 2e-6
-
-
 class EdgedRelu(torch.autograd.Function):
-    """ReLU whose gradient begins at `edge` instead of 0."""
+    """ReLU whose gradient begins at `edges[n]` instead of 0, n its place in the model."""
 
-    edge = 0.0
+    edges = ()
+    seen = []
 
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
+        ctx.place = len(EdgedRelu.seen)
+        EdgedRelu.seen.append(x.detach().double())
         return x.clamp(min=0)
 
     @staticmethod
     def backward(ctx, dy):
         (x,) = ctx.saved_tensors
-        return dy * (x > EdgedRelu.edge)
+        return dy * (x > EdgedRelu.edges[ctx.place])
+
+
+def relu_inputs(run, images):
+    """What each ReLU of a run's model is given."""
+    model = copy.deepcopy(run.model)
+    EdgedRelu.seen = []
+    with torch.no_grad():
+        model(images.to(run.dtype).contiguous(memory_format=run.layout))
+    return EdgedRelu.seen
 
 
 def tensors_of(model):
@@ -77,33 +83,45 @@ class Run:
         self.optimizer.step()
         return value.item()
 
-    def in_float64(self):
-        """The same state in float64: what this step should come to."""
+    def copied(self, dtype, layout=torch.contiguous_format):
+        """The same state in another number format or layout."""
         other = copy.copy(self)
-        other.dtype, other.layout = torch.float64, torch.contiguous_format
-        other.model = copy.deepcopy(self.model).double()
+        other.dtype, other.layout = dtype, layout
+        other.model = copy.deepcopy(self.model).to(dtype).to(memory_format=layout)
         other.optimizer = torch.optim.SGD(other.model.parameters(), **{
             k: self.plan[v] for k, v in (("lr", "lr"), ("momentum", "momentum"), ("weight_decay", "weightDecay"))
         })
         for mine, theirs in zip(self.model.parameters(), other.model.parameters()):
             buffer = self.optimizer.state[mine].get("momentum_buffer")
             if buffer is not None:
-                other.optimizer.state[theirs]["momentum_buffer"] = buffer.double()
+                other.optimizer.state[theirs]["momentum_buffer"] = buffer.to(dtype).clone()
         return other
 
 
-def exact_step(run, given):
-    """The step in float64 from a float32 state: its loss, what it makes of the state, and how much of each
-    tensor hangs on ReLU inputs that are 0 to float32."""
+def steps_from(run, given):
+    """One step from a float32 state, made four ways: its loss in float64; what it makes of the state in float64,
+    and in float32 with channels last; and how much of each tensor hangs on ReLU inputs that are 0 to float32.
+
+    Where such an input lies within its rounding error of 0, a float32 run may pass a gradient that a float64
+    run blocks, or the other way round; both are right. How large that error is, PyTorch's own float32 says:
+    twice its largest deviation from float64 at that ReLU in either layout. The step is made in float64 with all
+    such inputs counted as positive, and with all as negative; what float32 may come to lies between."""
+    peer = run.copied(torch.float32, torch.channels_last)
     zoo.relu = EdgedRelu.apply
+    exact = relu_inputs(run.copied(torch.float64), given[0])
+    layouts = [relu_inputs(r, given[0]) for r in (run, peer)]
+    near = [2 * max((a - b).abs().max().item() for a in found) for *found, b in zip(*layouts, exact)]
     results = []
-    for EdgedRelu.edge in (NEAR, -NEAR):
-        reference = run.in_float64()
+    for sign in (1, -1):
+        EdgedRelu.edges, EdgedRelu.seen = [sign * n for n in near], []
+        reference = run.copied(torch.float64)
         value = reference.step(*given)
         results.append(flat(reference.model, reference.optimizer))
     zoo.relu = torch.relu
+    peer.step(*given)
     strict, loose = (r.split(pieces(run.model)) for r in results)
-    return value, results[0], [(a - b).abs().max().item() for a, b in zip(strict, loose)]
+    hanging = [(a - b).abs().max().item() for a, b in zip(strict, loose)]
+    return value, (results[0] + results[1]) / 2, flat(peer.model, peer.optimizer), hanging
 
 
 def main(folder):
@@ -128,8 +146,9 @@ def main(folder):
                 given = (images[s], teacher[s], labels[s], loss)
                 if s % plan["every"] == 0:
                     flat(plain.model, plain.optimizer).numpy().tofile(states)
-                    value, after, near = exact_step(plain, given)
+                    value, after, peer, near = steps_from(plain, given)
                     after.numpy().tofile(states)
+                    peer.numpy().tofile(states)
                     result["step"].append(value)
                     result["near"].append(near)
                 result["float64"].append(exact.step(*given))
