@@ -13,8 +13,6 @@ interface Shape {
   readonly classifier: 'fc' | 'linear';
 }
 
-const WIDTHS = [64, 128, 256, 512] as const;
-
 /**
  * CIFAR ResNets (section 4.2 of the paper) as the distillation literature uses them: a 3×3 stem,
  * three stages at 32, 16 and 8 pixels, 1×1-convolution shortcuts where the shape changes, average
@@ -34,32 +32,21 @@ export function cifarResnet(depth: number, widths: readonly [number, number, num
   });
 }
 
-/** ImageNet's four-stage ResNets with a 3×3 stem for 32×32 images. @param blocks per stage */
+/** ImageNet's four stages (section 4.1) with a 3×3 stem for 32×32 images. @param blocks per stage */
 export function cifarStemResnet(blocks: readonly number[], bottleneck: boolean): ModelDefinition {
-  const stages = WIDTHS.map((width, s) => [width, blocks[s] as number] as const);
-  return resnet({
-    imageSize: 32,
-    stem: 'narrow',
-    stemWidth: 64,
-    stages,
-    bottleneck,
-    shortcut: 'shortcut',
-    classifier: 'linear',
-  });
+  const names = { shortcut: 'shortcut', classifier: 'linear' } as const;
+  return resnet({ imageSize: 32, stem: 'narrow', ...fourStages(blocks, bottleneck), ...names });
 }
 
 /** ImageNet ResNets (section 4.1) with torchvision's names: 7×7 stem, max pooling. @param blocks per stage */
 export function imagenetResnet(blocks: readonly number[], bottleneck: boolean): ModelDefinition {
-  const stages = WIDTHS.map((width, s) => [width, blocks[s] as number] as const);
-  return resnet({
-    imageSize: 224,
-    stem: 'imagenet',
-    stemWidth: 64,
-    stages,
-    bottleneck,
-    shortcut: 'downsample',
-    classifier: 'fc',
-  });
+  const names = { shortcut: 'downsample', classifier: 'fc' } as const;
+  return resnet({ imageSize: 224, stem: 'imagenet', ...fourStages(blocks, bottleneck), ...names });
+}
+
+function fourStages(blocks: readonly number[], bottleneck: boolean) {
+  const stages = [64, 128, 256, 512].map((width, s) => [width, blocks[s] as number] as const);
+  return { stemWidth: 64, stages, bottleneck };
 }
 
 function resnet(shape: Shape): ModelDefinition {
