@@ -1,0 +1,57 @@
+import { encodeOnnx } from '@mcld/models/onnx-export.js';
+import { initialState } from '@mcld/models/state-dict.js';
+import { describe, expect, it } from 'vitest';
+import { classesOfOutput, imageInput, imageLayout } from './image-input.js';
+import { onnxComputer } from './onnx-computer.js';
+
+const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
+/** One image of 1×2 pixels. */
+const images = { pixels: Uint8Array.of(0, 51, 102, 153, 204, 255), height: 1, width: 2, statistics };
+
+describe('a foreign model’s images', () => {
+  it.each([
+    ['uint8', [-1, 32, 32, 3], 'uint8-last'],
+    ['float32', ['N', 3, 32, 32], 'float32-first'],
+    ['float32', [1, 224, 224, 3], 'float32-last'],
+  ] as const)('%s %j are %s', (type, shape, layout) => {
+    expect(imageLayout('x', type, shape)).toBe(layout);
+  });
+
+  it.each([
+    ['int64', [-1, 3, 32, 32]],
+    ['float32', [-1, 3072]],
+    ['float32', [-1, 1, 28, 28]],
+  ])('%s %j are none', (type, shape) => {
+    expect(() => imageLayout('x', type, shape)).toThrow(`input x is ${type} [${shape.join(', ')}]; expected float32`);
+  });
+
+  it('are laid out as it asks, zeros past the last', () => {
+    const rounded = (layout: Parameters<typeof imageInput>[1]) =>
+      [...imageInput(images, layout, 2).data].map((v) => Number(v.toFixed(4)));
+    const zeros = [0, 0, 0, 0, 0, 0];
+    expect(rounded('uint8-last')).toEqual([0, 51, 102, 153, 204, 255, ...zeros]);
+    expect(rounded('float32-last')).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1, ...zeros]);
+    expect(rounded('float32-first')).toEqual([0, 0.6, 0.2, 0.8, 0.4, 1, ...zeros]);
+    expect(imageInput(images, 'float32-first', 2).shape).toEqual([2, 3, 1, 2]);
+  });
+
+  it('come out as logits of rank 2 with a known number of classes, or not at all', () => {
+    expect(classesOfOutput('y', 'float32', ['N', 10])).toBe(10);
+    for (const shape of [['N', 10, 1], ['N', 'C'], ['N']]) {
+      expect(() => classesOfOutput('y', 'float32', shape)).toThrow('expected float32 [N, classes]');
+    }
+  });
+});
+
+describe('onnxruntime', () => {
+  it('refuses what is no model, and answers for fewer rows than its batch', async () => {
+    await expect(onnxComputer(Uint8Array.of(8, 8, 7), 4)).rejects.toThrow('onnxruntime refuses the model');
+    const computer = await onnxComputer(encodeOnnx('resnet8', 5, initialState('resnet8', 5, 1), { fold: true }), 4);
+    const pixels = Uint8Array.from({ length: 6 * 3072 }, (_, i) => (i * 7) % 256);
+    const all = await computer.logits({ pixels, height: 32, width: 32, statistics });
+    const first = await computer.logits({ pixels: pixels.slice(0, 3072), height: 32, width: 32, statistics });
+    expect(all.length).toBe(30);
+    expect(first).toEqual(all.slice(0, 5));
+    await computer.unload();
+  });
+});
