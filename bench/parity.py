@@ -118,10 +118,20 @@ def steps_from(run, given):
         value = reference.step(*given)
         results.append(flat(reference.model, reference.optimizer))
     zoo.relu = torch.relu
-    peer.step(*given)
-    strict, loose = (r.split(pieces(run.model)) for r in results)
+    other = run.copied(torch.float32)
+    before = flat(run.model, run.optimizer)
+    for r in (peer, other):
+        r.step(*given)
+    exact, peers, others = (results[0] + results[1]) / 2, flat(peer.model, peer.optimizer), flat(other.model, other.optimizer)
+    strict, loose, *rest = (t.split(pieces(run.model)) for t in (*results, before, exact, peers, others))
     hanging = [(a - b).abs().max().item() for a, b in zip(strict, loose)]
-    return value, (results[0] + results[1]) / 2, flat(peer.model, peer.optimizer), hanging
+    return value, exact, peers, hanging, [within(*tensors) for tensors in zip(*rest)]
+
+
+def within(before, exact, peer, other):
+    """Is PyTorch's step in its other layout within 1e-4 of the tensor's largest update, or what float32 resolves?"""
+    limit = max(1e-4 * (exact - before).abs().max().item(), exact.abs().max().item() * 2**-23)
+    return (other - peer).abs().max().item() <= limit
 
 
 def main(folder):
@@ -140,17 +150,18 @@ def main(folder):
         plain = Run(plan, weights, torch.float32)
         layouts = (torch.contiguous_format, torch.channels_last)
         others = [(Run(plan, weights, torch.float32, layout), roll) for layout in layouts for roll in (17, 41)]
-        result = results[name] = {"float64": [], "float32": [[] for _ in range(1 + len(others))], "step": [], "near": []}
+        result = results[name] = {"float64": [], "float32": [[] for _ in range(1 + len(others))], "step": [], "near": [], "own": []}
         with open(folder / f"{name}.states.bin", "wb") as states:
             for s in range(steps):
                 given = (images[s], teacher[s], labels[s], loss)
                 if s % plan["every"] == 0:
                     flat(plain.model, plain.optimizer).numpy().tofile(states)
-                    value, after, peer, near = steps_from(plain, given)
+                    value, after, peer, near, own = steps_from(plain, given)
                     after.numpy().tofile(states)
                     peer.numpy().tofile(states)
                     result["step"].append(value)
                     result["near"].append(near)
+                    result["own"].append(own)
                 result["float64"].append(exact.step(*given))
                 result["float32"][0].append(plain.step(*given))
                 for k, (run, roll) in enumerate(others, 1):
