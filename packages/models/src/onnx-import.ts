@@ -5,6 +5,11 @@ export class OnnxError extends Error {
   override readonly name = 'OnnxError';
 }
 
+/** The output that gives logits: the one of that name, or the only one. */
+export function logitsOutput<T extends { readonly name: string }>(outputs: readonly T[]): T | undefined {
+  return outputs.find(({ name }) => name === 'logits') ?? (outputs.length === 1 ? outputs[0] : undefined);
+}
+
 /**
  * Checks that a file is an ONNX model with an output of rank 2: `logits`, or its only one.
  * @throws OnnxError naming what is there instead
@@ -22,8 +27,8 @@ export function assertOnnxClassifier(file: Uint8Array): void {
   if (!graph || graph.node.length === 0 || opsetImport.length === 0) {
     throw new OnnxError('neither safetensors, nor a PyTorch checkpoint, nor an ONNX model with a graph');
   }
-  const logits = graph.output.find(({ name }) => name === 'logits') ?? graph.output[0];
-  if (!logits || (graph.output.length > 1 && logits.name !== 'logits')) {
+  const logits = logitsOutput(graph.output);
+  if (!logits) {
     const names = graph.output.map(({ name }) => name).join(', ');
     throw new OnnxError(`outputs ${names}: expected one, or one named logits`);
   }

@@ -6,7 +6,7 @@ import {
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { z } from 'zod';
 import type { LogitComputer } from './computer.js';
-import { classesOfOutput, ForeignModelError, imageInput, imageLayout } from './image-input.js';
+import { classesOfOutput, ForeignModelError, imageInput, imageLayout, onlyLogits } from './image-input.js';
 
 /** A model on a server that speaks the Open Inference Protocol, as the pipeline stores it. */
 export const endpointSchema = z.strictObject({ endpoint: z.string().min(1), name: z.string().min(1) });
@@ -32,25 +32,18 @@ export async function endpointComputer(
   }
   // This deployment's own token is none of that server's business.
   const { client, close } = openClient(GRPCInferenceServiceDefinition, endpoint, {});
-  const metadata: ModelMetadataResponse = await client
-    .modelMetadata({ name }, { deadline: DEADLINE_MS })
-    .catch((error: Error) => {
-      close();
-      throw new ForeignModelError(`${endpoint} does not describe the model ${name}: ${error.message}`);
-    });
-  const [input] = metadata.inputs;
-  const output = metadata.outputs.find((found) => found.name === 'logits') ?? metadata.outputs[0];
-  if (metadata.inputs.length !== 1 || !input || !output) {
+  const described = client.modelMetadata({ name }, { deadline: DEADLINE_MS }).catch((error: Error) => {
+    throw new ForeignModelError(`${endpoint} does not describe the model ${name}: ${error.message}`);
+  });
+  const { platform, input, output, layout, classes } = await described.then(classifierOf).catch((error: Error) => {
     close();
-    throw new ForeignModelError(`${name} has ${metadata.inputs.length} inputs, expected one of images`);
-  }
-  const layout = imageLayout(input.name, datatypes[input.datatype] ?? input.datatype, input.shape);
-  const classes = classesOfOutput(output.name, datatypes[output.datatype] ?? output.datatype, output.shape);
+    throw error;
+  });
   return {
-    model: `${metadata.platform || 'remote'} ${name}`,
+    model: `${platform || 'remote'} ${name}`,
     classes,
     parameters: 0,
-    identity: `${metadata.platform} at ${endpoint} batch ${batch}`,
+    identity: `${platform} at ${endpoint} batch ${batch}`,
     async logits(images) {
       const rows = images.pixels.length / (images.height * images.width * 3);
       const { data, shape } = imageInput(images, layout, rows);
@@ -67,6 +60,19 @@ export async function endpointComputer(
     },
     unload: async () => close(),
   };
+}
+
+/** A model's input of images and its output of logits. @throws ForeignModelError when it has others */
+function classifierOf({ name, platform, inputs, outputs }: ModelMetadataResponse) {
+  const [input] = inputs;
+  if (inputs.length !== 1 || !input) {
+    throw new ForeignModelError(`${name} has ${inputs.length} inputs, expected one of images`);
+  }
+  const output = onlyLogits(outputs);
+  const typed = (datatype: string) => datatypes[datatype] ?? datatype;
+  const layout = imageLayout(input.name, typed(input.datatype), input.shape);
+  const classes = classesOfOutput(output.name, typed(output.datatype), output.shape);
+  return { platform, input, output, layout, classes };
 }
 
 /** Triton answers in raw contents, others may in typed ones. */

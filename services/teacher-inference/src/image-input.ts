@@ -1,3 +1,4 @@
+import { logitsOutput } from '@mcld/models/onnx-import.js';
 import { normalisedValues } from '@mcld/tensor/normalise.js';
 import type { ImageBatch } from './computer.js';
 
@@ -48,6 +49,15 @@ export function imageInput(
     for (let p = 0; p < area; p++)
       for (let c = 0; c < 3; c++) data[(row * 3 + c) * area + p] = values[(row * area + p) * 3 + c] as number;
   return { data, shape: [rows, 3, height, width] };
+}
+
+/** The output of logits. @throws ForeignModelError when it cannot be told which it is */
+export function onlyLogits<T extends { readonly name: string }>(outputs: readonly T[]): T {
+  const output = logitsOutput(outputs);
+  if (output) return output;
+  throw new ForeignModelError(
+    `outputs ${outputs.map(({ name }) => name).join(', ')}: expected one, or one named logits`,
+  );
 }
 
 /**

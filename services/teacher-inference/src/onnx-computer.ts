@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LogitComputer } from './computer.js';
-import { classesOfOutput, ForeignModelError, imageInput, imageLayout } from './image-input.js';
+import { classesOfOutput, ForeignModelError, imageInput, imageLayout, onlyLogits } from './image-input.js';
 
 /**
  * A teacher of any architecture, run by onnxruntime on the CPU. It takes one input of images and gives
@@ -19,13 +19,8 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Log
   if (session.inputMetadata.length !== 1 || !input?.isTensor) {
     throw new ForeignModelError(`the model has ${session.inputMetadata.length} inputs, expected one of images`);
   }
-  const outputs = session.outputMetadata;
-  const output = outputs.find(({ name }) => name === 'logits') ?? outputs[0];
-  if ((outputs.length > 1 && output?.name !== 'logits') || !output?.isTensor) {
-    throw new ForeignModelError(
-      `outputs ${outputs.map(({ name }) => name).join(', ')}: expected one, or one named logits`,
-    );
-  }
+  const output = onlyLogits(session.outputMetadata);
+  if (!output.isTensor) throw new ForeignModelError(`output ${output.name} is no tensor`);
   const layout = imageLayout(input.name, input.type, input.shape);
   const classes = classesOfOutput(output.name, output.type, output.shape);
   const fixed = typeof input.shape[0] === 'number' && input.shape[0] > 0 ? input.shape[0] : undefined;

@@ -19,7 +19,11 @@ export class TeacherShelf {
     for (const [oldest, loading] of this.#loaded) {
       if (this.#loaded.size <= SHELF) break;
       this.#loaded.delete(oldest);
-      await (await loading).computer.unload();
+      // One that failed to load has nothing to unload, and fails its own callers only.
+      await loading.then(
+        ({ computer }) => computer.unload(),
+        () => {},
+      );
     }
     return teacher;
   }
