@@ -20,7 +20,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { totalOf } from '@mcld/distillers/distiller.js';
 import { type DistillerName, distillerDefinition } from '@mcld/distillers/registry.js';
-import { isTrainable } from '@mcld/models/parameters.js';
 import { initialState, type StateArray, type StateDict } from '@mcld/models/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
 import { Training } from '@mcld/models/training.js';
@@ -154,7 +153,7 @@ class States {
 
   constructor(file: string) {
     this.#bytes = readFileSync(file);
-    const trainable = network.trainable.specs.filter(isTrainable).map(({ name, shape }) => ({ name, shape }));
+    const trainable = network.trainable.specs.map(({ name, shape }) => ({ name, shape }));
     this.#shapes = [...names, ...trainable];
     this.#size = this.#shapes.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   }

@@ -53,6 +53,14 @@ export function classesOf(model: ModelName, state: StateDict): number {
   return (head && state.get(head.name)?.shape[0]) ?? 0;
 }
 
+/** @throws WeightMismatchError with how many of an array's values are no numbers, and the first of them */
+export function assertFinite(name: string, { data }: StateArray): void {
+  const first = data.find((v) => !Number.isFinite(v));
+  if (first === undefined) return;
+  const count = data.reduce((sum, v) => sum + (Number.isFinite(v) ? 0 : 1), 0);
+  throw new WeightMismatchError(`${name} holds values that are no numbers (${first}): ${count} of ${data.length}`);
+}
+
 /**
  * Checks that `state` holds exactly the model's arrays; `num_batches_tracked` is allowed and ignored.
  * @throws WeightMismatchError naming the first array that differs, with both shapes
@@ -66,11 +74,7 @@ export function assertStateOf(model: ModelName, classes: number, state: StateDic
     if (found.shape.join() !== shape.join()) {
       throw new WeightMismatchError(`${want}, but the weights have it as [${found.shape.join(', ')}]`);
     }
-    const bad = found.data.filter((v) => !Number.isFinite(v));
-    if (bad.length > 0) {
-      const count = `${bad.length} of ${found.data.length}`;
-      throw new WeightMismatchError(`${name} holds values that are no numbers (${bad[0]}): ${count}`);
-    }
+    assertFinite(name, found);
   }
   const known = new Set(parameters.map(({ name }) => name));
   for (const [name, { shape }] of state) {

@@ -30,7 +30,12 @@ export abstract class TensorLayers implements Layers<Tensor> {
 
   conv(x: Tensor, name: string, options: ConvOptions): Tensor {
     const bias = options.bias ? (this.weight(`${name}.bias`) as Tensor1D) : undefined;
-    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options);
+    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options, this.isImage(x));
+  }
+
+  /** Is it what the model is given, whose gradient nobody asks for? */
+  protected isImage(_x: Tensor): boolean {
+    return false;
   }
 
   activate(x: Tensor, activation: Activation): Tensor {

@@ -2,12 +2,12 @@ import { batchNorm, type RunningStatistics } from '@mcld/tensor/batch-norm.js';
 import { denseFromGroups } from '@mcld/tensor/convolution.js';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { ConvNormOptions, ConvOptions, NormOptions } from './layers.js';
+import type { ConvNormOptions, NormOptions } from './layers.js';
 import type { Statistics } from './statistics.js';
 import { convolve, TensorLayers } from './tensor-layers.js';
 
-/** Which samples' branches stay at a place in the model: [B] of 0 and 1/(1 − rate). */
-export type DropPath = (share: number, batch: number) => Tensor1D;
+/** Which samples' branches stay at the next place in the model: [B] of 0 and 1/(1 − rate). */
+export type DropPath = (batch: number) => Tensor1D;
 
 /** Layers in training mode: batch statistics, gradients, running statistics updated on the way. */
 export class TrainingLayers extends TensorLayers {
@@ -24,9 +24,8 @@ export class TrainingLayers extends TensorLayers {
     super(weight);
   }
 
-  override conv(x: Tensor, name: string, options: ConvOptions): Tensor {
-    const bias = options.bias ? (this.weight(`${name}.bias`) as Tensor1D) : undefined;
-    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options, x === this.image);
+  protected override isImage(x: Tensor): boolean {
+    return x === this.image;
   }
 
   override convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor {
@@ -36,7 +35,7 @@ export class TrainingLayers extends TensorLayers {
     // The convolution itself makes the channels that the norm is padded with.
     const weight = this.weight(`${conv}.weight`) as Tensor4D;
     const dense = groups > 1 ? denseFromGroups(weight, groups) : weight;
-    const y = convolve(x as Tensor4D, padLast(dense, width, 0), undefined, { ...options, groups: 1 }, x === this.image);
+    const y = convolve(x as Tensor4D, padLast(dense, width, 0), undefined, { ...options, groups: 1 }, this.isImage(x));
     return this.#norm(y, norm, out, options);
   }
 
@@ -64,7 +63,7 @@ export class TrainingLayers extends TensorLayers {
   override dropPath(branch: Tensor, share: number): Tensor {
     if (!this.dropPaths || share === 0) return branch;
     const [batch, ...rest] = branch.shape as [number, ...number[]];
-    return tf.mul(branch, tf.reshape(this.dropPaths(share, batch), [batch, ...rest.map(() => 1)]));
+    return tf.mul(branch, tf.reshape(this.dropPaths(batch), [batch, ...rest.map(() => 1)]));
   }
 }
 

@@ -130,5 +130,5 @@ export class Training {
 /** The factors row by row, in the order in which the branches come. */
 function dropPathsFrom(factors: Tensor1D): DropPath {
   let branch = 0;
-  return (_share, batch) => tf.slice(factors, [branch++ * batch], [batch]);
+  return (batch) => tf.slice(factors, [branch++ * batch], [batch]);
 }

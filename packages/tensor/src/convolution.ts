@@ -128,10 +128,10 @@ export function denseFromGroups(w: Tensor4D, groups: number): Tensor4D {
   return tf.mul(tf.tile(w, [1, 1, groups, 1]), mask);
 }
 
-/** y + bias. @param y float32 [B, H, W, O]; bias: float32 [O] */
-export function addBias(y: Tensor4D, bias: Tensor1D): Tensor4D {
+/** y + bias. @param y float32 [..., O]; bias: float32 [O] */
+export function addBias<T extends Tensor>(y: T, bias: Tensor1D): T {
   return tf.customGrad((input, b) => ({
     value: nativeOp('BiasAdd', biasAttributes, [input as Tensor, b as Tensor], 1)[0] as Tensor,
     gradFunc: (dy: Tensor) => [dy, nativeOp('BiasAddGrad', biasAttributes, [dy], 1)[0] as Tensor],
-  }))(y, bias) as Tensor4D;
+  }))(y, bias) as T;
 }

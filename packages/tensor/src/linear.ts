@@ -1,5 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { addBias } from './convolution.js';
 import { type Attributes, float, nativeOp } from './native-op.js';
 
 const product = (transposeA: boolean, transposeB: boolean): Attributes => ({
@@ -8,7 +9,6 @@ const product = (transposeA: boolean, transposeB: boolean): Attributes => ({
   transpose_b: { bool: transposeB },
 });
 const [plain, firstTurned, secondTurned] = [product(false, false), product(true, false), product(false, true)];
-const biasAttributes: Attributes = { T: float, data_format: { string: 'NHWC' } };
 
 const matMul = (a: Tensor, b: Tensor, attributes: Attributes) => nativeOp('MatMul', attributes, [a, b], 1)[0] as Tensor;
 
@@ -18,16 +18,15 @@ const matMul = (a: Tensor, b: Tensor, attributes: Attributes) => nativeOp('MatMu
  * @param x float32 [rows, in]; w float32 [out, in]; bias float32 [out]
  */
 export function linear(x: Tensor2D, w: Tensor2D, bias: Tensor1D): Tensor2D {
-  return tf.customGrad((input, weight, b, save) => {
+  const y = tf.customGrad((input, weight, save) => {
     (save as tf.GradSaveFunc)([input as Tensor, weight as Tensor]);
-    const y = matMul(input as Tensor, weight as Tensor, secondTurned);
     return {
-      value: nativeOp('BiasAdd', biasAttributes, [y, b as Tensor], 1)[0] as Tensor,
+      value: matMul(input as Tensor, weight as Tensor, secondTurned),
       gradFunc: (dy: Tensor, [savedInput, savedWeight]: Tensor[]) => [
         matMul(dy, savedWeight as Tensor, plain),
         matMul(dy, savedInput as Tensor, firstTurned),
-        nativeOp('BiasAddGrad', biasAttributes, [dy], 1)[0] as Tensor,
       ],
     };
-  })(x, w, bias) as Tensor2D;
+  })(x, w) as Tensor2D;
+  return addBias(y, bias);
 }

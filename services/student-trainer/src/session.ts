@@ -6,7 +6,7 @@ import type { FlatLayout } from '@mcld/models/flat-layout.js';
 import { elements } from '@mcld/models/parameters.js';
 import type { ModelName } from '@mcld/models/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
-import { initialState, type StateArray, type StateDict } from '@mcld/models/state-dict.js';
+import { assertFinite, initialState, type StateArray, type StateDict } from '@mcld/models/state-dict.js';
 import { stochasticDepth } from '@mcld/models/stochastic-depth.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
 import { type ObjectiveOf, Training } from '@mcld/models/training.js';
@@ -72,7 +72,7 @@ export class Session {
     return this.#termNames;
   }
 
-  /** @throws Error when a weight is no number: such a state must not be kept */
+  /** @throws WeightMismatchError when a value is no number: such a state must not be kept */
   snapshot(): Snapshot {
     const { training, request } = this;
     const about = { format: 'pt', model: request.model, classes: String(request.classes) };
@@ -83,8 +83,7 @@ export class Session {
     const state = new Map<string, StateArray>(
       slots.flatMap(({ name }) => prefixed(name, training.slot(name))).concat(averaged ? prefixed(RAW, raw) : []),
     );
-    assertFinite(model, request.model);
-    assertFinite(state, 'the optimiser');
+    for (const [name, array] of [...model, ...state]) assertFinite(name, array);
     return {
       model: encodeSafetensors(model, about),
       optimizer: encodeSafetensors(state, { ...about, content: 'optimizer' }),
@@ -150,11 +149,4 @@ function restored(snapshot: Snapshot, network: TrainableNetwork, optimizer: Opti
 
 function prefixed(slot: string, state: StateDict): [string, StateArray][] {
   return [...state].map(([name, array]) => [`${slot}.${name}`, array]);
-}
-
-function assertFinite(state: StateDict, owner: string): void {
-  for (const [name, { data }] of state) {
-    const bad = data.filter((value) => !Number.isFinite(value)).length;
-    if (bad > 0) throw new Error(`${owner}: ${bad} of ${data.length} values of ${name} are no numbers`);
-  }
 }
