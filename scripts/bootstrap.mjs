@@ -4,6 +4,7 @@
 // With everything in place it only compares stamps.
 import { buildSources, generateContracts } from './setup/compile.mjs';
 import { withLock } from './setup/lock.mjs';
+import { compileNative } from './setup/native.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { assertPlatform, SetupError } from './setup/platform.mjs';
 import { installTensorflow } from './setup/tensorflow.mjs';
@@ -18,6 +19,7 @@ try {
   await withLock('bootstrap.lock', say, async () => {
     installPackages(say);
     await installTensorflow(say);
+    await compileNative(say);
     generateContracts(say);
     buildSources(say, { force: process.argv.includes('--build') });
   });

@@ -25,6 +25,9 @@ const stamp = path.join(addonPackage, 'lib/.mcld-addon');
 const native = path.join(root, 'packages/tensor/native');
 const runtime = path.join(native, 'build/runtime.node');
 
+/** Headers of a library that TensorFlow is built with and brings along. */
+export const tensorflowHeaders = (library) => path.join(unpacked, 'tensorflow/include/external', library);
+
 export async function installTensorflow(say) {
   const identity = `${unpacked} ${wheel.sha256} ${contentDigest([path.join(native, 'runtime.cc')])}`;
   if (isCurrent(stamp, identity) && [addon, runtime, unpacked].every(existsSync)) return;

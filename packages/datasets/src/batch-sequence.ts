@@ -1,5 +1,5 @@
 import { permutation, viewCode } from '@mcld/random/draws.js';
-import { type Augmentation, viewsPerImage } from './augmentation.js';
+import { type Augmentation, cropCodes, isEnumerated } from './augmentation.js';
 
 /** A place in a sequence of batches; both count from 0. */
 export interface Cursor {
@@ -16,6 +16,7 @@ export interface BatchViews {
 export interface SequenceSpec {
   /** Images in the data set. */
   readonly count: number;
+  /** Images of a step; its rows are `viewsPerStep` times as many. */
   readonly batchSize: number;
   readonly augmentation: Augmentation;
   readonly shuffle: boolean;
@@ -28,8 +29,8 @@ export class CursorError extends RangeError {
 }
 
 /**
- * Batches as a pure function of spec and cursor: any process computes any of them, in any order.
- * The last batch of an epoch is kept even when it is smaller.
+ * Batches as a pure function of spec and cursor: any process computes any of them, in any order. The last batch of an
+ * epoch is kept even when it is smaller. An image's views in a step stand side by side.
  */
 export class BatchSequence {
   readonly stepsPerEpoch: number;
@@ -43,15 +44,30 @@ export class BatchSequence {
 
   /** @throws CursorError when the step is not in the epoch */
   views({ epoch, step }: Cursor): BatchViews {
-    const { batchSize, augmentation, seed, count } = this.spec;
+    const { batchSize, augmentation, count } = this.spec;
     if (step >= this.stepsPerEpoch) {
       throw new CursorError(`step ${step} of epoch ${epoch}: an epoch has steps 0 to ${this.stepsPerEpoch - 1}`);
     }
     const start = step * batchSize;
-    const index = this.#permutation(epoch).slice(start, Math.min(start + batchSize, count));
-    const choices = viewsPerImage(augmentation);
-    const code = choices === 1 ? new Uint32Array(index.length) : index.map((i) => viewCode(i, choices, seed, epoch));
+    const images = this.#permutation(epoch).subarray(start, Math.min(start + batchSize, count));
+    const { viewsPerStep } = augmentation;
+    const index = new Uint32Array(images.length * viewsPerStep);
+    const code = new Uint32Array(index.length);
+    for (let row = 0; row < index.length; row++) {
+      const image = images[Math.floor(row / viewsPerStep)] as number;
+      index[row] = image;
+      code[row] = this.#code(image, epoch * viewsPerStep + (row % viewsPerStep));
+    }
     return { index, code };
+  }
+
+  /** Which view an image is shown in for the n-th time. */
+  #code(image: number, n: number): number {
+    const { augmentation, seed } = this.spec;
+    const number = augmentation.viewsPerImage > 0 ? n % augmentation.viewsPerImage : n;
+    if (!isEnumerated(augmentation)) return number;
+    const codes = cropCodes(augmentation);
+    return codes === 1 ? 0 : viewCode(image, codes, seed, number);
   }
 
   /** Cursors from `from` to the end of `epochs` epochs. */

@@ -1,3 +1,6 @@
+import type { FingerprintMemory } from './fingerprint.js';
+import type { Picture } from './picture.js';
+
 /** Thrown for data that is not there or not what its format says. The message names the file. */
 export class DatasetError extends Error {
   override readonly name = 'DatasetError';
@@ -11,25 +14,34 @@ export class DatasetError extends Error {
   }
 }
 
-export type Split = 'train' | 'test';
+/** `unlabeled` is STL-10's third split. */
+export type Split = 'train' | 'test' | 'unlabeled';
+
+export const splits: readonly Split[] = ['train', 'test', 'unlabeled'];
+
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
 
 /** Images with labels, addressed by row. */
 export interface Dataset {
   readonly count: number;
   readonly classNames: readonly string[];
-  readonly height: number;
-  readonly width: number;
-  /** Class of each image, 0…classes−1. */
+  /** Of every image; undefined where they differ. */
+  readonly imageSize: ImageSize | undefined;
+  /** Class of each image, 0…classes−1; empty for a split without labels. */
   readonly labels: Uint16Array;
   /** sha256 in hex over content, order and labels. */
   readonly fingerprint: string;
   /** What the data are where they are not the original ones; else empty. */
   readonly standIn: string;
-  /**
-   * Pixels of the named rows, uint8 [height, width, 3] each; not to be written to.
-   * @throws DatasetError when an image's file is damaged
-   */
-  images(rows: ArrayLike<number>): Promise<readonly Uint8Array[]>;
+  /** Files that were left out since they cannot be decoded (skipDamaged), relative to the root. */
+  readonly skipped: readonly string[];
+  /** Whether a picture has to be read and decoded; otherwise it is in memory. */
+  readonly encoded: boolean;
+  /** @throws DatasetError when the image's file is gone or damaged */
+  picture(row: number): Picture | Promise<Picture>;
 }
 
 /** Where and how to open a data set. */
@@ -37,6 +49,7 @@ export interface DatasetLocation {
   /** Folder with the official files. */
   readonly root: string;
   readonly split: Split;
-  /** Side that images are resized to; 0 keeps their size. */
-  readonly size: number;
+  /** Whether images that cannot be decoded are looked for at opening and left out, or met when asked for. */
+  readonly skipDamaged: boolean;
+  readonly memory: FingerprintMemory;
 }

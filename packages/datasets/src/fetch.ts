@@ -21,7 +21,14 @@ export interface DatasetSource {
   readonly folder: string;
 }
 
-export const datasetSources: Readonly<Record<DatasetName, DatasetSource>> = {
+/** What can be had without an account. */
+export const datasetSources = {
+  'cifar-10': {
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+    md5: 'c32a1d4ab5d03f1284b67883e8d87530',
+    archive: 'tar.gz',
+    folder: 'cifar-10-batches-bin',
+  },
   'cifar-100': {
     url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
     md5: '03b5dce01913d631647c71ecec9e9cb8',
@@ -40,7 +47,7 @@ export const datasetSources: Readonly<Record<DatasetName, DatasetSource>> = {
     archive: 'zip',
     folder: 'tiny-imagenet-200',
   },
-};
+} as const satisfies Partial<Record<DatasetName, DatasetSource>>;
 
 export type OnBytes = (done: number, total: number | undefined) => void;
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { mapFile } from '@mcld/native/mapped-file.js';
 import { DatasetError } from './dataset.js';
 
 /** Reads a file of a data set. @throws DatasetError `missing` with a hint where to get it */
@@ -17,6 +18,15 @@ export async function readDataFile(root: string, name: string, hint: string): Pr
   }
 }
 
+/** Maps a file of a data set, which may be larger than memory. @throws DatasetError as `readDataFile` */
+export async function mapDataFile(root: string, name: string, hint: string): Promise<Uint8Array> {
+  const file = path.join(root, name);
+  const about = await stat(file).catch(() => undefined);
+  if (!about) throw new DatasetError('missing', `no file ${file}; ${hint}`);
+  if (!about.isFile()) throw new DatasetError('damaged', `${file} is no file`);
+  return about.size === 0 ? new Uint8Array() : new Uint8Array(mapFile(file));
+}
+
 /** The first line of a STAND-IN.txt beside the data, which tells that they are not the original ones. */
 export async function standInOf(root: string): Promise<string> {
   const text = await readFile(path.join(root, 'STAND-IN.txt'), 'utf8').catch(() => '');
@@ -29,8 +39,20 @@ export const textLines = (data: Buffer): string[] =>
     .split(/\r?\n/)
     .filter((line) => line !== '');
 
+const HASHED = 1 << 26;
+
 export function sha256(...parts: readonly (Uint8Array | string)[]): string {
   const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
+  for (const part of parts) {
+    // One update takes less than 2 GiB.
+    for (let at = 0; at < part.length; at += HASHED)
+      hash.update(
+        part.length <= HASHED
+          ? part
+          : typeof part === 'string'
+            ? part.slice(at, at + HASHED)
+            : part.subarray(at, at + HASHED),
+      );
+  }
   return hash.digest('hex');
 }

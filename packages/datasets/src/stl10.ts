@@ -1,50 +1,60 @@
 import path from 'node:path';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { readDataFile, sha256, standInOf, textLines } from './files.js';
-import { resizer } from './resize.js';
+import { mapDataFile, readDataFile, sha256, standInOf, textLines } from './files.js';
+import { RawPicture } from './picture.js';
 
 const SIDE = 96;
 const PLANE = SIDE * SIDE;
+const BYTES = 3 * PLANE;
 const HINT = "get it with 'mcld data fetch stl-10', or name its folder as the root";
 
 /**
- * STL-10, binary version: `{split}_X.bin` holds 96×96×3 uint8 images, channel-first and COLUMN-major
- * inside a plane; `{split}_y.bin` one label an image, 1 to 10.
+ * STL-10, binary version: `{split}_X.bin` holds 96×96×3 uint8 images, channel-first and COLUMN-major inside a plane;
+ * `{split}_y.bin` one label an image, 1 to 10; `unlabeled` has none. The file (2.8 GB for that split) is mapped, and an image turned to rows when asked for.
  */
-export async function openStl10({ root, split, size }: DatasetLocation): Promise<Dataset> {
-  const [x, y] = [`${split}_X.bin`, `${split}_y.bin`];
-  const data = await readDataFile(root, x, HINT);
-  const stored = await readDataFile(root, y, HINT);
+export async function openStl10({ root, split }: DatasetLocation): Promise<Dataset> {
+  const x = `${split}_X.bin`;
+  const data = await mapDataFile(root, x, HINT);
   const classNames = textLines(await readDataFile(root, 'class_names.txt', HINT));
-  const count = stored.length;
-  if (count === 0 || data.length !== count * 3 * PLANE) {
+  if (data.length === 0 || data.length % BYTES !== 0) {
     throw new DatasetError(
       'damaged',
-      `${path.join(root, x)} has ${data.length} bytes, but ${y} has ${count} labels, which need ${count * 3 * PLANE}`,
+      `${path.join(root, x)} has ${data.length} bytes, which is no whole number of images of ${BYTES}: it is truncated or padded`,
     );
   }
-  const wrong = stored.findIndex((label) => label < 1 || label > classNames.length);
-  if (wrong >= 0) {
-    throw new DatasetError(
-      'damaged',
-      `${path.join(root, y)}: label ${stored[wrong]} of image ${wrong}, expected 1 to ${classNames.length}`,
-    );
-  }
-  const resize = resizer(SIDE, SIDE, size);
+  const stored = split === 'unlabeled' ? Buffer.alloc(0) : await labelsOf(root, split, data, classNames);
   return {
-    count,
+    count: data.length / BYTES,
     classNames,
+    imageSize: { height: SIDE, width: SIDE },
     labels: Uint16Array.from(stored, (label) => label - 1),
-    height: resize.side,
-    width: resize.side,
     fingerprint: sha256('stl-10', split, data, stored, classNames.join('\n')),
     standIn: await standInOf(root),
-    images: async (rows) => Array.from(rows, (i) => resize.apply(rowMajor(data, i * 3 * PLANE))),
+    skipped: [],
+    encoded: false,
+    picture: (row) => new RawPicture(rowMajor(data, row * BYTES), SIDE, SIDE),
   };
 }
 
-function rowMajor(data: Buffer, from: number): Uint8Array {
-  const out = new Uint8Array(3 * PLANE);
+async function labelsOf(root: string, split: string, data: Uint8Array, classNames: readonly string[]): Promise<Buffer> {
+  const y = `${split}_y.bin`;
+  const stored = await readDataFile(root, y, HINT);
+  if (data.length !== stored.length * BYTES) {
+    throw new DatasetError(
+      'damaged',
+      `${path.join(root, `${split}_X.bin`)} has ${data.length} bytes, but ${y} has ${stored.length} labels, which need ${stored.length * BYTES}`,
+    );
+  }
+  const wrong = stored.findIndex((label) => label < 1 || label > classNames.length);
+  if (wrong < 0) return stored;
+  throw new DatasetError(
+    'damaged',
+    `${path.join(root, y)}: label ${stored[wrong]} of image ${wrong}, expected 1 to ${classNames.length}`,
+  );
+}
+
+function rowMajor(data: Uint8Array, from: number): Uint8Array {
+  const out = new Uint8Array(BYTES);
   for (let row = 0, at = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
       const inPlane = from + column * SIDE + row;

@@ -16,6 +16,16 @@ export const configSchema = z.object({
     .describe('runs, checkpoints and logits where no object store is named'),
   MCLD_DATA_DIR: z.string().default('.').describe('what relative data set roots count from'),
   MCLD_DATA_ANYWHERE: z.stringbool().default(false).describe('lets recipes name data outside MCLD_DATA_DIR'),
+  MCLD_CACHE_DIR: z
+    .string()
+    .default(path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'mcld'))
+    .describe('what can be found out again: fingerprints of data sets, copies of stored logits'),
+  MCLD_VIEW_WINDOW_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(256)
+    .describe('most memory of the data loader for decoded views that others may ask for too'),
   MCLD_HOST: z.string().default('127.0.0.1').describe('interface to listen on'),
   MCLD_PORT: port.default(0).describe('port to listen on; 0 takes a free one'),
   MCLD_DATA_LOADER: address.default('127.0.0.1:50051').describe('address of the data loader'),

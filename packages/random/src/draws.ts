@@ -22,6 +22,36 @@ export function viewCode(image: number, choices: number, seed: number, epoch: nu
   return below(block[0] as number, choices);
 }
 
+/** Draws for one thing, one after another; equal addresses give equal draws. */
+export class Draws {
+  readonly #block = new Uint32Array(4);
+  #drawn = 0;
+
+  /** @param place and `part` address the thing, an image and its view's number, say */
+  constructor(
+    readonly purpose: (typeof Purpose)[keyof typeof Purpose],
+    readonly seed: number,
+    readonly place: number,
+    readonly part: number,
+  ) {}
+
+  #word(): number {
+    const at = this.#drawn++;
+    if ((at & 3) === 0) philox(this.#block, this.place, this.part, at >>> 2, this.purpose, this.seed, 0);
+    return this.#block[at & 3] as number;
+  }
+
+  /** An integer of 0…n−1. */
+  below(n: number): number {
+    return below(this.#word(), n);
+  }
+
+  /** A double of [least, most). */
+  uniform(least: number, most: number): number {
+    return least + (most - least) * (this.#word() / 0x1_0000_0000);
+  }
+}
+
 /**
  * `n` normal deviates, float32, mean 0 and the given standard deviation, by Box–Muller on doubles.
  * @param stream tells apart arrays drawn under one seed, a parameter's place, say

@@ -5,7 +5,18 @@
  */
 
 /** What a draw is for: a word of the counter, so that no two purposes share numbers. */
-export const Purpose = { permutation: 1, view: 2, weights: 3, probe: 4, stochasticDepth: 5 } as const;
+export const Purpose = {
+  permutation: 1,
+  view: 2,
+  weights: 3,
+  probe: 4,
+  stochasticDepth: 5,
+  crop: 6,
+  color: 7,
+  randAugment: 8,
+  erasing: 9,
+  mix: 10,
+} as const;
 
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;

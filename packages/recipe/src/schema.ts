@@ -1,3 +1,4 @@
+import { augmentationSchema } from '@mcld/datasets/augmentation.js';
 import { datasetNames } from '@mcld/datasets/catalog.js';
 import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
 import { declareParameters } from '@mcld/models/parameters.js';
@@ -13,7 +14,25 @@ const share = z.number().gt(0).lt(1);
 
 const dataset = z.strictObject({
   name: z.enum(datasetNames),
-  root: root.describe("folder in the official layout; a relative one counts from the loader's data folder"),
+  root: root.describe("folder in the reader's layout; a relative one counts from the loader's data folder"),
+  size: z
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe('side of the square that images become; 0: their own, or 224 where they differ'),
+  resize: z
+    .int()
+    .min(0)
+    .max(2048)
+    .default(0)
+    .describe(
+      'side that the shorter side gets before the centre is cut out; 0: stretched, or 8/7 of size where they differ',
+    ),
+  skipDamaged: z
+    .boolean()
+    .default(false)
+    .describe('leave out images that cannot be decoded, and say how many; otherwise the first one fails the run'),
 });
 
 const distillerVariants = distillerNames.map((name): z.ZodObject => {
@@ -126,6 +145,20 @@ const schedule = z.discriminatedUnion('name', [
   }),
 ]);
 
+/** A crop of the padded image, unless boxes are drawn from the whole one. */
+const augmentation = augmentationSchema
+  .extend({
+    cropPadding: augmentationSchema.shape.cropPadding
+      .optional()
+      .describe('zeros on each side before a crop of the same size, pixels (4; 0 with randomResizedCrop)'),
+    horizontalFlip: z.boolean().default(true),
+  })
+  .transform((spec) => ({ ...spec, cropPadding: spec.cropPadding ?? (spec.randomResizedCrop ? 0 : 4) }))
+  .refine(({ cropPadding, randomResizedCrop }) => !randomResizedCrop || cropPadding === 0, {
+    path: ['cropPadding'],
+    message: 'must be 0 with randomResizedCrop',
+  });
+
 export const recipeSchema = z
   .strictObject({
     name: slug.describe('names the run'),
@@ -135,12 +168,7 @@ export const recipeSchema = z
     distiller: distiller.default({ name: 'ce' }),
     optimizer: optimizer.prefault({}),
     schedule: schedule.prefault({ name: 'multi-step' }),
-    augmentation: z
-      .strictObject({
-        cropPadding: z.int().min(0).max(16).default(4).describe('zeros on each side, pixels'),
-        horizontalFlip: z.boolean().default(true),
-      })
-      .prefault({}),
+    augmentation: augmentation.prefault({}),
     epochs: z.int().min(1).max(10_000).default(240),
     labelSmoothing: z.number().min(0).lt(1).default(0).describe('of the targets in the cross-entropy'),
     stochasticDepth: z

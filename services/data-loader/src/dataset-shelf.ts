@@ -2,10 +2,21 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/catalog.js';
-import { type Dataset, DatasetError } from '@mcld/datasets/dataset.js';
+import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/dataset.js';
+import type { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { type Framing, framedSize, framingOf } from '@mcld/datasets/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
+import type { Logger } from '@mcld/platform/logging.js';
 
 export interface OpenDataset {
+  readonly kind: DatasetKind;
+  readonly data: Dataset;
+  readonly framing: Framing;
+  /** Of its images once framed. */
+  readonly size: ImageSize;
+}
+
+interface Opened {
   readonly kind: DatasetKind;
   readonly data: Dataset;
 }
@@ -13,14 +24,19 @@ export interface OpenDataset {
 /** Data sets kept open at once; the one not used for longest makes room. */
 const SHELF = 8;
 
+/** Largest side that images are resized to. */
+const MAX_SIDE = 2048;
+
 /** Opens data sets on demand and keeps them. */
 export class DatasetShelf {
-  readonly #open = new Map<string, Promise<OpenDataset>>();
+  readonly #open = new Map<string, Promise<Opened>>();
 
   /** @param folder what relative roots count from; anywhere: whether roots may lie outside it */
   constructor(
     readonly folder: string,
     readonly anywhere: boolean,
+    readonly memory: FingerprintMemory,
+    readonly logger: Logger,
   ) {}
 
   /** @throws RequestError for a reference that cannot be, DatasetError for files that are not right */
@@ -28,14 +44,22 @@ export class DatasetShelf {
     if (!ref || !isDatasetName(ref.name)) {
       throw new RequestError(`dataset.name '${ref?.name ?? ''}': expected one of ${datasetNames.join(', ')}`);
     }
-    const { name, split, size } = ref;
-    if (split !== 'train' && split !== 'test')
-      throw new RequestError(`dataset.split '${split}': expected train or test`);
-    if (size > 1024) throw new RequestError(`dataset.size ${size}: expected at most 1024`);
-    const root = await this.#resolve(ref.root);
-    const key = JSON.stringify([name, root, split, size]);
-    const kind: DatasetKind = datasetKinds[name];
-    const opened = this.#open.get(key) ?? kind.open({ root, split, size }).then((data) => ({ kind, data }));
+    const { size, resize } = ref;
+    for (const [field, value] of Object.entries({ size, resize })) {
+      if (value > MAX_SIDE) throw new RequestError(`dataset.${field} ${value}: expected at most ${MAX_SIDE}`);
+    }
+    const { kind, data } = await this.#get(ref);
+    const framing = framed(() => framingOf(data, { size, resize }));
+    return { kind, data, framing, size: framedSize(data, framing) };
+  }
+
+  async #get({ name, root: named, split, skipDamaged }: DatasetRef): Promise<Opened> {
+    if (!splits.includes(split as Split)) {
+      throw new RequestError(`dataset.split '${split}': expected one of ${splits.join(', ')}`);
+    }
+    const root = await this.#resolve(named);
+    const key = JSON.stringify([name, root, split, skipDamaged]);
+    const opened = this.#open.get(key) ?? this.#read(name, { root, split: split as Split, skipDamaged });
     this.#open.delete(key);
     this.#open.set(key, opened);
     // A failure is not kept: the files may be put right.
@@ -45,6 +69,19 @@ export class DatasetShelf {
       this.#open.delete(oldest);
     }
     return opened;
+  }
+
+  async #read(name: string, location: { root: string; split: Split; skipDamaged: boolean }): Promise<Opened> {
+    const kind: DatasetKind = datasetKinds[name as keyof typeof datasetKinds];
+    const data = await kind.open({ ...location, memory: this.memory });
+    if (data.skipped.length > 0) {
+      const { root, split } = location;
+      this.logger.warn(
+        { root, split, skipped: data.skipped.length, files: data.skipped.slice(0, 20) },
+        'images left out',
+      );
+    }
+    return { kind, data };
   }
 
   // Symbolic links are followed before the comparison, so that none leads out.
@@ -58,5 +95,13 @@ export class DatasetShelf {
       throw new RequestError(`dataset.root '${root}' lies outside the loader's data folder`);
     }
     return found;
+  }
+}
+
+function framed(framing: () => Framing): Framing {
+  try {
+    return framing();
+  } catch (error) {
+    throw new RequestError((error as Error).message);
   }
 }

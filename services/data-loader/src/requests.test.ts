@@ -1,22 +1,51 @@
 import { mkdir, mkdtemp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Augmentation, BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
 import { DatasetShelf } from './dataset-shelf.js';
-import { augmentationOf, sequenceSpecOf, viewsOf } from './requests.js';
+import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
 
 describe('requests from the wire', () => {
-  it('are refused by field when they cannot be', () => {
-    expect(() => sequenceSpecOf(undefined, 10)).toThrow('spec.batch_size 0: expected 1 to');
-    expect(() => augmentationOf({ cropPadding: 99, horizontalFlip: false })).toThrow('augmentation.crop_padding 99');
-    const augmentation = { cropPadding: 4, horizontalFlip: true };
-    expect(() => viewsOf({ index: [10], code: [0] }, augmentation, 10)).toThrow(
-      'views.index[0] 10: the data set has 10 images',
-    );
-    expect(() => viewsOf({ index: [0], code: [162] }, augmentation, 10)).toThrow(
-      'views.code[0] 162: there are 162 views',
-    );
-    expect(() => viewsOf({ index: [0, 1], code: [0] }, augmentation, 10)).toThrow('2 indices and 1 codes');
+  const size = { height: 32, width: 32 };
+  const augmentation = augmentationOf(Augmentation.fromPartial({ cropPadding: 4, horizontalFlip: true }));
+
+  it.each([
+    [{}, 'spec.batch_size 0: expected 1 to'],
+    [{ batchSize: 8193 }, 'spec.batch_size 8193: expected 1 to 8192'],
+    [{ batchSize: 4096, augmentation: { viewsPerStep: 4 } }, 'spec.batch_size 4096: expected 1 to 2048'],
+  ])('refuse the specification %j', (spec, message) => {
+    expect(() => sequenceSpecOf(BatchSpec.fromPartial(spec), 10, size)).toThrow(message);
+  });
+
+  it('refuse a batch of more bytes than are sent', () => {
+    const large = { height: 1024, width: 1024 };
+    expect(() => sequenceSpecOf(BatchSpec.fromPartial({ batchSize: 512 }), 10, large)).toThrow('1610612736 bytes');
+  });
+
+  it.each([
+    [{ cropPadding: 99 }, 'augmentation.cropPadding'],
+    [{ randomResizedCrop: { scale: [1, 0.5], ratio: [1, 1] } }, 'augmentation.randomResizedCrop.scale'],
+    [{ randomResizedCrop: { scale: [0.5], ratio: [1, 1] } }, 'augmentation.randomResizedCrop.scale'],
+    [{ randAugment: { ops: 200, magnitude: 1 } }, 'augmentation.randAugment.ops'],
+    [{ colorJitter: { hue: Number.NaN } }, 'augmentation.colorJitter.hue'],
+    [{ viewsPerStep: 1000 }, 'augmentation.viewsPerStep'],
+  ])('refuse the augmentation %j', (wire, message) => {
+    expect(() => augmentationOf(Augmentation.fromPartial(wire))).toThrow(message);
+  });
+
+  it('refuse views that are not there', () => {
+    const refusal = (index: number[], code: number[]) => () => viewsOf({ index, code }, augmentation, 10, size);
+    expect(refusal([10], [0])).toThrow('views.index[0] 10: the data set has 10 images');
+    expect(refusal([0], [162])).toThrow('views.code[0] 162: there are 162 views');
+    expect(refusal([0, 1], [0])).toThrow('2 indices and 1 codes');
+    expect(refusal([], [])).toThrow('0 indices');
+  });
+
+  it.each([0, -1, 2 ** 20 + 1])('refuse %i epochs', (epochs) => {
+    expect(() => epochsOf(epochs)).toThrow(`epochs ${epochs}: expected 1 to`);
   });
 
   it('cannot lead out of the data folder, by .. or by a link', async () => {
@@ -25,12 +54,12 @@ describe('requests from the wire', () => {
     await mkdir(folder);
     await mkdir(path.join(base, 'secret'));
     await symlink(path.join(base, 'secret'), path.join(folder, 'link'));
-    const shelf = new DatasetShelf(folder, false);
+    const shelf = new DatasetShelf(folder, false, new FingerprintMemory(undefined), createLogger('test', 'silent'));
     for (const root of ['../secret', 'link', path.join(base, 'secret')]) {
-      const ref = { name: 'cifar-100', root, split: 'train', size: 0 };
+      const ref = DatasetRef.fromPartial({ name: 'cifar-100', root, split: 'train' });
       await expect(shelf.get(ref)).rejects.toThrow("lies outside the loader's data folder");
     }
-    await expect(shelf.get({ name: 'mnist', root: '.', split: 'train', size: 0 })).rejects.toThrow(
+    await expect(shelf.get(DatasetRef.fromPartial({ name: 'mnist', root: '.', split: 'train' }))).rejects.toThrow(
       "dataset.name 'mnist': expected one of",
     );
   });

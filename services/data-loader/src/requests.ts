@@ -1,37 +1,65 @@
 import type { BatchSpec, Views, Augmentation as WireAugmentation } from '@mcld/contracts/mcld/v1/views.js';
-import { type Augmentation, viewsPerImage } from '@mcld/datasets/augmentation.js';
+import { type Augmentation, augmentationSchema, MAX_VIEW_NUMBER, viewCodes } from '@mcld/datasets/augmentation.js';
 import type { BatchViews, SequenceSpec } from '@mcld/datasets/batch-sequence.js';
+import type { ImageSize } from '@mcld/datasets/dataset.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 
-/** Largest batch that is cut; bounds a request's memory. */
-const MAX_BATCH = 8192;
+/** Most rows of a batch, and bytes of its pixels: they bound a request's memory. */
+const MAX_ROWS = 8192;
+const MAX_BYTES = 1 << 29;
 
+/** @throws RequestError naming the field */
 export function augmentationOf(wire: WireAugmentation | undefined): Augmentation {
-  const { cropPadding = 0, horizontalFlip = false } = wire ?? {};
-  if (cropPadding > 16) throw new RequestError(`augmentation.crop_padding ${cropPadding}: expected at most 16`);
-  return { cropPadding, horizontalFlip };
+  const { cropPadding = 0, horizontalFlip = false, viewsPerStep = 0, ...rest } = wire ?? {};
+  const result = augmentationSchema.safeParse(
+    { ...rest, cropPadding, horizontalFlip, viewsPerStep: viewsPerStep || 1 },
+    { reportInput: true },
+  );
+  if (result.success) return result.data;
+  const { path, message, input } = result.error.issues[0] as { path: PropertyKey[]; message: string; input?: unknown };
+  throw new RequestError(`augmentation.${path.join('.')}: ${message} (found ${JSON.stringify(input)})`);
 }
 
-export function sequenceSpecOf(spec: BatchSpec | undefined, count: number): SequenceSpec {
+export function sequenceSpecOf(spec: BatchSpec | undefined, count: number, size: ImageSize): SequenceSpec {
   const { batchSize = 0, shuffle = false, seed = 0 } = spec ?? {};
-  if (batchSize < 1 || batchSize > MAX_BATCH) {
-    throw new RequestError(`spec.batch_size ${batchSize}: expected 1 to ${MAX_BATCH}`);
+  const augmentation = augmentationOf(spec?.augmentation);
+  const rows = batchSize * augmentation.viewsPerStep;
+  if (batchSize < 1 || rows > MAX_ROWS) {
+    throw new RequestError(`spec.batch_size ${batchSize}: expected 1 to ${MAX_ROWS / augmentation.viewsPerStep}`);
   }
-  return { count, batchSize, shuffle, seed, augmentation: augmentationOf(spec?.augmentation) };
+  assertBytes('spec.batch_size', rows, size);
+  return { count, batchSize, shuffle, seed, augmentation };
 }
 
-export function viewsOf(wire: Views | undefined, augmentation: Augmentation, count: number): BatchViews {
+/** The epochs of a sequence. @throws RequestError for more than views are numbered for */
+export function epochsOf(epochs: number): number {
+  if (epochs >= 1 && epochs <= MAX_VIEW_NUMBER) return epochs;
+  throw new RequestError(`epochs ${epochs}: expected 1 to ${MAX_VIEW_NUMBER}`);
+}
+
+export function viewsOf(
+  wire: Views | undefined,
+  augmentation: Augmentation,
+  count: number,
+  size: ImageSize,
+): BatchViews {
   const { index = [], code = [] } = wire ?? {};
-  if (index.length !== code.length || index.length === 0 || index.length > MAX_BATCH) {
+  if (index.length !== code.length || index.length === 0 || index.length > MAX_ROWS) {
     throw new RequestError(
-      `views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_BATCH}`,
+      `views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_ROWS}`,
     );
   }
-  const choices = viewsPerImage(augmentation);
+  assertBytes('views', index.length, size);
+  const codes = viewCodes(augmentation);
   for (const [i, image] of index.entries()) {
     if (image >= count) throw new RequestError(`views.index[${i}] ${image}: the data set has ${count} images`);
-    if ((code[i] as number) >= choices)
-      throw new RequestError(`views.code[${i}] ${code[i]}: there are ${choices} views`);
+    if ((code[i] as number) >= codes) throw new RequestError(`views.code[${i}] ${code[i]}: there are ${codes} views`);
   }
   return { index: Uint32Array.from(index), code: Uint32Array.from(code) };
+}
+
+function assertBytes(field: string, rows: number, { height, width }: ImageSize): void {
+  const bytes = rows * height * width * 3;
+  if (bytes > MAX_BYTES)
+    throw new RequestError(`${field}: ${rows} images are ${bytes} bytes; at most ${MAX_BYTES} are sent`);
 }

@@ -3,53 +3,66 @@ import type {
   StreamBatchesRequest,
   StreamBatchesResponse,
 } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { BatchSequence, type Cursor } from '@mcld/datasets/batch-sequence.js';
+import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
-import { BatchWindow, cutViews } from './batch-window.js';
-import type { DatasetShelf, OpenDataset } from './dataset-shelf.js';
-import { augmentationOf, sequenceSpecOf, viewsOf } from './requests.js';
+import { prefetch } from '@mcld/platform/prefetch.js';
+import type { DatasetShelf } from './dataset-shelf.js';
+import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
+import type { ViewRenderer } from './view-renderer.js';
 
-/** Batches kept for readers that follow one another closely; 32 CIFAR batches of 64 are 6 MB. */
-const WINDOW = 32;
+/** Batches drawn ahead of the one being sent. */
+const AHEAD = 2;
+
+/** Names of skipped files that an answer lists. */
+const NAMED = 20;
 
 const start: Cursor = { epoch: 0, step: 0 };
 
-/** The data loader's gRPC handlers. */
-export function dataLoaderService(shelf: DatasetShelf): DataLoaderServiceImplementation {
-  const window = new BatchWindow(WINDOW);
+interface DrawnBatch {
+  readonly cursor: Cursor;
+  readonly views: BatchViews;
+  readonly labels: number[];
+  /** uint8 [rows, height, width, 3]. */
+  readonly pixels: Uint8Array;
+}
 
+/** The data loader's gRPC handlers. */
+export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
   return {
     async describeDataset({ dataset }) {
-      const { kind, data } = await shelf.get(dataset);
+      const { kind, data, size } = await shelf.get(dataset);
       return {
         fingerprint: data.fingerprint,
         count: data.count,
         classes: data.classNames.length,
         classNames: [...data.classNames],
-        height: data.height,
-        width: data.width,
+        height: size.height,
+        width: size.width,
         channels: 3,
         mean: [...kind.normalisation.mean],
         std: [...kind.normalisation.std],
         standIn: data.standIn,
+        skipped: data.skipped.length,
+        skippedNames: data.skipped.slice(0, NAMED),
       };
     },
 
     async *streamPlans({ spec, from, epochs }) {
-      const { data } = await shelf.get(spec?.dataset);
-      const sequence = new BatchSequence(sequenceSpecOf(spec, data.count));
-      for (const cursor of sequence.cursors(from ?? start, epochs)) {
+      const { data, size } = await shelf.get(spec?.dataset);
+      const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
+      for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
         const { index, code } = sequence.views(cursor);
         yield { cursor, views: { index: [...index], code: [...code] } };
       }
     },
 
-    streamBatches: (request) => streamBatches(request, shelf, window),
+    streamBatches: (request) => streamBatches(request, shelf, renderer),
 
-    async *streamViews({ dataset, augmentation: wire, views: wanted }) {
-      const { data } = await shelf.get(dataset);
+    async *streamViews({ dataset, augmentation: wire, views: wanted, seed }) {
+      const opened = await shelf.get(dataset);
       const augmentation = augmentationOf(wire);
-      const pixels = await cutViews(data, augmentation, viewsOf(wanted, augmentation, data.count));
+      const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
+      const pixels = await renderer.render(opened, augmentation, seed, views);
       for (const { bytes, totalBytes, offset } of chunks(pixels)) {
         yield { part: { pixels: bytes, totalBytes, offset } };
       }
@@ -58,25 +71,32 @@ export function dataLoaderService(shelf: DatasetShelf): DataLoaderServiceImpleme
 }
 
 async function* streamBatches(
-  { spec, from, epochs }: StreamBatchesRequest,
+  request: StreamBatchesRequest,
   shelf: DatasetShelf,
-  window: BatchWindow,
+  renderer: ViewRenderer,
 ): AsyncGenerator<Partial<StreamBatchesResponse>> {
-  const opened: OpenDataset = await shelf.get(spec?.dataset);
-  const { data } = opened;
-  const sequence = new BatchSequence(sequenceSpecOf(spec, data.count));
-  const address = JSON.stringify([data.fingerprint, data.height, sequence.spec]);
-  for (const cursor of sequence.cursors(from ?? start, epochs)) {
-    const views = sequence.views(cursor);
-    const key = `${address} ${cursor.epoch} ${cursor.step}`;
-    const pixels = await window.get(key, () => cutViews(data, sequence.spec.augmentation, views));
+  for await (const { cursor, views, labels, pixels } of prefetch(drawBatches(request, shelf, renderer), AHEAD)) {
     for (const { bytes, totalBytes, offset } of chunks(pixels)) {
       const part = { pixels: bytes, totalBytes, offset };
       if (offset > 0) yield { cursor, part };
-      else {
-        const labels = Array.from(views.index, (i) => data.labels[i] as number);
-        yield { cursor, part, labels, views: { index: [...views.index], code: [...views.code] } };
-      }
+      else yield { cursor, part, labels, views: { index: [...views.index], code: [...views.code] } };
     }
+  }
+}
+
+async function* drawBatches(
+  { spec, from, epochs }: StreamBatchesRequest,
+  shelf: DatasetShelf,
+  renderer: ViewRenderer,
+): AsyncGenerator<DrawnBatch> {
+  const opened = await shelf.get(spec?.dataset);
+  const { data, size } = opened;
+  const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
+  const { augmentation, seed } = sequence.spec;
+  for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
+    const views = sequence.views(cursor);
+    const pixels = await renderer.render(opened, augmentation, seed, views);
+    const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);
+    yield { cursor, views, labels, pixels };
   }
 }

@@ -1,6 +1,6 @@
 import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import type { BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { BatchSpec, type DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
@@ -16,13 +16,8 @@ const BATCH = 128;
 const MAX_BATCH_BYTES = 1 << 29;
 
 /** Every image of a split once, in order, unaugmented. */
-export const plainSpec = (dataset: DatasetRef): BatchSpec => ({
-  dataset,
-  batchSize: BATCH,
-  augmentation: { cropPadding: 0, horizontalFlip: false },
-  shuffle: false,
-  seed: 0,
-});
+export const plainSpec = (dataset: DatasetRef): BatchSpec =>
+  BatchSpec.fromPartial({ dataset, batchSize: BATCH, augmentation: {}, shuffle: false });
 
 export interface InferredBatch {
   /** float32 [B, F] and [B, classes]. */

@@ -131,4 +131,4 @@ export class RunEvaluator {
   }
 }
 
-const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test', size: 0 });
+const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test' });

@@ -1,8 +1,8 @@
-import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
 
-/** Images are brought to the size that the students were trained on. */
+/** Images are brought to the size that students of CIFAR were trained on, unless the recipe names another. */
 const SIZE = 32;
 
 export interface TransferResult {
@@ -21,11 +21,12 @@ export interface TransferResult {
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
 export async function probeTransfer(
   parts: InferenceParts,
-  dataset: { readonly name: string; readonly root: string },
+  dataset: { readonly name: string; readonly root: string; readonly size: number },
   { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
 ): Promise<TransferResult> {
-  const train = await extract(parts, { ...dataset, split: 'train', size: SIZE });
-  const test = await extract(parts, { ...dataset, split: 'test', size: SIZE });
+  const sized = { ...dataset, size: dataset.size || SIZE };
+  const train = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'train' }));
+  const test = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'test' }));
   const { classes, standIn } = train;
   const settings = {
     classes,

@@ -1,6 +1,7 @@
 import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
@@ -75,7 +76,7 @@ export class TrainingContext {
     const { adapters, loader, teacher, thread, logger } = parts;
     const recipe = parseRecipe(record.recipe);
     const { batchSize, augmentation, epochs, optimizer } = recipe;
-    const dataset = { ...recipe.dataset, split: 'train', size: 0 };
+    const dataset = { ...recipe.dataset, split: 'train' };
     const described = await loader.describeDataset({ dataset });
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
@@ -104,7 +105,7 @@ export class TrainingContext {
       }),
     });
     const request: FeedRequest = {
-      spec: { dataset, batchSize, augmentation, shuffle: true, seed: dataSeedOf(recipe) },
+      spec: BatchSpec.fromPartial({ dataset, batchSize, augmentation, shuffle: true, seed: dataSeedOf(recipe) }),
       from: checkpoint?.manifest.cursor ?? { epoch: 0, step: 0 },
       epochs,
     };

@@ -65,11 +65,11 @@ function distillers({ json }: { json?: boolean }): void {
 }
 
 function datasets({ json }: { json?: boolean }): void {
-  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, folder }]) => ({
+  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, layout }]) => ({
     name,
     classes,
     ...normalisation,
-    folder,
+    layout,
   }));
   if (json) {
     printJson(rows);
@@ -77,8 +77,8 @@ function datasets({ json }: { json?: boolean }): void {
   }
   print(
     table(
-      ['data set', 'classes', 'folder'],
-      rows.map((r) => [r.name, String(r.classes), r.folder]),
+      ['data set', 'classes', 'layout'],
+      rows.map((r) => [r.name, String(r.classes || 'any'), r.layout]),
     ),
   );
 }

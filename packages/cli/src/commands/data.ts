@@ -1,4 +1,3 @@
-import { type DatasetName, datasetNames } from '@mcld/datasets/catalog.js';
 import { datasetSources, fetchDataset } from '@mcld/datasets/fetch.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { Argument, type Command } from 'commander';
@@ -6,7 +5,10 @@ import { print, printJson } from './common.js';
 
 const MEGABYTE = 1e6;
 
-async function fetchCommand(name: DatasetName, { into, json }: { into: string; json?: boolean }): Promise<void> {
+async function fetchCommand(
+  name: keyof typeof datasetSources,
+  { into, json }: { into: string; json?: boolean },
+): Promise<void> {
   const source = datasetSources[name];
   const terminal = process.stderr.isTTY && !json;
   const bar = new SingleBar(
@@ -37,7 +39,7 @@ export function addDataCommands(program: Command): Command {
   data
     .command('fetch')
     .description("download a data set from its makers' site, verify and unpack it")
-    .addArgument(new Argument('<data set>').choices(datasetNames))
+    .addArgument(new Argument('<data set>').choices(Object.keys(datasetSources)))
     .option('--into <dir>', 'folder to put it in', 'data')
     .option('--json', 'print JSON')
     .action(fetchCommand);

@@ -1,0 +1,94 @@
+import path from 'node:path';
+import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import { readDataFile, sha256, standInOf, textLines } from './files.js';
+import { RawPicture } from './picture.js';
+
+const SIDE = 32;
+const PLANE = SIDE * SIDE;
+
+interface Layout {
+  readonly name: 'cifar-10' | 'cifar-100';
+  readonly files: Readonly<Record<'train' | 'test', readonly string[]>>;
+  readonly names: string;
+  /** Bytes before a record's pixels; the last of them is the label. */
+  readonly labelBytes: number;
+}
+
+const cifar10: Layout = {
+  name: 'cifar-10',
+  files: { train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), test: ['test_batch.bin'] },
+  names: 'batches.meta.txt',
+  labelBytes: 1,
+};
+
+const cifar100: Layout = {
+  name: 'cifar-100',
+  files: { train: ['train.bin'], test: ['test.bin'] },
+  names: 'fine_label_names.txt',
+  labelBytes: 2,
+};
+
+export const openCifar10 = (location: DatasetLocation): Promise<Dataset> => openCifar(cifar10, location);
+
+/** With the fine labels. */
+export const openCifar100 = (location: DatasetLocation): Promise<Dataset> => openCifar(cifar100, location);
+
+/**
+ * CIFAR, binary version: records of one label byte (CIFAR-100: coarse, then fine) and 3,072 bytes of pixels, planes of
+ * red, green and blue, row-major. All of it is held in memory, as NHWC.
+ */
+async function openCifar(
+  { name, files, names, labelBytes }: Layout,
+  { root, split }: DatasetLocation,
+): Promise<Dataset> {
+  const hint = `get it with 'mcld data fetch ${name}', or name its folder as the recipe's root`;
+  if (split === 'unlabeled') throw new DatasetError('missing', `${name} has no split 'unlabeled'`);
+  const classNames = textLines(await readDataFile(root, names, hint));
+  const record = labelBytes + 3 * PLANE;
+  const parts = [];
+  for (const file of files[split]) {
+    const data = await readDataFile(root, file, hint);
+    if (data.length === 0 || data.length % record !== 0) {
+      throw new DatasetError(
+        'damaged',
+        `${path.join(root, file)} has ${data.length} bytes, which is no whole number of records of ${record} bytes: it is truncated or padded`,
+      );
+    }
+    parts.push({ file, data });
+  }
+  const count = parts.reduce((n, { data }) => n + data.length, 0) / record;
+  const labels = new Uint16Array(count);
+  const pixels = new Uint8Array(count * 3 * PLANE);
+  let row = 0;
+  for (const { file, data } of parts) {
+    for (let at = 0; at < data.length; at += record, row++) {
+      const label = data[at + labelBytes - 1] as number;
+      if (label >= classNames.length) {
+        const where = `${path.join(root, file)}: record ${at / record} (byte ${at + labelBytes - 1})`;
+        throw new DatasetError('damaged', `${where} has label ${label}, expected 0 to ${classNames.length - 1}`);
+      }
+      labels[row] = label;
+      interleave(data, at + labelBytes, pixels, row * 3 * PLANE);
+    }
+  }
+  const bytes = 3 * PLANE;
+  return {
+    count,
+    classNames,
+    imageSize: { height: SIDE, width: SIDE },
+    labels,
+    fingerprint: sha256(name, split, ...parts.map(({ data }) => data), classNames.join('\n')),
+    standIn: await standInOf(root),
+    skipped: [],
+    encoded: false,
+    picture: (image) => new RawPicture(pixels.subarray(image * bytes, (image + 1) * bytes), SIDE, SIDE),
+  };
+}
+
+function interleave(planes: Buffer, from: number, out: Uint8Array, to: number): void {
+  for (let p = 0, at = to; p < PLANE; p++) {
+    out[at++] = planes[from + p] as number;
+    out[at++] = planes[from + PLANE + p] as number;
+    out[at++] = planes[from + 2 * PLANE + p] as number;
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash, type Hash } from 'node:crypto';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** What opening a data set found out by reading all of it. */
+export interface Findings {
+  readonly fingerprint: string;
+  /** Rows of files that cannot be decoded, of the whole list. */
+  readonly damaged: readonly number[];
+}
+
+/**
+ * Remembers what reading a data set of many files told, by their names, sizes and times of change: so a fingerprint over
+ * content is as cheap to have again as a look at the files.
+ */
+export class FingerprintMemory {
+  /** @param folder where to remember; undefined: nowhere */
+  constructor(readonly folder: string | undefined) {}
+
+  /** @param stamp of the files as they are now */
+  async recall(stamp: string): Promise<Findings | undefined> {
+    if (!this.folder) return undefined;
+    const text = await readFile(path.join(this.folder, `${stamp}.json`), 'utf8').catch(() => undefined);
+    try {
+      const found = text === undefined ? undefined : (JSON.parse(text) as Findings);
+      return /^[0-9a-f]{64}$/.test(found?.fingerprint ?? '') ? found : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Where it cannot be kept, it is found out again next time. */
+  async keep(stamp: string, findings: Findings): Promise<void> {
+    if (!this.folder) return;
+    const file = path.join(this.folder, `${stamp}.json`);
+    const part = `${file}.part-${process.pid}`;
+    await mkdir(this.folder, { recursive: true })
+      .then(() => writeFile(part, JSON.stringify(findings)))
+      .then(() => rename(part, file))
+      .catch(() => {});
+  }
+}
+
+/** Files looked at or read at once. */
+const AT_ONCE = 16;
+
+/** sha256 over names, sizes and times of change. @param about what else the findings depend on */
+export async function stampOf(about: readonly unknown[], root: string, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(`${JSON.stringify(about)}\n${path.resolve(root)}\n`);
+  const look = async (file: string) => {
+    const { size, mtimeNs } = await stat(path.join(root, file), { bigint: true });
+    return `${file}\0${size}\0${mtimeNs}\n`;
+  };
+  await inOrder(files, look, hash);
+  return hash.digest('hex');
+}
+
+/** Adds what `read` gives for each item to a hash, in the order of the items, some of them at once. */
+export async function inOrder<T>(
+  items: readonly T[],
+  read: (item: T, row: number) => Promise<string | Uint8Array>,
+  hash: Hash,
+): Promise<void> {
+  for (let from = 0; from < items.length; from += AT_ONCE) {
+    const slice = items.slice(from, from + AT_ONCE);
+    for (const part of await Promise.all(slice.map((item, i) => read(item, from + i)))) hash.update(part);
+  }
+}

@@ -1,0 +1,128 @@
+// Bilinear resize with antialiasing: a triangle filter whose support grows with the reduction. The arithmetic is
+// Pillow's (fixed-point weights of 22 bits, bytes between the two passes, the horizontal one first), so that the
+// results are Pillow's bits. Libraries at hand that resize differ from it by more than one grey level.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "simd.h"
+
+namespace mcld {
+
+constexpr int kChannels = 3;
+constexpr int kBits = 32 - 8 - 2;
+
+struct Box {
+  int x, y, width, height;
+};
+
+// For each output place the first input place under the filter, how many there are, and their weights.
+struct Taps {
+  int most;
+  std::vector<int> first, count, weights;
+
+  Taps(int from, int to) {
+    const double scale = static_cast<double>(from) / to;
+    const double support = scale < 1 ? 1 : scale;
+    most = static_cast<int>(std::ceil(support)) * 2 + 1;
+    first.resize(to);
+    count.resize(to);
+    weights.assign(static_cast<size_t>(to) * most, 0);
+    std::vector<double> raw(most);
+    for (int out = 0; out < to; out++) {
+      const double centre = (out + 0.5) * scale;
+      const int begin = std::max(0, static_cast<int>(centre - support + 0.5));
+      const int n = std::min(from, static_cast<int>(centre + support + 0.5)) - begin;
+      double sum = 0;
+      for (int i = 0; i < n; i++) {
+        const double distance = std::fabs((i + begin - centre + 0.5) * (1 / support));
+        raw[i] = distance < 1 ? 1 - distance : 0;
+        sum += raw[i];
+      }
+      first[out] = begin;
+      count[out] = n;
+      for (int i = 0; i < n; i++) weights[static_cast<size_t>(out) * most + i] = static_cast<int>(0.5 + raw[i] / sum * (1 << kBits));
+    }
+  }
+};
+
+inline uint8_t Byte(int sum) {
+  const int value = sum >> kBits;
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}
+
+inline void HorizontalRow(const uint8_t* in, uint8_t* out, const Taps& taps) {
+  const int width = static_cast<int>(taps.first.size());
+  for (int x = 0; x < width; x++) {
+    const int* weights = &taps.weights[static_cast<size_t>(x) * taps.most];
+    const uint8_t* from = in + taps.first[x] * kChannels;
+    int red = 1 << (kBits - 1), green = red, blue = red;
+    for (int i = 0; i < taps.count[x]; i++, from += kChannels) {
+      red += from[0] * weights[i];
+      green += from[1] * weights[i];
+      blue += from[2] * weights[i];
+    }
+    *out++ = Byte(red);
+    *out++ = Byte(green);
+    *out++ = Byte(blue);
+  }
+}
+
+MCLD_SIMD inline void VerticalRow(const uint8_t* in, size_t stride, const int* weights, int n, int* sums, uint8_t* out) {
+  for (size_t x = 0; x < stride; x++) sums[x] = 1 << (kBits - 1);
+  for (int i = 0; i < n; i++, in += stride) {
+    const int weight = weights[i];
+    for (size_t x = 0; x < stride; x++) sums[x] += in[x] * weight;
+  }
+  for (size_t x = 0; x < stride; x++) out[x] = Byte(sums[x]);
+}
+
+inline void Mirror(uint8_t* row, int width) {
+  for (uint8_t *left = row, *right = row + (width - 1) * kChannels; left < right; left += kChannels, right -= kChannels) {
+    uint8_t kept[kChannels];
+    std::memcpy(kept, left, kChannels);
+    std::memcpy(left, right, kChannels);
+    std::memcpy(right, kept, kChannels);
+  }
+}
+
+// in: uint8 rows of `stride` bytes, `box` inside them; out: uint8 [height, width, 3].
+inline void Resample(const uint8_t* in, size_t stride, const Box& box, int height, int width, bool mirrored, uint8_t* out) {
+  const size_t out_stride = static_cast<size_t>(width) * kChannels;
+  const uint8_t* corner = in + box.y * stride + static_cast<size_t>(box.x) * kChannels;
+  std::vector<uint8_t> between;
+  const uint8_t* rows = corner;
+  size_t rows_stride = stride;
+  if (box.width != width) {
+    const Taps taps(box.width, width);
+    between.resize(out_stride * box.height);
+    for (int y = 0; y < box.height; y++) HorizontalRow(corner + y * stride, &between[y * out_stride], taps);
+    rows = between.data();
+    rows_stride = out_stride;
+  }
+  if (box.height == height) {
+    for (int y = 0; y < height; y++) std::memcpy(out + y * out_stride, rows + y * rows_stride, out_stride);
+  } else {
+    const Taps taps(box.height, height);
+    std::vector<int> sums(out_stride);
+    std::vector<uint8_t> joined;
+    if (rows_stride != out_stride) {
+      joined.resize(out_stride * box.height);
+      for (int y = 0; y < box.height; y++) std::memcpy(&joined[y * out_stride], rows + y * rows_stride, out_stride);
+      rows = joined.data();
+    }
+    for (int y = 0; y < height; y++) {
+      VerticalRow(rows + taps.first[y] * out_stride, out_stride, &taps.weights[static_cast<size_t>(y) * taps.most], taps.count[y], sums.data(),
+                  out + y * out_stride);
+    }
+  }
+  if (mirrored) {
+    for (int y = 0; y < height; y++) Mirror(out + y * out_stride, width);
+  }
+}
+
+}  // namespace mcld

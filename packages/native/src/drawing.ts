@@ -1,0 +1,84 @@
+import { addon } from './addon.js';
+
+/** A rectangle of an image, in its pixels. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where a rectangle is drawn, and how. */
+export interface Target {
+  readonly box: Box;
+  /** Size that the box is resized to. */
+  readonly height: number;
+  readonly width: number;
+  /** Left to right. */
+  readonly mirrored: boolean;
+  /** Takes uint8 [height, width, 3] from `at` on. */
+  readonly out: Uint8Array;
+  readonly at: number;
+}
+
+/** Thrown for bytes that are no JPEG that can be decoded; tells at which byte. */
+export class JpegError extends Error {
+  override readonly name = 'JpegError';
+}
+
+export interface JpegHeader {
+  readonly width: number;
+  readonly height: number;
+  /** Whether `drawJpeg` can: grey or three channels, and upright by its EXIF orientation. */
+  readonly plain: boolean;
+}
+
+/**
+ * Draws a box of an image in memory: bilinear with antialiasing, in Pillow's fixed-point arithmetic.
+ * (Pillow 13 goes over some boxes vertically first, so it may differ by one grey level.)
+ * @param pixels uint8 [height, width, 3]
+ */
+export function drawPixels(pixels: Uint8Array, [height, width]: readonly [number, number], target: Target): void {
+  assertFits(target, height, width);
+  if (pixels.length < height * width * 3) throw new RangeError(`${pixels.length} bytes hold no ${height}×${width}×3`);
+  addon.resample(pixels, width * 3, packed(target), target.out);
+}
+
+const header = new Int32Array(3);
+
+/** @throws JpegError */
+export function jpegHeader(bytes: Uint8Array): JpegHeader {
+  const error = addon.jpegHeader(bytes, header);
+  if (error !== undefined) throw new JpegError(error);
+  return { width: header[0] as number, height: header[1] as number, plain: header[2] === 1 };
+}
+
+/**
+ * Decodes what a box needs of a plain JPEG, in the thread pool, and draws it as `drawPixels` does.
+ * @param bytes not to be written to until it is done
+ * @throws JpegError for damage in what was decoded
+ */
+export async function drawJpeg(bytes: Uint8Array, { width, height }: JpegHeader, target: Target): Promise<void> {
+  assertFits(target, height, width);
+  try {
+    await addon.drawJpeg(bytes, packed(target), target.out);
+  } catch (error) {
+    throw new JpegError((error as Error).message);
+  }
+}
+
+function packed({ box, height, width, mirrored, at }: Target): Int32Array {
+  return Int32Array.of(box.x, box.y, box.width, box.height, height, width, Number(mirrored), at);
+}
+
+function assertFits({ box, height, width, out, at }: Target, imageHeight: number, imageWidth: number): void {
+  const { x, y } = box;
+  const numbers = [x, y, box.width, box.height, height, width, at];
+  const inside = x >= 0 && y >= 0 && x + box.width <= imageWidth && y + box.height <= imageHeight;
+  if (!numbers.every(Number.isInteger) || !inside || box.width < 1 || box.height < 1 || height < 1 || width < 1) {
+    throw new RangeError(`no box [${numbers.slice(0, 4).join(', ')}] in an image of ${imageWidth}×${imageHeight}`);
+  }
+  if (at < 0 || at + height * width * 3 > out.length || at > 0x7fff_ffff) {
+    throw new RangeError(`${height}×${width}×3 bytes from ${at} on do not fit into ${out.length}`);
+  }
+}

@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os';
+import { type Augmentation, viewsAddress } from '@mcld/datasets/augmentation.js';
+import type { BatchViews } from '@mcld/datasets/batch-sequence.js';
+import type { Picture } from '@mcld/datasets/picture.js';
+import { drawView, type ViewRules } from '@mcld/datasets/view.js';
+import pLimit from 'p-limit';
+import type { OpenDataset } from './dataset-shelf.js';
+import { ViewWindow } from './view-window.js';
+
+/** Draws the pixels of views. */
+export class ViewRenderer {
+  readonly #window: ViewWindow;
+  // Files read and decoded at once: libuv's threads are kept busy, and no request can hold more in memory.
+  readonly #pool = pLimit(2 * availableParallelism());
+
+  /** @param windowBytes most memory for views kept for others */
+  constructor(windowBytes: number) {
+    this.#window = new ViewWindow(windowBytes);
+  }
+
+  /** uint8 [N, height, width, 3], in the order asked for. @throws DatasetError for an image that is damaged */
+  async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
+    const { data, framing, size, kind } = opened;
+    const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
+    const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
+    const address = JSON.stringify([data.fingerprint, framing, viewsAddress(augmentation, seed)]);
+    const bytes = size.height * size.width * 3;
+    const out = new Uint8Array(views.index.length * bytes);
+    const waiting: Promise<void>[] = [];
+    for (const [i, index] of views.index.entries()) {
+      const view = { index, code: views.code[i] as number };
+      if (data.encoded) {
+        const key = `${address} ${index} ${view.code}`;
+        const draw = () => this.#pool(() => drawAlone(data.picture(index), rules, view, bytes));
+        waiting.push(this.#window.get(key, bytes, draw).then((pixels) => out.set(pixels, i * bytes)));
+      } else {
+        const drawn = drawView(data.picture(index) as Picture, rules, view, out, i * bytes);
+        if (drawn) waiting.push(drawn);
+      }
+    }
+    await Promise.all(waiting);
+    return out;
+  }
+}
+
+async function drawAlone(
+  picture: Picture | Promise<Picture>,
+  rules: ViewRules,
+  view: { index: number; code: number },
+  bytes: number,
+): Promise<Uint8Array> {
+  const out = new Uint8Array(bytes);
+  await drawView(await picture, rules, view, out, 0);
+  return out;
+}
