@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { addCacheCommands } from './commands/cache.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addDataCommands } from './commands/data.js';
 import { addDemoCommand } from './commands/demo.js';
@@ -37,6 +38,7 @@ const common = (command: Command): Command =>
 addDemoCommand(program);
 addRunCommands(program, common);
 addExportCommand(program, common);
+addCacheCommands(program, common);
 addServeCommands(program);
 addDevCommands(program);
 addCatalogCommands(program, addDataCommands(program));

@@ -12,6 +12,8 @@ export interface SessionOptions {
 
 export interface Session {
   readonly client: PipelineClient;
+  /** Address of the teacher. */
+  readonly teacher: string;
   /** Set when this process hosts the pipeline itself. */
   readonly home: string | undefined;
   close(): Promise<void>;
@@ -21,13 +23,11 @@ export interface Session {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const endpoint = options.endpoint ?? process.env.MCLD_ENDPOINT;
   const embedded = endpoint ? undefined : await startEmbedded(options.home ? { home: options.home } : {});
-  const { client, close } = openClient(
-    PipelineServiceDefinition,
-    endpoint ?? (embedded?.endpoint as string),
-    readConfig(),
-  );
+  const config = readConfig();
+  const { client, close } = openClient(PipelineServiceDefinition, endpoint ?? (embedded?.endpoint as string), config);
   return {
     client,
+    teacher: embedded?.addresses['teacher-inference'] ?? config.MCLD_TEACHER_INFERENCE,
     home: embedded?.home,
     close: async () => {
       close();

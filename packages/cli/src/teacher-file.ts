@@ -1,12 +1,20 @@
 import { createReadStream } from 'node:fs';
-import type { Recipe } from '@mcld/recipe/schema.js';
+import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from './exit.js';
 import type { PipelineClient } from './session.js';
 
-/** Sends a recipe's teacher file to the pipeline and puts its digest in its place. */
+/** Sends a recipe's teacher files to the pipeline and puts their digests in their places. */
 export async function importTeacherOf(client: PipelineClient, recipe: Recipe): Promise<Recipe> {
   const { teacher } = recipe;
-  if (!teacher || !('file' in teacher)) return recipe;
+  if (!teacher) return recipe;
+  if (!('ensemble' in teacher)) return { ...recipe, teacher: await imported(client, teacher) };
+  const ensemble: SingleTeacher[] = [];
+  for (const member of teacher.ensemble) ensemble.push(await imported(client, member));
+  return { ...recipe, teacher: { ...teacher, ensemble } };
+}
+
+async function imported(client: PipelineClient, teacher: SingleTeacher): Promise<SingleTeacher> {
+  if (!('file' in teacher)) return teacher;
   const { file, model = '' } = teacher;
   async function* pieces() {
     yield { model, chunk: Buffer.alloc(0) };
@@ -18,5 +26,5 @@ export async function importTeacherOf(client: PipelineClient, recipe: Recipe): P
     }
   }
   const { teacherDigest } = await client.importTeacher(pieces());
-  return { ...recipe, teacher: { digest: teacherDigest } };
+  return { digest: teacherDigest };
 }

@@ -34,7 +34,8 @@ export async function openAdapters(config: Config): Promise<Adapters> {
   return { objects, events: bus, work: bus, runs, close: () => connection.drain() };
 }
 
-async function openObjectStore(config: Config): Promise<ObjectStore> {
+/** @throws ObjectStoreError when it cannot be reached */
+export async function openObjectStore(config: Config): Promise<ObjectStore> {
   const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey, MCLD_S3_SECRET_KEY: secretKey } = config;
   if (!endpoint) return new FileObjectStore(path.join(config.MCLD_HOME, 'store'));
   return S3ObjectStore.open({

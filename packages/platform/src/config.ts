@@ -37,6 +37,13 @@ export const configSchema = z.object({
   MCLD_S3_ACCESS_KEY: z.string().optional(),
   MCLD_S3_SECRET_KEY: z.string().optional(),
   MCLD_DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto'),
+  MCLD_TRAINERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('runs that a trainer works on at once, each in a compute thread of its own'),
   MCLD_DISTILLER_DIR: z
     .string()
     .default('')
@@ -52,7 +59,12 @@ export const configSchema = z.object({
     .string()
     .default('')
     .describe('Open Inference Protocol servers (host:port, commas between) that recipes may take a teacher from'),
-  MCLD_LOGIT_STORE_MB: z.coerce.number().int().min(1).default(2048).describe('most memory for stored logits'),
+  MCLD_LOGIT_STORE_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(20_480)
+    .describe("most disk for stored logits; the teachers' used longest ago go first"),
   MCLD_TOKEN: z.string().min(16).optional().describe('bearer token that every call must carry'),
   MCLD_TLS_CERT: z.string().optional().describe('PEM file; with MCLD_TLS_KEY: serve TLS'),
   MCLD_TLS_KEY: z.string().optional(),

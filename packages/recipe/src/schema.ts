@@ -61,7 +61,7 @@ const distiller = z
   .discriminatedUnion('name', [ownDistiller as z.ZodObject, ...distillerVariants])
   .transform((spec) => spec as unknown as DistillerSpec);
 
-const teacher = z.union([
+const singleTeacher = z.union([
   z.strictObject({ run: z.string().min(1).describe('a finished run: its newest checkpoint teaches') }),
   z.strictObject({
     file: z.string().min(1).describe('safetensors, a PyTorch checkpoint or an ONNX model, read by the client'),
@@ -76,6 +76,16 @@ const teacher = z.union([
       .string()
       .regex(/^[0-9a-f]{64}$/)
       .describe('of an imported teacher'),
+  }),
+]);
+
+export type SingleTeacher = z.output<typeof singleTeacher>;
+
+const teacher = z.union([
+  ...singleTeacher.options,
+  z.strictObject({
+    ensemble: z.array(singleTeacher).min(2).max(8).describe('teachers of the same classes'),
+    mean: z.enum(['logits', 'probabilities']).default('logits').describe('what of theirs is averaged'),
   }),
 ]);
 
@@ -166,6 +176,13 @@ export const recipeSchema = z
     model: z.enum(modelNames).describe('the student; or the teacher-to-be'),
     teacher: teacher.optional(),
     distiller: distiller.default({ name: 'ce' }),
+    logitPrecision: z
+      .string()
+      .regex(/^(fp32|fp16|topk:[1-9]\d{0,4})$/, 'fp32, fp16 or topk:N')
+      .default('fp32')
+      .describe(
+        "how the teacher's logits are stored: fp32 exactly; fp16 and topk:N approximately, and the report says how far off",
+      ),
     optimizer: optimizer.prefault({}),
     schedule: schedule.prefault({ name: 'multi-step' }),
     augmentation: augmentation.prefault({}),

@@ -4,11 +4,12 @@ import type {
   StreamBatchesResponse,
 } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
+import { sha256 } from '@mcld/datasets/files.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
 import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
-import type { ViewRenderer } from './view-renderer.js';
+import { addressOf, type ViewRenderer } from './view-renderer.js';
 
 /** Batches drawn ahead of the one being sent. */
 const AHEAD = 2;
@@ -29,8 +30,9 @@ interface DrawnBatch {
 /** The data loader's gRPC handlers. */
 export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
   return {
-    async describeDataset({ dataset }) {
-      const { kind, data, size } = await shelf.get(dataset);
+    async describeDataset({ dataset, augmentation, seed }) {
+      const opened = await shelf.get(dataset);
+      const { kind, data, size } = opened;
       return {
         fingerprint: data.fingerprint,
         count: data.count,
@@ -44,6 +46,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
         standIn: data.standIn,
         skipped: data.skipped.length,
         skippedNames: data.skipped.slice(0, NAMED),
+        viewsDigest: sha256(addressOf(opened, augmentationOf(augmentation), seed)),
       };
     },
 

@@ -23,7 +23,7 @@ export class ViewRenderer {
     const { data, framing, size, kind } = opened;
     const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
-    const address = JSON.stringify([data.fingerprint, framing, viewsAddress(augmentation, seed)]);
+    const address = addressOf(opened, augmentation, seed);
     const bytes = size.height * size.width * 3;
     const out = new Uint8Array(views.index.length * bytes);
     const waiting: Promise<void>[] = [];
@@ -41,6 +41,11 @@ export class ViewRenderer {
     await Promise.all(waiting);
     return out;
   }
+}
+
+/** All that a view's pixels depend on besides its index and code. */
+export function addressOf({ data, framing, size }: OpenDataset, augmentation: Augmentation, seed: number): string {
+  return JSON.stringify([data.fingerprint, size, framing, viewsAddress(augmentation, seed)]);
 }
 
 async function drawAlone(

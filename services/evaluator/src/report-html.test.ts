@@ -13,7 +13,7 @@ const report: Report = {
   distiller: { name: 'mcld' },
   teacherDigest: 'a'.repeat(64),
   seed: 0,
-  dataset: { name: 'cifar-100', standIn: '', trainImages: 10, testImages: 5 },
+  dataset: { name: 'cifar-100', standIn: '', skipped: 0, trainImages: 10, testImages: 5 },
   epochs: 2,
   step: 4,
   modelSha256: 'b'.repeat(64),
@@ -42,6 +42,23 @@ describe('reportHtml', () => {
     expect(html).not.toMatch(/<script/i);
     expect(html).not.toMatch(/(src|href)="(?!data:)/);
     expect(html).toContain('&#60;script&#62;');
+  });
+
+  it('says what was approximate, mixed or left out, and nothing where nothing was', () => {
+    const logits = {
+      precision: 'fp16',
+      rows: 9,
+      identities: ['cpu', 'gpu'],
+      probedViews: 64,
+      meanKl: 1e-7,
+      maxKl: 2e-6,
+    };
+    const html = reportHtml([{ ...report, logits, dataset: { ...report.dataset, skipped: 3 } }]);
+    expect(html).toContain('3 training images were left out');
+    expect(html).toContain('stored approximately (fp16): KL 1.0e-7 on average, 2.0e-6 at most, over 64 views');
+    expect(html).toContain('more than one kind of machine: cpu; gpu');
+    const exact = { ...logits, precision: 'fp32', identities: ['cpu'] };
+    expect(reportHtml([{ ...report, logits: exact }])).not.toMatch(/approximately|more than one kind|left out/);
   });
 
   it('marks a stand-in wherever its result shows', () => {

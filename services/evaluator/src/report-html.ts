@@ -124,9 +124,27 @@ ${t.classes} classes, ${t.trainImages} training images; mode ${t.mode}</li>`,
   return `<section><h2>${e(name)}</h2>
 <p>Run <code>${e(run)}</code>, ${epochs} epochs, ${step} steps, top-1 ${percent(metrics.top1)} on ${metrics.count} test images.
 Weights sha256 <code>${e(modelSha256)}</code>.</p>
+${remarks(report)
+  .map((remark) => `<p class="note">${e(remark)}</p>`)
+  .join('')}
 ${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
 <h3>Worst classes</h3><table><thead><tr><th>class</th><th>recognised</th><th>taken for</th></tr></thead><tbody>${worst.join('')}</tbody></table>
 <h3>Test images and guesses</h3><div class="cards">${cards.join('')}</div></section>`;
+}
+
+/** What a reader of the figures should know. */
+function remarks({ dataset, logits }: Report): string[] {
+  const found: string[] = [];
+  if (dataset.skipped > 0) found.push(`${dataset.skipped} training images were left out: they cannot be decoded.`);
+  if (logits && logits.precision !== 'fp32') {
+    const { precision, meanKl, maxKl, probedViews } = logits;
+    const off = `KL ${meanKl.toExponential(1)} on average, ${maxKl.toExponential(1)} at most, over ${probedViews} views`;
+    found.push(`The teacher's logits were stored approximately (${precision}): ${off}.`);
+  }
+  if (logits && logits.identities.length > 1) {
+    found.push(`The teacher's stored logits come from more than one kind of machine: ${logits.identities.join('; ')}.`);
+  }
+  return found;
 }
 
 const STYLE = `

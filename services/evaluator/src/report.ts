@@ -22,6 +22,19 @@ export interface EvaluationPoint {
   readonly crossEntropy: number;
 }
 
+/** What a run's teacher logits were read from. */
+export interface LogitReport {
+  readonly precision: string;
+  /** Stored rows of the teacher for these data. */
+  readonly rows: number;
+  /** What computed them; with more than one, last bits may differ between rows. */
+  readonly identities: readonly string[];
+  /** KL(computed ‖ stored) in nats over so many views; 0 of 0 views for fp32, which is exact. */
+  readonly probedViews: number;
+  readonly meanKl: number;
+  readonly maxKl: number;
+}
+
 /** `report.json`; docs/report.md explains every field. */
 export interface Report {
   readonly schema: 'mcld.report/1';
@@ -36,6 +49,8 @@ export interface Report {
   readonly dataset: {
     readonly name: string;
     readonly standIn: string;
+    /** Training images left out since they cannot be decoded. */
+    readonly skipped: number;
     readonly trainImages: number;
     readonly testImages: number;
   };
@@ -47,6 +62,8 @@ export interface Report {
   readonly history: readonly EpochPoint[];
   readonly evaluations: readonly EvaluationPoint[];
   readonly transfer: readonly TransferResult[];
+  /** With a teacher. */
+  readonly logits?: LogitReport;
   readonly worstClasses: readonly ClassConfusion[];
   readonly examples: readonly Example[];
 }

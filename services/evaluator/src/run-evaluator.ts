@@ -11,9 +11,10 @@ import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
+import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
-import { type EpochPoint, type Report, storedEvaluations } from './report.js';
+import { type EpochPoint, type LogitReport, type Report, storedEvaluations } from './report.js';
 import { reportHtml } from './report-html.js';
 import { probeTransfer } from './transfer.js';
 
@@ -72,6 +73,7 @@ export class RunEvaluator {
         dataset: {
           name: recipe.dataset.name,
           standIn: train.standIn,
+          skipped: train.skipped,
           trainImages: train.count,
           testImages: evaluation.metrics.count,
         },
@@ -83,6 +85,7 @@ export class RunEvaluator {
         evaluations: await storedEvaluations(objects, run, await this.#evaluatedSteps(run)),
         transfer,
         worstClasses: evaluation.worst,
+        ...(record.teacherDigest && { logits: await describeLogits(this.parts, record.teacherDigest, recipe) }),
         examples: evaluation.examples,
       };
       await putJson(objects, reportKey(run, 'report.json'), report);
@@ -129,6 +132,20 @@ export class RunEvaluator {
   async has(run: RunId, step: number): Promise<boolean> {
     return (await listCheckpoints(this.parts.adapters.objects, run)).includes(step);
   }
+}
+
+/** What the run's teacher logits were read from. */
+async function describeLogits(
+  { teacher }: EvaluatorParts,
+  teacherDigest: string,
+  recipe: Recipe,
+): Promise<LogitReport> {
+  const { precision, rows, identities, probedViews, meanKl, maxKl } = await teacher.describeLogits({
+    teacherDigest,
+    spec: trainingPlan(recipe),
+    precision: recipe.logitPrecision,
+  });
+  return { precision, rows, identities, probedViews, meanKl, maxKl };
 }
 
 const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test' });

@@ -12,10 +12,11 @@ import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
 import { changeRun } from '@mcld/platform/runs/run-store.js';
 import { carryContext, inSpan } from '@mcld/platform/telemetry.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
 import { exportStudent } from './export.js';
 import { applyEvent } from './run-reducer.js';
 import type { Runs } from './runs.js';
-import { importTeacher } from './teachers.js';
+import { importTeacher, resolveTeacher } from './teachers.js';
 import { toWire } from './wire.js';
 
 /** Largest teacher that is taken over gRPC. */
@@ -72,6 +73,10 @@ export function pipelineService(
     async importTeacher(requests) {
       const { model, file } = await collect(requests);
       return { teacherDigest: await importTeacher(runs.adapters.objects, model, file) };
+    },
+
+    async resolveTeacher({ recipe }) {
+      return { teacherDigest: await resolveTeacher(runs.adapters, parseRecipe(recipe)) };
     },
   };
 }

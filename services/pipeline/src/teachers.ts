@@ -8,10 +8,16 @@ import { decodeTorchCheckpoint, isTorchCheckpoint } from '@mcld/models/torch-che
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import { endpointTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
+import {
+  endpointTeacherKey,
+  ensembleTeacherKey,
+  onnxTeacherKey,
+  teacherKey,
+  teacherKeys,
+} from '@mcld/platform/layout.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { ObjectExistsError, type ObjectStore } from '@mcld/platform/storage/object-store.js';
-import type { Recipe } from '@mcld/recipe/schema.js';
+import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 
 /**
  * Stores a teacher under its digest: weights of a model here (safetensors, or a PyTorch checkpoint) in one
@@ -57,11 +63,20 @@ async function store(
 }
 
 /**
- * The digest of the teacher that a recipe names; a run's newest checkpoint becomes a teacher here.
+ * The digest of the teacher that a recipe names; a run's newest checkpoint becomes a teacher here, and so does the mean
+ * of several.
  * @returns empty for a recipe without one
  */
 export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): Promise<TeacherDigest | ''> {
   if (!teacher) return '';
+  if (!('ensemble' in teacher)) return resolveOne(adapters, teacher);
+  const members: TeacherDigest[] = [];
+  for (const member of teacher.ensemble) members.push(await resolveOne(adapters, member));
+  const ensemble = { members, mean: teacher.mean };
+  return store(adapters.objects, ensembleTeacherKey, Buffer.from(JSON.stringify(ensemble)));
+}
+
+async function resolveOne(adapters: Adapters, teacher: SingleTeacher): Promise<TeacherDigest> {
   if ('file' in teacher) {
     throw new RequestError('teacher.file is read by the client: import it first, then name its digest');
   }
@@ -70,7 +85,7 @@ export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): P
   }
   if ('digest' in teacher) {
     const digest = asTeacherDigest(teacher.digest);
-    for (const keyOf of [teacherKey, onnxTeacherKey, endpointTeacherKey]) {
+    for (const keyOf of teacherKeys) {
       if (await adapters.objects.get(keyOf(digest))) return digest;
     }
     throw new NotFoundError(`teacher.digest: no teacher ${digest} has been imported`);

@@ -1,8 +1,10 @@
 import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import { nextCursor } from '@mcld/platform/cursor.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
+import { resuming } from '@mcld/platform/grpc/retrying.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 
 /** Batches fetched while a step runs: enough to hide a fetch, few enough to stay small. */
@@ -28,14 +30,27 @@ export interface FeedRequest {
   readonly spec: BatchSpec;
   readonly from: Cursor;
   readonly epochs: number;
+  readonly stepsPerEpoch: number;
+}
+
+export interface LogitRequest extends FeedRequest {
+  readonly teacherDigest: string;
+  /** Of stored rows. */
+  readonly precision: string;
 }
 
 type Loader = OpenClient<typeof DataLoaderServiceDefinition>['client'];
 type TeacherClient = OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
 
-/** Whole batches from a cursor on, a few of them ahead. */
+/** Where a stream that broke off after `last` goes on. */
+function after(last: { readonly cursor: Cursor } | undefined, { from, stepsPerEpoch }: FeedRequest): Cursor {
+  return last ? nextCursor(last.cursor, stepsPerEpoch) : from;
+}
+
+/** Whole batches from a cursor on, a few of them ahead; from another replica where one goes away. */
 export function batches(loader: Loader, request: FeedRequest, signal: AbortSignal): AsyncGenerator<Batch> {
-  return prefetch(readBatches(loader, request, signal), DEPTH);
+  const open = (last: Batch | undefined) => readBatches(loader, { ...request, from: after(last, request) }, signal);
+  return prefetch(resuming(open, signal), DEPTH);
 }
 
 async function* readBatches(loader: Loader, request: FeedRequest, signal: AbortSignal): AsyncGenerator<Batch> {
@@ -50,19 +65,20 @@ async function* readBatches(loader: Loader, request: FeedRequest, signal: AbortS
   }
 }
 
-/** The teacher's logits for each step from a cursor on, a few of them ahead. */
+/** The teacher's logits for each step from a cursor on, as `batches`. */
 export function teacherLogits(
   teacher: TeacherClient,
-  teacherDigest: string,
-  request: FeedRequest,
+  request: LogitRequest,
   signal: AbortSignal,
 ): AsyncGenerator<StepTarget> {
-  return prefetch(readLogits(teacher, { teacherDigest, ...request }, signal), DEPTH);
+  const open = (last: StepTarget | undefined) =>
+    readLogits(teacher, { ...request, from: after(last, request) }, signal);
+  return prefetch(resuming(open, signal), DEPTH);
 }
 
 async function* readLogits(
   teacher: TeacherClient,
-  request: FeedRequest & { teacherDigest: string },
+  request: LogitRequest,
   signal: AbortSignal,
 ): AsyncGenerator<StepTarget> {
   const assembly = new Assembly(MAX_BATCH_BYTES);

@@ -12,30 +12,34 @@ import type { handlers, TrainerWorkerData } from './worker.js';
 export async function startStudentTrainer(host: ServiceHost): Promise<RunningService> {
   const { config, logger, adapters, listen } = host;
   const data: TrainerWorkerData = { device: config.MCLD_DEVICE, distillerFolder: config.MCLD_DISTILLER_DIR };
-  const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data);
   const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
   const teacher = openClient(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE, config);
   const hub = new ProgressHub();
   const onProgress = hub.publish.bind(hub);
-  const loop = new WorkLoop({ adapters, logger, thread, loader: loader.client, teacher: teacher.client, onProgress });
+  const workers = Array.from({ length: config.MCLD_TRAINERS }, () => {
+    const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data);
+    const parts = { adapters, logger, thread, loader: loader.client, teacher: teacher.client, onProgress };
+    return { thread, loop: new WorkLoop(parts) };
+  });
+  const loops = workers.map(({ loop }) => loop);
   const closing = new AbortController();
   const server = await startServer({
     config,
     logger,
     ...(listen && { listen }),
     serviceNames: [StudentTrainerServiceDefinition.fullName],
-    add: (grpc) => grpc.add(StudentTrainerServiceDefinition, studentTrainerService(loop, hub, closing.signal)),
+    add: (grpc) => grpc.add(StudentTrainerServiceDefinition, studentTrainerService(loops, hub, closing.signal)),
   });
-  loop.start();
+  for (const loop of loops) loop.start();
   return {
     address: server.address,
     drain: async () => {
-      await loop.stop();
+      await Promise.all(loops.map((loop) => loop.stop()));
       closing.abort();
       await server.close();
       loader.close();
       teacher.close();
-      await thread.close();
+      await Promise.all(workers.map(({ thread }) => thread.close()));
     },
   };
 }

@@ -21,17 +21,21 @@ export class ProgressHub {
   }
 }
 
-/** The trainer's gRPC handlers. @param closing aborted when the service stops */
+/** The trainer's gRPC handlers. @param loops each with a run at most; closing aborted when the service stops */
 export function studentTrainerService(
-  loop: WorkLoop,
+  loops: readonly WorkLoop[],
   hub: ProgressHub,
   closing: AbortSignal,
 ): StudentTrainerServiceImplementation {
   return {
     async getStatus() {
-      const { record, context } = loop.current ?? {};
-      const progress = context?.progress.current();
-      return { runId: record?.id ?? '', attempt: record?.attempt ?? 0, ...(progress && { progress }) };
+      const runs = loops.flatMap(({ current }) => (current ? [current] : []));
+      return {
+        runs: runs.map(({ record, context }) => {
+          const progress = context?.progress.current();
+          return { runId: record.id, attempt: record.attempt, ...(progress && { progress }) };
+        }),
+      };
     },
     async *streamProgress({ runId }, { signal }) {
       for await (const progress of hub.listen(AbortSignal.any([signal, closing]))) {

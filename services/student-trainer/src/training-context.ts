@@ -5,6 +5,7 @@ import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
+import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { evaluationKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import {
@@ -18,6 +19,7 @@ import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
+import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
@@ -75,13 +77,13 @@ export class TrainingContext {
   ): Promise<TrainingContext> {
     const { adapters, loader, teacher, thread, logger } = parts;
     const recipe = parseRecipe(record.recipe);
-    const { batchSize, augmentation, epochs, optimizer } = recipe;
-    const dataset = { ...recipe.dataset, split: 'train' };
-    const described = await loader.describeDataset({ dataset });
+    const { epochs, optimizer } = recipe;
+    const spec = BatchSpec.fromPartial(trainingPlan(recipe));
+    const described = await retrying(() => loader.describeDataset({ dataset: spec.dataset }), signal);
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
-    const stepsPerEpoch = Math.ceil(described.count / batchSize);
+    const stepsPerEpoch = Math.ceil(described.count / spec.batchSize);
     const momentum = optimizer.name === 'sgd' ? optimizer.momentum : 0;
     const rates = { lr: optimizer.lr, momentum, stepsPerEpoch, epochs };
     const step = checkpoint?.manifest.step ?? 0;
@@ -105,10 +107,12 @@ export class TrainingContext {
       }),
     });
     const request: FeedRequest = {
-      spec: BatchSpec.fromPartial({ dataset, batchSize, augmentation, shuffle: true, seed: dataSeedOf(recipe) }),
+      spec,
       from: checkpoint?.manifest.cursor ?? { epoch: 0, step: 0 },
       epochs,
+      stepsPerEpoch,
     };
+    const logits = { ...request, teacherDigest: record.teacherDigest, precision: recipe.logitPrecision };
     const history = checkpoint ? TrainingHistory.decode(checkpoint.parts['history.json']) : TrainingHistory.empty();
     const progress = new ProgressMeter(record.id, stepsPerEpoch, totalSteps);
     const plan = { step, totalSteps, stepsPerEpoch, rates };
@@ -121,7 +125,7 @@ export class TrainingContext {
       progress,
       stopping,
       batches(loader, request, signal),
-      teacherLogits(teacher, record.teacherDigest, request, signal),
+      teacherLogits(teacher, logits, signal),
     );
     context.#checkpoint = checkpoint?.manifest.step;
     await context.emit('started', String(record.attempt), { attempt: record.attempt, step, totalSteps });

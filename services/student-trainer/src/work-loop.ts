@@ -1,9 +1,10 @@
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
+import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
-import { ClientError, Status } from 'nice-grpc-common';
+import { ClientError } from 'nice-grpc-common';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { type TrainerParts, TrainingContext } from './training-context.js';
 import { train } from './training-run.js';
@@ -90,7 +91,7 @@ export class WorkLoop {
       return delivery.ack();
     }
     // A service that is restarting is no fault of the run: another attempt goes on at the checkpoint.
-    if (isOutOfReach(error) && delivery.attempt < MAX_ATTEMPTS) {
+    if (mayRecover(error) && delivery.attempt < MAX_ATTEMPTS) {
       logger.warn({ run: record.id, err: error }, 'will try again');
       await releaseRun(adapters.runs, record);
       return delivery.release(2000);
@@ -102,7 +103,7 @@ export class WorkLoop {
   }
 }
 
-function isOutOfReach(error: Error): boolean {
+function mayRecover(error: Error): boolean {
   if (error.name === 'ObjectStoreError' || error.name === 'BusError') return !error.message.includes('no space left');
-  return error instanceof ClientError && (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED);
+  return isOutOfReach(error);
 }

@@ -1,31 +1,47 @@
 import { describe, expect, it } from 'vitest';
+import { ComputeQueue, type ViewAddress } from './compute-queue.js';
+import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
-import type { LogitSource, ViewAddress } from './teacher.js';
 
 /** A source whose logits of a view are its address; the subject is how batches are gathered. */
-function fakeSource(batch: number, full = false) {
+function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
   const stored = new Map<string, Float32Array>();
   const batches: number[] = [];
+  const fetched: number[] = [];
   let fromStore = 0;
   const key = (index: number, code: number) => `${index} ${code}`;
+  const queue = new ComputeQueue({
+    batch,
+    async fetch(views) {
+      fetched.push(views.length);
+    },
+    async compute(views: readonly ViewAddress[]) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      batches.push(views.length);
+      if (batches.length - 1 === failAt) throw new Error('the teacher is out of memory');
+      return views.map(({ index, code }) => {
+        const row = Float32Array.of(index, code);
+        if (!full) stored.set(key(index, code), row);
+        return row;
+      });
+    },
+  });
   const source = {
-    teacher: { classes: 2, parts: { batch } },
+    classes: 2,
+    queue,
     store: {
       has: (index: number, code: number) => stored.has(key(index, code)),
-      get: (index: number, code: number) => stored.get(key(index, code)),
+      read(index: number, code: number, out: Float32Array, to: number) {
+        const row = stored.get(key(index, code));
+        if (row) out.set(row, to);
+        return row !== undefined;
+      },
     },
     countStored: (views: number) => {
       fromStore += views;
     },
-    async compute(views: readonly ViewAddress[]) {
-      batches.push(views.length);
-      const rows = new Map(views.map(({ index, code }) => [key(index, code), Float32Array.of(index, code)]));
-      if (full) return rows;
-      for (const [address, row] of rows) stored.set(address, row);
-      return new Map();
-    },
   };
-  return { source: source as unknown as LogitSource, batches, stored, counted: () => fromStore };
+  return { source: source as unknown as LogitSource, batches, fetched, stored, counted: () => fromStore };
 }
 
 async function* plans(steps: number, size: number, repeat = 1) {
@@ -35,6 +51,12 @@ async function* plans(steps: number, size: number, repeat = 1) {
       yield { cursor: { epoch: r, step }, views: { index, code: index.map(() => 3) } };
     }
   }
+}
+
+async function run(source: LogitSource, steps: ReturnType<typeof plans>): Promise<number[]> {
+  const firsts: number[] = [];
+  for await (const { logits } of streamStepLogits(steps, source)) firsts.push(logits[0]!);
+  return firsts;
 }
 
 describe('streamStepLogits', () => {
@@ -54,16 +76,35 @@ describe('streamStepLogits', () => {
     const { source, batches, counted } = fakeSource(16);
     for await (const step of streamStepLogits(plans(4, 4, 3), source)) expect(step.rows).toBe(4);
     expect(batches.reduce((a, b) => a + b)).toBe(16);
-    expect(counted()).toBeGreaterThanOrEqual(32);
+    expect(counted()).toBeGreaterThanOrEqual(16);
+  });
+
+  it('computes a view once for several streams, and fills batches across them', async () => {
+    const { source, batches } = fakeSource(64);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => run(source, plans(40, 12))));
+    for (const firsts of answers) expect(firsts).toEqual(Array.from({ length: 40 }, (_, step) => step * 12));
+    expect(batches.reduce((a, b) => a + b)).toBe(480);
+    expect(batches.length).toBeLessThanOrEqual(9);
   });
 
   it('works on when the store is full', async () => {
-    const { source } = fakeSource(8, true);
-    let steps = 0;
-    for await (const { cursor, logits } of streamStepLogits(plans(6, 4, 2), source)) {
-      expect(logits[0]).toBe(cursor.step * 4);
-      steps++;
-    }
-    expect(steps).toBe(12);
+    const { source } = fakeSource(8, { full: true });
+    expect(await run(source, plans(6, 4, 2))).toEqual([0, 4, 8, 12, 16, 20, 0, 4, 8, 12, 16, 20]);
+  });
+
+  it('fails those who wait for a batch that fails, and nobody else', async () => {
+    const { source } = fakeSource(8, { failAt: 0 });
+    await expect(run(source, plans(1, 4))).rejects.toThrow('out of memory');
+    expect(await run(source, plans(2, 4))).toEqual([0, 4]);
+  });
+
+  it('computes a view again whose stored row is damaged', async () => {
+    const { source, stored, batches } = fakeSource(8);
+    await run(source, plans(2, 4));
+    const { read } = source.store;
+    const store = source.store as { read: typeof read };
+    store.read = (index, code, out, to) => (index === 5 ? false : read(index, code, out, to));
+    expect(await run(source, plans(2, 4))).toEqual([0, 4]);
+    expect([stored.size, batches]).toEqual([8, [8, 1]]);
   });
 });

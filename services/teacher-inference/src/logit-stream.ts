@@ -1,6 +1,7 @@
 import type { StreamPlansResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { Cursor, Views } from '@mcld/contracts/mcld/v1/views.js';
-import type { LogitSource, ViewAddress } from './teacher.js';
+import type { Coming, ViewAddress } from './compute-queue.js';
+import type { LogitSource } from './logit-source.js';
 
 /** Steps looked ahead, to fill compute batches with views that will be wanted soon. */
 const AHEAD = 16;
@@ -14,77 +15,65 @@ export interface StepLogits {
 
 interface PlannedStep {
   readonly cursor: Cursor;
-  readonly views: readonly ViewAddress[];
-  /** How many of its views were computed on its behalf or an earlier step's of this stream. */
-  computed: number;
+  readonly views: Views;
+  /** Rows that are on their way, by their place in the step. */
+  readonly coming: Map<number, Coming>;
 }
 
 /**
- * The logits of each planned step, in order. Stored views cost nothing; missing ones are gathered
- * from the steps ahead until a compute batch is full, so that padding is rare.
+ * The logits of each planned step, in order. Stored views cost a look-up; missing ones of the steps ahead are asked for
+ * early, so that compute batches are full.
  */
 export async function* streamStepLogits(
   plans: AsyncIterable<StreamPlansResponse>,
   source: LogitSource,
 ): AsyncGenerator<StepLogits> {
-  const { classes, parts } = source.teacher;
   const iterator = plans[Symbol.asyncIterator]();
   const window: PlannedStep[] = [];
-  // Rows that a full store did not take, until their step has been sent.
-  const homeless = new Map<string, Float32Array>();
   let ended = false;
-
-  const known = ({ index, code }: ViewAddress) => source.store.has(index, code) || homeless.has(`${index} ${code}`);
-
   try {
     while (true) {
       while (!ended && window.length < AHEAD) {
         const next = await iterator.next();
         if (next.done) ended = true;
-        else window.push(planned(next.value));
+        else window.push(planned(next.value, source));
       }
-      const [head] = window;
+      const head = window.shift();
       if (!head) return;
-      if (!head.views.every(known)) {
-        const wanted = gather(window, known, parts.batch);
-        for (const [key, row] of await source.compute(wanted)) homeless.set(key, row);
-        continue;
-      }
-      window.shift();
-      source.countStored(head.views.length - head.computed);
-      const logits = new Float32Array(head.views.length * classes);
-      for (const [i, { index, code }] of head.views.entries()) {
-        const row = source.store.get(index, code) ?? homeless.get(`${index} ${code}`);
-        logits.set(row as Float32Array, i * classes);
-      }
-      for (const { index, code } of head.views) homeless.delete(`${index} ${code}`);
-      yield { cursor: head.cursor, rows: head.views.length, logits };
+      yield await complete(head, source);
     }
   } finally {
     await iterator.return?.();
   }
 }
 
-function planned({ cursor, views }: StreamPlansResponse): PlannedStep {
+function planned({ cursor, views }: StreamPlansResponse, source: LogitSource): PlannedStep {
   const { index, code } = views as Views;
-  return {
-    cursor: cursor as Cursor,
-    views: index.map((image, i) => ({ index: image, code: code[i] as number })),
-    computed: 0,
-  };
+  const coming = new Map<number, Coming>();
+  for (const [i, image] of index.entries()) {
+    const view = { index: image, code: code[i] as number };
+    if (!source.store.has(view.index, view.code)) coming.set(i, source.queue.request(view));
+  }
+  return { cursor: cursor as Cursor, views: views as Views, coming };
 }
 
-/** Distinct unknown views in the order of their steps, at most `limit`. */
-function gather(window: readonly PlannedStep[], known: (view: ViewAddress) => boolean, limit: number): ViewAddress[] {
-  const wanted = new Map<string, ViewAddress>();
-  for (const step of window) {
-    for (const view of step.views) {
-      const key = `${view.index} ${view.code}`;
-      if (wanted.has(key) || known(view)) continue;
-      if (wanted.size === limit) return [...wanted.values()];
-      wanted.set(key, view);
-      step.computed++;
+async function complete({ cursor, views, coming }: PlannedStep, source: LogitSource): Promise<StepLogits> {
+  const { index, code } = views;
+  const { classes } = source;
+  const rows = index.length;
+  const logits = new Float32Array(rows * classes);
+  const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
+  for (const i of coming.keys()) source.queue.hurry(viewAt(i));
+  for (let i = 0; i < rows; i++) {
+    const found = coming.get(i);
+    if (found) logits.set(await found.row, i * classes);
+    else if (!source.store.read(index[i] as number, code[i] as number, logits, i * classes)) {
+      // It was stored and turned out to be damaged.
+      const again = source.queue.request(viewAt(i));
+      source.queue.hurry(viewAt(i));
+      logits.set(await again.row, i * classes);
     }
   }
-  return [...wanted.values()];
+  source.countStored(rows - [...coming.values()].filter(({ isFirst }) => isFirst).length);
+  return { cursor, rows, logits };
 }

@@ -1,6 +1,7 @@
 import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { openSegmentShelf } from '@mcld/logit-store/segment-shelf.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
@@ -18,8 +19,8 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
   const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
   const { objects } = adapters;
   const endpoints = config.MCLD_TEACHER_ENDPOINTS;
-  const storeMegabytes = config.MCLD_LOGIT_STORE_MB;
-  const shelf = new TeacherShelf({ thread, loader: loader.client, objects, logger, batch, storeMegabytes, endpoints });
+  const segments = openSegmentShelf(config, adapters, logger);
+  const shelf = new TeacherShelf({ thread, loader: loader.client, objects, logger, batch, segments, endpoints });
   const server = await startServer({
     config,
     logger,
@@ -34,7 +35,7 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
     address: server.address,
     drain: async () => {
       await server.close();
-      await shelf.save();
+      await shelf.close();
       loader.close();
       await thread.close();
     },

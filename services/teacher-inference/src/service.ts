@@ -2,9 +2,14 @@ import type {
   StreamLogitsRequest,
   StreamLogitsResponse,
   TeacherInferenceServiceImplementation,
+  WarmLogitsRequest,
+  WarmLogitsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
+import type { ViewAddress } from './compute-queue.js';
+import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
 import type { TeacherShelf } from './teacher-shelf.js';
 
@@ -17,17 +22,40 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
       return { model, classes, parameters, counters };
     },
     streamLogits: (request) => streamLogits(request, shelf),
+    warmLogits: (request) => warmLogits(request, shelf),
+
+    async describeLogits({ teacherDigest, spec, precision }) {
+      const teacher = await shelf.get(teacherDigest);
+      const source = await teacher.source(specOf(spec), precision);
+      const { size, identities, codec } = source.store;
+      const exact = codec.precision === 'fp32';
+      const { views, mean, max } = exact ? NO_PROBE : await source.probe(await firstViews(source));
+      const about = { rows: size, precision: codec.precision, identities: [...identities] };
+      return { ...about, probedViews: views, meanKl: mean, maxKl: max };
+    },
   };
 }
 
+const NO_PROBE = { views: 0, mean: 0, max: 0 };
+
+/** Between two reports of a warming store. */
+const REPORT_MS = 500;
+
+const start = { epoch: 0, step: 0 };
+
+function specOf(spec: BatchSpec | undefined): BatchSpec {
+  if (!spec) throw new RequestError('spec is missing');
+  return spec;
+}
+
 async function* streamLogits(
-  { teacherDigest, spec, from, epochs }: StreamLogitsRequest,
+  { teacherDigest, spec: wanted, from, epochs, precision }: StreamLogitsRequest,
   shelf: TeacherShelf,
 ): AsyncGenerator<Partial<StreamLogitsResponse>> {
-  if (!spec) throw new RequestError('spec is missing');
+  const spec = specOf(wanted);
   const teacher = await shelf.get(teacherDigest);
-  const source = await teacher.source(spec);
-  const plans = teacher.parts.loader.streamPlans({ spec, from, epochs });
+  const source = await teacher.source(spec, precision);
+  const plans = source.plans(spec, from ?? start, epochs);
   try {
     for await (const { cursor, rows, logits } of streamStepLogits(plans, source)) {
       const bytes = new Uint8Array(logits.buffer);
@@ -37,6 +65,38 @@ async function* streamLogits(
       }
     }
   } finally {
-    await source.store.save(true);
+    await source.store.save();
   }
+}
+
+async function* warmLogits(
+  { teacherDigest, spec: wanted, epochs, precision }: WarmLogitsRequest,
+  shelf: TeacherShelf,
+): AsyncGenerator<Partial<WarmLogitsResponse>> {
+  const spec = specOf(wanted);
+  const teacher = await shelf.get(teacherDigest);
+  const source = await teacher.source(spec, precision);
+  const totalSteps = Math.ceil(source.described.count / spec.batchSize) * epochs;
+  const before = teacher.counters.computedViews;
+  const progress = (steps: number) => ({ steps, totalSteps, computedViews: teacher.counters.computedViews - before });
+  let [steps, told] = [0, 0];
+  try {
+    for await (const _ of streamStepLogits(source.plans(spec, start, epochs), source)) {
+      steps++;
+      if (performance.now() - told < REPORT_MS) continue;
+      told = performance.now();
+      yield progress(steps);
+    }
+  } finally {
+    await source.store.save();
+  }
+  yield progress(steps);
+}
+
+/** The views of the first step. */
+async function firstViews(source: LogitSource): Promise<ViewAddress[]> {
+  for await (const { views } of source.plans(source.spec, start, 1)) {
+    return (views?.index ?? []).map((index, i) => ({ index, code: views?.code[i] as number }));
+  }
+  return [];
 }

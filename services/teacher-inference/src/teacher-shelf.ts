@@ -21,14 +21,19 @@ export class TeacherShelf {
       this.#loaded.delete(oldest);
       // One that failed to load has nothing to unload, and fails its own callers only.
       await loading.then(
-        ({ computer }) => computer.unload(),
+        (teacher) => teacher.close(),
         () => {},
       );
     }
     return teacher;
   }
 
-  async save(): Promise<void> {
-    for (const teacher of this.#loaded.values()) await (await teacher).save();
+  async close(): Promise<void> {
+    for (const teacher of this.#loaded.values()) {
+      await teacher.then(
+        (loaded) => loaded.close(),
+        () => {},
+      );
+    }
   }
 }

@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import type { BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { Assembly } from '@mcld/platform/grpc/chunks.js';
+import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { LogitStore } from '@mcld/logit-store/logit-store.js';
+import { type RowCodec, rowCodec } from '@mcld/logit-store/row-codec.js';
+import type { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
-import type { TeacherDigest } from '@mcld/platform/ids.js';
-import { endpointTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
+import { retrying } from '@mcld/platform/grpc/retrying.js';
+import { asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
+import { endpointTeacherKey, ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { Mutex } from '@mcld/platform/mutex.js';
-import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
-import { meter } from '@mcld/platform/telemetry.js';
+import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { LogitComputer } from './computer.js';
 import { endpointComputer, endpointSchema } from './endpoint-computer.js';
-import { LogitStore } from './logit-store.js';
+import { ensembleComputer, ensembleSchema } from './ensemble-computer.js';
+import { LogitSource } from './logit-source.js';
 import { onnxComputer } from './onnx-computer.js';
 import { weightsComputer } from './weights-computer.js';
 import type { handlers } from './worker.js';
@@ -28,13 +30,9 @@ export interface TeacherParts {
   readonly logger: Logger;
   /** Rows of the compute batch. */
   readonly batch: number;
-  readonly storeMegabytes: number;
+  /** Where rows are stored. */
+  readonly segments: SegmentShelf;
 }
-
-const MAX_PIXELS = 1 << 30;
-
-const computedCounter = meter.createCounter('mcld.teacher.views.computed');
-const storedCounter = meter.createCounter('mcld.teacher.views.stored');
 
 async function computerOf(digest: TeacherDigest, parts: TeacherParts): Promise<LogitComputer> {
   const { objects, thread, batch, endpoints } = parts;
@@ -42,21 +40,18 @@ async function computerOf(digest: TeacherDigest, parts: TeacherParts): Promise<L
   if (weights) return weightsComputer(thread, digest, weights);
   const onnx = await objects.get(onnxTeacherKey(digest));
   if (onnx) return onnxComputer(onnx, batch);
-  const endpoint = await objects.get(endpointTeacherKey(digest));
-  if (!endpoint) throw new NotFoundError(`no teacher ${digest} in the object store`);
-  return endpointComputer(endpointSchema.parse(JSON.parse(Buffer.from(endpoint).toString())), endpoints, batch);
+  const endpoint = await getJson(objects, endpointTeacherKey(digest));
+  if (endpoint) return endpointComputer(endpointSchema.parse(endpoint), endpoints, batch);
+  const ensemble = await getJson(objects, ensembleTeacherKey(digest));
+  if (!ensemble) throw new NotFoundError(`no teacher ${digest} in the object store`);
+  return ensembleComputer(ensembleSchema.parse(ensemble), (member) => computerOf(asTeacherDigest(member), parts));
 }
 
-/** A view that is asked for. */
-export interface ViewAddress {
-  readonly index: number;
-  readonly code: number;
-}
-
-/** One teacher in the compute thread, with its stores by data set. */
+/** One teacher, with its sources of logits by data set. */
 export class Teacher {
   readonly counters: LogitCounters = { computedViews: 0, storedViews: 0, computeBatches: 0, paddedRows: 0 };
-  readonly #stores = new Map<string, Promise<LogitStore>>();
+  /** One for each store, so that a view wanted by several streams is computed once. */
+  readonly #sources = new Map<string, Promise<LogitSource>>();
 
   private constructor(
     readonly digest: TeacherDigest,
@@ -73,89 +68,45 @@ export class Teacher {
     return this.computer.classes;
   }
 
-  /** What the views of one batch specification need. */
-  async source(spec: BatchSpec): Promise<LogitSource> {
-    const dataset = spec.dataset as DatasetRef;
-    const described = await this.parts.loader.describeDataset({ dataset });
+  /**
+   * What the views of a batch specification need.
+   * @param precision of stored rows; '' is fp32 @throws RequestError, PrecisionError
+   */
+  async source(spec: BatchSpec, precision: string): Promise<LogitSource> {
+    const { dataset, augmentation, seed } = spec;
+    if (!dataset) throw new RequestError('spec.dataset is missing');
+    const described = await retrying(() => this.parts.loader.describeDataset({ dataset, augmentation, seed }));
     if (described.classes !== this.classes) {
       throw new RequestError(`the teacher tells ${this.classes} classes apart, the data set has ${described.classes}`);
     }
-    const { cropPadding = 0, horizontalFlip = false } = spec.augmentation ?? {};
-    const address = JSON.stringify([described.fingerprint, described.height, cropPadding, horizontalFlip]);
-    const data = createHash('sha256').update(address).digest('hex');
-    const store = this.#stores.get(data) ?? this.#openStore(data);
-    this.#stores.set(data, store);
-    return new LogitSource(this, spec, described, await store);
+    const codec = rowCodec(precision, this.classes);
+    const data = createHash('sha256').update(`${described.viewsDigest} ${codec.precision}`).digest('hex');
+    const source = this.#sources.get(data) ?? this.#open(spec, described, data, codec);
+    this.#sources.set(data, source);
+    source.catch(() => this.#sources.delete(data));
+    await (await source).store.refresh();
+    return source;
   }
 
-  #openStore(data: string): Promise<LogitStore> {
-    const { objects, storeMegabytes, logger } = this.parts;
-    return LogitStore.open(
-      objects,
-      { teacher: this.digest, data, classes: this.classes },
-      { identity: this.computer.identity, megabytes: storeMegabytes, logger },
-    );
+  async #open(
+    spec: BatchSpec,
+    described: DescribeDatasetResponse,
+    data: string,
+    codec: RowCodec,
+  ): Promise<LogitSource> {
+    const { segments, logger } = this.parts;
+    const address = { teacher: this.digest, data, images: described.count };
+    const store = await LogitStore.open(segments, address, { codec, identity: this.computer.identity, logger });
+    return new LogitSource(this, spec, described, store);
   }
 
-  async save(): Promise<void> {
-    for (const store of this.#stores.values()) await (await store).save(true);
-  }
-}
-
-/** A teacher's logits for the views of one data set and augmentation, stored or computed. */
-export class LogitSource {
-  // One computation at a time, so that a view wanted by two streams is computed for the first only.
-  static readonly #mutexes = new WeakMap<LogitStore, Mutex>();
-
-  constructor(
-    readonly teacher: Teacher,
-    readonly spec: BatchSpec,
-    readonly described: DescribeDatasetResponse,
-    readonly store: LogitStore,
-  ) {}
-
-  /**
-   * Computes what is missing among `views`, at most one compute batch.
-   * @returns rows that the full store did not take, by `index code`
-   */
-  compute(views: readonly ViewAddress[]): Promise<Map<string, Float32Array>> {
-    const mutex = LogitSource.#mutexes.get(this.store) ?? new Mutex();
-    LogitSource.#mutexes.set(this.store, mutex);
-    return mutex.run(async () => {
-      const missing = views.filter(({ index, code }) => !this.store.has(index, code));
-      const homeless = new Map<string, Float32Array>();
-      if (missing.length === 0) return homeless;
-      const logits = await this.#forward(missing);
-      const { classes, counters, parts } = this.teacher;
-      for (const [i, { index, code }] of missing.entries()) {
-        const row = logits.subarray(i * classes, (i + 1) * classes);
-        if (!this.store.put(index, code, row)) homeless.set(`${index} ${code}`, row);
-      }
-      counters.computedViews += missing.length;
-      counters.computeBatches += 1;
-      counters.paddedRows += parts.batch - missing.length;
-      computedCounter.add(missing.length);
-      await this.store.save();
-      return homeless;
-    });
-  }
-
-  async #forward(views: readonly ViewAddress[]): Promise<Float32Array> {
-    const { teacher, spec, described } = this;
-    const assembly = new Assembly(MAX_PIXELS);
-    let pixels: Uint8Array<ArrayBuffer> | undefined;
-    const wanted = { index: views.map(({ index }) => index), code: views.map(({ code }) => code) };
-    const request = { dataset: spec.dataset, augmentation: spec.augmentation, views: wanted };
-    for await (const { part } of teacher.parts.loader.streamViews(request)) {
-      if (part) pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+  async close(): Promise<void> {
+    for (const source of this.#sources.values()) {
+      await source.then(
+        ({ store }) => store.close(),
+        () => {},
+      );
     }
-    if (!pixels) throw new Error('the data loader sent no pixels');
-    const { height, width, mean, std } = described;
-    return teacher.computer.logits({ pixels, height, width, statistics: { mean, std } });
-  }
-
-  countStored(views: number): void {
-    this.teacher.counters.storedViews += views;
-    storedCounter.add(views);
+    await this.computer.unload();
   }
 }

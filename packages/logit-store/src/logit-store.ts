@@ -1,0 +1,224 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { Logger } from '@mcld/platform/logging.js';
+import { checkWords } from './checksum.js';
+import type { RowCodec } from './row-codec.js';
+import { KEY_WORDS, Segment, type SegmentHeader } from './segment.js';
+import type { SegmentShelf } from './segment-shelf.js';
+import { SegmentWriter } from './segment-writer.js';
+import { ViewIndex } from './view-index.js';
+
+/** Bytes of rows in a segment, about. */
+const SEGMENT_BYTES = 1 << 26;
+const MIN_ROWS = 1 << 10;
+const MAX_ROWS = 1 << 18;
+
+/** What the logits are of. */
+export interface StoreAddress {
+  readonly teacher: string;
+  /** Digest over all that a view's pixels depend on, and the precision. */
+  readonly data: string;
+  /** Images in the data set. */
+  readonly images: number;
+}
+
+/**
+ * One teacher's logits for the views of one data set, in memory-mapped segments. The first row stored for a view stays, so
+ * a resumed run reads what the undisturbed one read. One process writes a segment; any number read it.
+ */
+export class LogitStore {
+  readonly #index: ViewIndex;
+  readonly #segments: Segment[] = [];
+  readonly #known = new Set<string>();
+  readonly #identities = new Set<string>();
+  /** A place is segment << #shift | row. */
+  readonly #shift: number;
+  #writer: { readonly number: number; readonly to: SegmentWriter } | undefined;
+  #full = false;
+
+  private constructor(
+    readonly shelf: SegmentShelf,
+    readonly address: StoreAddress,
+    readonly codec: RowCodec,
+    readonly identity: string,
+    readonly logger: Logger,
+  ) {
+    this.#index = new ViewIndex(address.images);
+    this.#shift = Math.log2(capacityOf(codec));
+  }
+
+  /** Opens with all that its segments hold; a damaged one is reported and passed over. */
+  static async open(
+    shelf: SegmentShelf,
+    address: StoreAddress,
+    { codec, identity, logger }: { codec: RowCodec; identity: string; logger: Logger },
+  ): Promise<LogitStore> {
+    const store = new LogitStore(shelf, address, codec, identity, logger);
+    await store.refresh();
+    return store;
+  }
+
+  /** Takes in the segments that others have written since. */
+  async refresh(): Promise<void> {
+    for (const { name, file } of await this.shelf.list(this.address.teacher, this.address.data)) {
+      if (this.#known.has(name)) continue;
+      this.#known.add(name);
+      try {
+        this.#take(Segment.open(name, file));
+      } catch (error) {
+        this.logger.error({ file, err: error }, 'passing over a logit segment');
+      }
+    }
+  }
+
+  #take(segment: Segment): void {
+    const { header, keys, count } = segment;
+    const { classes, precision, words } = this.codec;
+    if (header.classes !== classes || header.precision !== precision || header.words !== words) {
+      throw new Error(`it has ${header.classes} classes as ${header.precision}, expected ${classes} as ${precision}`);
+    }
+    if (count > 1 << this.#shift) throw new Error(`it has ${count} rows, expected at most ${1 << this.#shift}`);
+    if (count === 0) return;
+    const first = this.#add(segment);
+    for (let row = 0, at = 0; row < count; row++, at += KEY_WORDS) {
+      this.#index.add((keys[at] as number) >>> 0, (keys[at + 1] as number) >>> 0, first + row);
+    }
+  }
+
+  #add(segment: Segment): number {
+    this.#identities.add(segment.header.identity);
+    return (this.#segments.push(segment) - 1) * 2 ** this.#shift;
+  }
+
+  /** Views that are stored. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Everything that computed stored rows: with more than one, last bits may differ between rows. */
+  get identities(): readonly string[] {
+    return [...this.#identities].sort();
+  }
+
+  has(index: number, code: number): boolean {
+    return this.#index.get(index, code) >= 0;
+  }
+
+  /**
+   * Copies a view's logits, and checks them on the way: a row that is damaged is forgotten, loudly.
+   * @param out float32, takes `classes` values from `to` on
+   * @returns false where there is none
+   */
+  read(index: number, code: number, out: Float32Array, to: number): boolean {
+    const place = this.#index.get(index, code);
+    if (place < 0) return false;
+    const number = Math.floor(place / 2 ** this.#shift);
+    const { rows, keys, name } = this.#segments[number] as Segment;
+    const row = place - number * 2 ** this.#shift;
+    const { words } = this.codec;
+    if (checkWords(rows, row * words, words, index | 0, code | 0) !== keys[row * KEY_WORDS + 2]) {
+      this.logger.error({ segment: name, row, index, code }, 'a stored row is damaged: it will be computed again');
+      this.#index.remove(index, code);
+      return false;
+    }
+    this.codec.decode(rows, row * words, out, to);
+    return true;
+  }
+
+  /**
+   * Stores rows, of which none is stored yet.
+   * @param logits float32 [n, classes]; on return as they will be read: an approximate codec changes them
+   * @returns false when there is no room: they must be computed again another time
+   */
+  put(index: Uint32Array, code: Uint32Array, logits: Float32Array): boolean {
+    const { codec } = this;
+    const encoded = new Int32Array(index.length * codec.words);
+    for (let i = 0; i < index.length; i++) {
+      codec.encode(logits.subarray(i * codec.classes, (i + 1) * codec.classes), encoded, i * codec.words);
+      codec.decode(encoded, i * codec.words, logits, i * codec.classes);
+    }
+    for (let done = 0; done < index.length; ) {
+      const writer = this.#openWriter();
+      if (!writer) return false;
+      const n = Math.min(index.length - done, writer.to.capacity - writer.to.count);
+      const slice = [index.subarray(done, done + n), code.subarray(done, done + n)] as const;
+      try {
+        const row = writer.to.append(...slice, encoded.subarray(done * codec.words, (done + n) * codec.words));
+        const first = writer.number * 2 ** this.#shift + row;
+        for (let i = 0; i < n; i++) this.#index.add(index[done + i] as number, code[done + i] as number, first + i);
+      } catch (error) {
+        this.#refuse('cannot write a logit segment', error);
+        return false;
+      }
+      done += n;
+    }
+    return true;
+  }
+
+  /** A segment with room in it; none when the store is full. */
+  #openWriter(): { readonly number: number; readonly to: SegmentWriter } | undefined {
+    if (this.#full) return undefined;
+    if (this.#writer && !this.#writer.to.isFull) return this.#writer;
+    this.#closeWriter();
+    const { codec, shelf, address } = this;
+    const capacity = capacityOf(codec);
+    if (!shelf.makeRoom(address, capacity * codec.words * 4)) {
+      this.#refuse('the logit store is full (MCLD_LOGIT_STORE_MB)');
+      return undefined;
+    }
+    const name = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(6).toString('hex')}`;
+    this.#known.add(name);
+    try {
+      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(), capacity);
+      this.#writer = { number: this.#add(to.segment) / 2 ** this.#shift, to };
+      return this.#writer;
+    } catch (error) {
+      this.#refuse('cannot begin a logit segment', error);
+      return undefined;
+    }
+  }
+
+  #header(): SegmentHeader {
+    const { address, codec, identity } = this;
+    const { classes, precision, words } = codec;
+    return { format: 1, teacher: address.teacher, data: address.data, classes, precision, identity, words };
+  }
+
+  #refuse(why: string, error?: unknown): void {
+    this.logger.warn(
+      { ...(error ? { err: error } : {}), teacher: this.address.teacher },
+      `${why}: further views are computed each time`,
+    );
+    this.#full = true;
+  }
+
+  #closeWriter(): void {
+    const writer = this.#writer;
+    if (!writer) return;
+    this.#writer = undefined;
+    writer.to.close();
+    if (writer.to.count > 0) this.shelf.finished(writer.to.file);
+  }
+
+  /** Puts on the disk what is not there yet, and in a shared store ends the segment, so that others see it. */
+  async save(): Promise<void> {
+    try {
+      if (this.shelf.isShared) this.#closeWriter();
+      else this.#writer?.to.sync();
+      await this.shelf.settle();
+    } catch (error) {
+      this.logger.error({ err: error }, 'cannot save logits: they can be computed again');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closeWriter();
+    await this.save();
+  }
+}
+
+/** A power of two. */
+function capacityOf({ words }: RowCodec): number {
+  const wanted = 2 ** Math.floor(Math.log2(SEGMENT_BYTES / (words * 4)));
+  return Math.max(MIN_ROWS, Math.min(MAX_ROWS, wanted));
+}

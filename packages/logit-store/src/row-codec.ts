@@ -1,0 +1,122 @@
+import { getFloat16, setFloat16 } from '@petamoriken/float16';
+
+/**
+ * How logits are stored: `fp32` exactly; `fp16` rounded to half precision; `topk:N` the N greatest of a row as float32
+ * and, for the others together, their share of the softmax. The last two are approximate, and reports say by how much.
+ */
+export type Precision = 'fp32' | 'fp16' | `topk:${number}`;
+
+/** A row of logits as 32-bit words. */
+export interface RowCodec {
+  readonly precision: Precision;
+  readonly classes: number;
+  /** Words of a stored row. */
+  readonly words: number;
+  /** @param out takes `words` words from `at` on */
+  encode(row: Float32Array, out: Int32Array, at: number): void;
+  /** Words to float32 [classes] at `to`. */
+  decode(words: Int32Array, at: number, out: Float32Array, to: number): void;
+}
+
+/** Thrown for a precision that is none, or more classes than there are. */
+export class PrecisionError extends Error {
+  override readonly name = 'PrecisionError';
+}
+
+/** @param precision '' is fp32 @throws PrecisionError */
+export function rowCodec(precision: string, classes: number): RowCodec {
+  if (precision === 'fp32' || precision === '') return exact(classes);
+  if (precision === 'fp16') return half(classes);
+  const kept = Number(/^topk:(\d{1,5})$/.exec(precision)?.[1]);
+  if (!(kept >= 1)) throw new PrecisionError(`precision '${precision}': expected fp32, fp16 or topk:N`);
+  if (kept >= classes) throw new PrecisionError(`precision ${precision}: expected N below the ${classes} classes`);
+  return topK(kept, classes);
+}
+
+function exact(classes: number): RowCodec {
+  return {
+    precision: 'fp32',
+    classes,
+    words: classes,
+    encode: (row, out, at) => out.set(new Int32Array(row.buffer, row.byteOffset, classes), at),
+    decode(words, at, out, to) {
+      const bits = new Int32Array(out.buffer, out.byteOffset, out.length);
+      for (let i = 0; i < classes; i++) bits[to + i] = words[at + i] as number;
+    },
+  };
+}
+
+const viewOf = (array: Int32Array): DataView => new DataView(array.buffer, array.byteOffset, array.byteLength);
+
+/** Beyond half precision's range the greatest finite value stays, so that no logit becomes infinite. */
+const HALF_MOST = 65504;
+
+function half(classes: number): RowCodec {
+  return {
+    precision: 'fp16',
+    classes,
+    words: Math.ceil(classes / 2),
+    encode(row, out, at) {
+      const view = viewOf(out);
+      for (let i = 0; i < classes; i++) {
+        const value = Math.max(-HALF_MOST, Math.min(HALF_MOST, row[i] as number));
+        setFloat16(view, at * 4 + i * 2, value, true);
+      }
+    },
+    decode(words, at, out, to) {
+      const view = viewOf(words);
+      for (let i = 0; i < classes; i++) out[to + i] = getFloat16(view, at * 4 + i * 2, true);
+    },
+  };
+}
+
+/** Words: what each of the rest gets, then N values, then N classes, two a word. */
+function topK(kept: number, classes: number): RowCodec {
+  const words = 1 + kept + Math.ceil(kept / 2);
+  return {
+    precision: `topk:${kept}`,
+    classes,
+    words,
+    encode(row, out, at) {
+      const order = Uint32Array.from(row, (_, i) => i).sort((a, b) => (row[b] as number) - (row[a] as number) || a - b);
+      const view = viewOf(out);
+      view.setFloat32(at * 4, restOf(row, order.subarray(kept)), true);
+      for (let i = 0; i < kept; i++) {
+        const place = order[i] as number;
+        view.setFloat32((at + 1 + i) * 4, row[place] as number, true);
+        view.setUint16((at + 1 + kept) * 4 + i * 2, place, true);
+      }
+    },
+    decode(stored, at, out, to) {
+      const view = viewOf(stored);
+      out.fill(view.getFloat32(at * 4, true), to, to + classes);
+      for (let i = 0; i < kept; i++) {
+        const place = view.getUint16((at + 1 + kept) * 4 + i * 2, true);
+        if (place < classes) out[to + place] = view.getFloat32((at + 1 + i) * 4, true);
+      }
+    },
+  };
+}
+
+/** The logit that, given to each of the rest, leaves their share of the softmax as it is. */
+function restOf(row: Float32Array, rest: Uint32Array): number {
+  const most = row[rest[0] as number] as number;
+  let sum = 0;
+  for (const place of rest) sum += Math.exp((row[place] as number) - most);
+  return most + Math.log(sum / rest.length);
+}
+
+/** KL(softmax(exact) ‖ softmax(stored)) in nats: what storing a row costs. */
+export function divergence(exactRow: Float32Array, storedRow: Float32Array): number {
+  const [p, q] = [exactRow, storedRow].map(logSoftmax) as [Float64Array, Float64Array];
+  return Math.max(
+    0,
+    p.reduce((sum, log, i) => sum + Math.exp(log) * (log - (q[i] as number)), 0),
+  );
+}
+
+function logSoftmax(row: Float32Array): Float64Array {
+  const most = row.reduce((a, b) => Math.max(a, b));
+  const sum = row.reduce((total, value) => total + Math.exp(value - most), 0);
+  return Float64Array.from(row, (value) => value - most - Math.log(sum));
+}

@@ -1,0 +1,32 @@
+import { Segment } from './segment.js';
+import type { SegmentShelf, StoredLogits } from './segment-shelf.js';
+
+export interface Verification {
+  readonly rows: number;
+  /** Rows whose checksum does not match. */
+  readonly damagedRows: number;
+  /** Segments that cannot be opened, with the reason. */
+  readonly refused: readonly string[];
+  readonly classes: number;
+  readonly precision: string;
+  readonly identities: readonly string[];
+}
+
+/** Reads all of a store and checks every row. */
+export async function verifyStore(shelf: SegmentShelf, { teacher, data }: StoredLogits): Promise<Verification> {
+  let [rows, damagedRows, classes, precision] = [0, 0, 0, ''];
+  const refused: string[] = [];
+  const identities = new Set<string>();
+  for (const { name, file } of await shelf.list(teacher, data)) {
+    try {
+      const segment = Segment.open(name, file);
+      rows += segment.count;
+      ({ classes, precision } = segment.header);
+      identities.add(segment.header.identity);
+      for (let row = 0; row < segment.count; row++) if (!segment.isRight(row)) damagedRows++;
+    } catch (error) {
+      refused.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+  return { rows, damagedRows, refused, classes, precision, identities: [...identities].sort() };
+}

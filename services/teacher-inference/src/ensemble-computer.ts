@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { LogitComputer } from './computer.js';
+import { ForeignModelError } from './image-input.js';
+
+/** Several teachers as one, as the pipeline stores it. */
+export const ensembleSchema = z.strictObject({
+  members: z.array(z.string()).min(2),
+  mean: z.enum(['logits', 'probabilities']),
+});
+
+export type Ensemble = z.output<typeof ensembleSchema>;
+
+/**
+ * The mean of several teachers: of their logits, or of their softmax probabilities, whose logarithm then are the logits.
+ * @throws ForeignModelError when they tell different numbers of classes apart
+ */
+export async function ensembleComputer(
+  { members, mean }: Ensemble,
+  load: (member: string) => Promise<LogitComputer>,
+): Promise<LogitComputer> {
+  const computers: LogitComputer[] = [];
+  for (const member of members) computers.push(await load(member));
+  const unload = async () => {
+    for (const computer of computers) await computer.unload();
+  };
+  const [{ classes }] = computers as [LogitComputer];
+  const other = computers.find((computer) => computer.classes !== classes);
+  if (other) {
+    await unload();
+    throw new ForeignModelError(`an ensemble of ${classes} and of ${other.classes} classes`);
+  }
+  return {
+    model: computers.map(({ model }) => model).join(' + '),
+    classes,
+    parameters: computers.reduce((sum, { parameters }) => sum + parameters, 0),
+    identity: `mean of ${mean}: ${[...new Set(computers.map(({ identity }) => identity))].join(', ')}`,
+    async logits(images) {
+      const rows: Float32Array[] = [];
+      // Each may take the pixels away.
+      for (const { logits } of computers) rows.push(await logits({ ...images, pixels: images.pixels.slice() }));
+      return mean === 'logits' ? meanOf(rows) : meanOf(rows.map((row) => softmax(row, classes))).map(Math.log);
+    },
+    unload,
+  };
+}
+
+/** In float64, member after member, so that it is the same each time. */
+function meanOf(members: readonly Float32Array[]): Float32Array {
+  const [first] = members as [Float32Array];
+  return Float32Array.from(first, (_, i) => members.reduce((sum, row) => sum + (row[i] as number), 0) / members.length);
+}
+
+function softmax(logits: Float32Array, classes: number): Float32Array {
+  const out = new Float32Array(logits.length);
+  for (let at = 0; at < logits.length; at += classes) {
+    const row = logits.subarray(at, at + classes);
+    const most = row.reduce((a, b) => Math.max(a, b));
+    const sum = row.reduce((total, z) => total + Math.exp(z - most), 0);
+    // Not 0, whose logarithm a student cannot be held against.
+    for (let i = 0; i < classes; i++) out[at + i] = Math.max(1e-30, Math.exp((row[i] as number) - most) / sum);
+  }
+  return out;
+}

@@ -1,0 +1,106 @@
+import type { DescribeDatasetResponse, StreamPlansResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import type { LogitStore } from '@mcld/logit-store/logit-store.js';
+import { divergence } from '@mcld/logit-store/row-codec.js';
+import { nextCursor } from '@mcld/platform/cursor.js';
+import { Assembly } from '@mcld/platform/grpc/chunks.js';
+import { resuming, retrying } from '@mcld/platform/grpc/retrying.js';
+import { meter } from '@mcld/platform/telemetry.js';
+import { ComputeQueue, type ViewAddress, type ViewComputer } from './compute-queue.js';
+import type { Teacher } from './teacher.js';
+
+const MAX_PIXELS = 1 << 30;
+
+const computedCounter = meter.createCounter('mcld.teacher.views.computed');
+const storedCounter = meter.createCounter('mcld.teacher.views.stored');
+
+/** How far stored rows are from computed ones, over a probe of views, in nats. */
+export interface Divergence {
+  readonly views: number;
+  readonly mean: number;
+  readonly max: number;
+}
+
+/** A teacher's logits for the views of one data set and augmentation, stored or computed. */
+export class LogitSource implements ViewComputer {
+  readonly queue = new ComputeQueue(this);
+
+  constructor(
+    readonly teacher: Teacher,
+    readonly spec: BatchSpec,
+    readonly described: DescribeDatasetResponse,
+    readonly store: LogitStore,
+  ) {}
+
+  get batch(): number {
+    return this.teacher.parts.batch;
+  }
+
+  get classes(): number {
+    return this.teacher.classes;
+  }
+
+  /** Pixels of views, uint8 [n, height, width, 3]. */
+  async fetch(views: readonly ViewAddress[]): Promise<Uint8Array<ArrayBuffer>> {
+    const { spec, teacher } = this;
+    const { dataset, seed } = spec;
+    // Streams with other bounds share this source.
+    const augmentation = { ...spec.augmentation, viewsPerImage: 0, viewsPerStep: 0 };
+    const wanted = { index: views.map(({ index }) => index), code: views.map(({ code }) => code) };
+    return retrying(async () => {
+      const assembly = new Assembly(MAX_PIXELS);
+      let pixels: Uint8Array<ArrayBuffer> | undefined;
+      for await (const { part } of teacher.parts.loader.streamViews({ dataset, augmentation, seed, views: wanted })) {
+        if (part) pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+      }
+      if (!pixels) throw new Error('the data loader sent no pixels');
+      return pixels;
+    });
+  }
+
+  /** The plan from a cursor on, from another replica of the loader where one goes away. */
+  plans(spec: BatchSpec, from: Cursor, epochs: number): AsyncGenerator<StreamPlansResponse> {
+    const { loader } = this.teacher.parts;
+    const stepsPerEpoch = Math.ceil(this.described.count / spec.batchSize);
+    return resuming((last) =>
+      loader.streamPlans({ spec, from: last?.cursor ? nextCursor(last.cursor, stepsPerEpoch) : from, epochs }),
+    );
+  }
+
+  /** Computes and stores. @returns rows as the store gives them */
+  async compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array[]> {
+    const { counters, parts } = this.teacher;
+    const logits = await this.#forward(pixels);
+    counters.computedViews += views.length;
+    counters.computeBatches += 1;
+    counters.paddedRows += parts.batch - views.length;
+    computedCounter.add(views.length);
+    const index = Uint32Array.from(views, (view) => view.index);
+    const code = Uint32Array.from(views, (view) => view.code);
+    this.store.put(index, code, logits);
+    return views.map((_, i) => logits.subarray(i * this.classes, (i + 1) * this.classes));
+  }
+
+  #forward(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+    const { height, width, mean, std } = this.described;
+    return this.teacher.computer.logits({ pixels, height, width, statistics: { mean, std } });
+  }
+
+  countStored(views: number): void {
+    this.teacher.counters.storedViews += views;
+    storedCounter.add(views);
+  }
+
+  /** Computes some views anew and holds what is stored against it. */
+  async probe(views: readonly ViewAddress[]): Promise<Divergence> {
+    const stored = views.filter(({ index, code }) => this.store.has(index, code)).slice(0, this.batch);
+    if (stored.length === 0) return { views: 0, mean: 0, max: 0 };
+    const logits = await this.#forward(await this.fetch(stored));
+    const found = stored.map(({ index, code }, i) => {
+      const row = new Float32Array(this.classes);
+      this.store.read(index, code, row, 0);
+      return divergence(logits.subarray(i * this.classes, (i + 1) * this.classes), row);
+    });
+    return { views: found.length, mean: found.reduce((a, b) => a + b) / found.length, max: Math.max(...found) };
+  }
+}
