@@ -53,7 +53,7 @@ async function logitsByView(home: string, batchSize: number) {
   let at = 0;
   for await (const { logits, rows: count } of teacher.client.streamLogits({ teacherDigest, ...request })) {
     for (let row = 0; row < count; row++)
-      rows.set(addresses[at++]!, logits.subarray(row * 400, (row + 1) * 400).toString('hex'));
+      rows.set(addresses[at++]!, Buffer.from(logits.subarray(row * 400, (row + 1) * 400)).toString('hex'));
   }
   const { counters } = await teacher.client.describeTeacher({ teacherDigest });
   loader.close();

@@ -21,6 +21,8 @@ export interface EmbeddedPipeline {
 export interface EmbeddedOptions {
   /** Folder for runs, checkpoints, logits and logs; MCLD_HOME where absent. */
   readonly home?: string;
+  /** Settings that go before the environment's and these options'. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Also listen on TCP, `host:port`, for the pipeline service. */
   readonly listen?: { readonly host: string; readonly port: number };
 }
@@ -41,6 +43,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     MCLD_NATS_URL: undefined,
     MCLD_S3_ENDPOINT: undefined,
     ...(options.listen && { MCLD_HOST: options.listen.host, MCLD_PORT: String(options.listen.port) }),
+    ...options.settings,
   });
   const closers: (() => Promise<void>)[] = [() => rm(sockets, { recursive: true, force: true })];
   const close = async () => {

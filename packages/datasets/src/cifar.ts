@@ -43,7 +43,6 @@ async function openCifar(
 ): Promise<Dataset> {
   const hint = `get it with 'mcld data fetch ${name}', or name its folder as the recipe's root`;
   if (split === 'unlabeled') throw new DatasetError('missing', `${name} has no split 'unlabeled'`);
-  const classNames = textLines(await readDataFile(root, names, hint));
   const record = labelBytes + 3 * PLANE;
   const parts = [];
   for (const file of files[split]) {
@@ -56,6 +55,7 @@ async function openCifar(
     }
     parts.push({ file, data });
   }
+  const classNames = textLines(await readDataFile(root, names, hint));
   const count = parts.reduce((n, { data }) => n + data.length, 0) / record;
   const labels = new Uint16Array(count);
   const pixels = new Uint8Array(count * 3 * PLANE);
@@ -81,6 +81,7 @@ async function openCifar(
     standIn: await standInOf(root),
     skipped: [],
     encoded: false,
+    raw: pixels,
     picture: (image) => new RawPicture(pixels.subarray(image * bytes, (image + 1) * bytes), SIDE, SIDE),
   };
 }

@@ -38,6 +38,8 @@ export interface Dataset {
   readonly standIn: string;
   /** Files that were left out since they cannot be decoded (skipDamaged), relative to the root. */
   readonly skipped: readonly string[];
+  /** All images in memory, uint8 [count, height, width, 3], where they are. */
+  readonly raw?: Uint8Array;
   /** Whether a picture has to be read and decoded; otherwise it is in memory. */
   readonly encoded: boolean;
   /** @throws DatasetError when the image's file is gone or damaged */

@@ -34,7 +34,7 @@ export function framedSize({ imageSize }: Pick<Dataset, 'imageSize'>, { size }: 
 }
 
 /** Draws the framed image, uint8 [height, width, 3] at `at`. */
-export function drawFramed(picture: Picture, framing: Framing, out: Uint8Array, at: number): Promise<void> | void {
+export async function drawFramed(picture: Picture, framing: Framing, out: Uint8Array, at: number): Promise<void> {
   const { size, resize } = framing;
   const { height, width } = picture;
   const box: Box = { x: 0, y: 0, width, height };
@@ -46,9 +46,8 @@ export function drawFramed(picture: Picture, framing: Framing, out: Uint8Array, 
     ? { width: resize, height: Math.floor((resize * height) / width) }
     : { width: Math.floor((resize * width) / height), height: resize };
   const whole = new Uint8Array(inner.width * inner.height * 3);
-  const drawn = picture.draw({ box, ...inner, mirrored: false, out: whole, at: 0 });
-  const cut = () => cutCentre(whole, inner, size, out, at);
-  return drawn ? drawn.then(cut) : cut();
+  await picture.draw({ box, ...inner, mirrored: false, out: whole, at: 0 });
+  cutCentre(whole, inner, size, out, at);
 }
 
 /** torchvision's CenterCrop, which rounds halves to even as Python does. */

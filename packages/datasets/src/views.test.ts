@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Augmentation, augmentationSchema, identityView, noAugmentation, viewCodes } from './augmentation.js';
 import { BatchSequence } from './batch-sequence.js';
 import { framedSize, framingOf } from './framing.js';
-import { padCrop } from './pad-crop.js';
+import { padCrops } from './pad-crop.js';
 import { RawPicture } from './picture.js';
 import { randomBox } from './random-resized-crop.js';
 import { drawView, type ViewRules } from './view.js';
@@ -25,7 +25,7 @@ describe('crop and flip', () => {
       y < 0 || x < 0 || y > 31 || x > 31 ? 0 : image[(y * 32 + x) * 3 + c]!;
     const out = new Uint8Array(image.length);
     for (let code = 0; code < 162; code++) {
-      padCrop(image, size, cropAndFlip, code, out, 0);
+      padCrops(image, size, cropAndFlip, { index: [0], code: [code] }, out);
       const [dx, dy] = [((code >> 1) % 9) - 4, Math.floor((code >> 1) / 9) - 4];
       for (const [y, x] of [
         [0, 0],
@@ -42,7 +42,7 @@ describe('crop and flip', () => {
 
   it('have the image itself among them', () => {
     const out = new Uint8Array(image.length);
-    padCrop(image, size, cropAndFlip, identityView(cropAndFlip), out, 0);
+    padCrops(image, size, cropAndFlip, { index: [0], code: [identityView(cropAndFlip)] }, out);
     expect(out).toEqual(image);
   });
 });

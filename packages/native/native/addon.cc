@@ -1,13 +1,16 @@
 // What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs,
 // and files mapped into memory. The TypeScript beside it (src/) checks arguments; nothing here does so twice.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <node_api.h>
 
@@ -73,6 +76,83 @@ napi_value ResamplePixels(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// The image moved by (−dx, −dy), zeros where it has moved away, then mirrored.
+void Shift(const uint8_t* image, int height, int width, const int32_t* shift, uint8_t* out) {
+  const int dx = shift[0], dy = shift[1];
+  const int from = std::max(0, dx), to = std::min(width, width + dx);
+  const bool mirrored = shift[2] != 0;
+  const size_t stride = static_cast<size_t>(width) * mcld::kChannels;
+  // Where the columns from…to of the image land.
+  const int column = mirrored ? width - (to - dx) : from - dx;
+  for (int y = 0; y < height; y++, out += stride) {
+    const int source = y + dy;
+    const bool inside = source >= 0 && source < height && from < to;
+    if (!inside || to - from < width) std::memset(out, 0, stride);
+    if (!inside) continue;
+    const uint8_t* row = image + source * stride + from * mcld::kChannels;
+    uint8_t* target = out + column * mcld::kChannels;
+    if (mirrored) mcld::CopyMirrored(row, target, to - from);
+    else std::memcpy(target, row, (to - from) * mcld::kChannels);
+  }
+}
+
+// Work for the thread pool that settles a promise; it keeps its typed arrays alive.
+struct Task {
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+  std::vector<napi_ref> kept;
+  std::string error;
+
+  virtual ~Task() = default;
+  virtual void Run() = 0;
+
+  napi_value Queue(napi_env env, const char* name, std::initializer_list<napi_value> arrays) {
+    for (napi_value array : arrays) {
+      kept.emplace_back();
+      napi_create_reference(env, array, 1, &kept.back());
+    }
+    napi_value promise = nullptr, label = nullptr;
+    napi_create_promise(env, &deferred, &promise);
+    napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &label);
+    const auto run = [](napi_env, void* task) { static_cast<Task*>(task)->Run(); };
+    napi_create_async_work(env, nullptr, label, run, Settle, this, &work);
+    napi_queue_async_work(env, work);
+    return promise;
+  }
+
+  static void Settle(napi_env env, napi_status, void* data) {
+    std::unique_ptr<Task> task(static_cast<Task*>(data));
+    napi_value value = nullptr;
+    if (task->error.empty()) {
+      napi_get_undefined(env, &value);
+      napi_resolve_deferred(env, task->deferred, value);
+    } else {
+      napi_value text = nullptr;
+      napi_create_string_utf8(env, task->error.c_str(), NAPI_AUTO_LENGTH, &text);
+      napi_create_error(env, nullptr, text, &value);
+      napi_reject_deferred(env, task->deferred, value);
+    }
+    for (napi_ref reference : task->kept) napi_delete_reference(env, reference);
+    napi_delete_async_work(env, task->work);
+  }
+};
+
+// shiftImages(pixels, height, width, Int32Array of (image, dx, dy, mirrored) a view, out)
+napi_value ShiftImages(napi_env env, napi_callback_info info) {
+  const Arguments<5> a(env, info);
+  const Bytes pixels(env, a.values[0]), out(env, a.values[4]);
+  const int height = Int(env, a.values[1]), width = Int(env, a.values[2]);
+  int32_t* views = nullptr;
+  size_t words = 0;
+  napi_get_typedarray_info(env, a.values[3], nullptr, &words, reinterpret_cast<void**>(&views), nullptr, nullptr);
+  const size_t bytes = static_cast<size_t>(height) * width * mcld::kChannels;
+  for (size_t i = 0; i < words / 4; i++) {
+    const int32_t* view = views + i * 4;
+    Shift(pixels.data + static_cast<size_t>(view[0]) * bytes, height, width, view + 1, out.data + i * bytes);
+  }
+  return nullptr;
+}
+
 // jpegHeader(bytes, out: Int32Array of width, height, plain) → undefined, or the error's text
 napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   const Arguments<2> a(env, info);
@@ -92,53 +172,23 @@ napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-struct DrawWork {
-  napi_async_work work = nullptr;
-  napi_deferred deferred = nullptr;
-  napi_ref bytes_ref = nullptr, out_ref = nullptr;
+struct JpegTask : Task {
   Bytes bytes, out;
   Target target;
-  bool ok = false;
-  std::string error;
+
+  JpegTask(napi_env env, const Arguments<3>& a) : bytes(env, a.values[0]), out(env, a.values[2]), target(env, a.values[1]) {}
+
+  void Run() override {
+    mcld::Jpeg jpeg(bytes.data, bytes.length);
+    const bool drawn = jpeg.Draw(target.box, target.height, target.width, target.mirrored, out.data + target.at);
+    if (!drawn) error = std::string(jpeg.error()) + " (at byte " + std::to_string(jpeg.offset()) + ")";
+  }
 };
 
-void Draw(napi_env, void* data) {
-  auto* task = static_cast<DrawWork*>(data);
-  const auto& t = task->target;
-  mcld::Jpeg jpeg(task->bytes.data, task->bytes.length);
-  task->ok = jpeg.Draw(t.box, t.height, t.width, t.mirrored, task->out.data + t.at);
-  if (!task->ok) task->error = std::string(jpeg.error()) + " (at byte " + std::to_string(jpeg.offset()) + ")";
-}
-
-void Settle(napi_env env, napi_status, void* data) {
-  std::unique_ptr<DrawWork> task(static_cast<DrawWork*>(data));
-  napi_value value = nullptr;
-  if (task->ok) {
-    napi_get_undefined(env, &value);
-    napi_resolve_deferred(env, task->deferred, value);
-  } else {
-    napi_value text = nullptr;
-    napi_create_string_utf8(env, task->error.c_str(), NAPI_AUTO_LENGTH, &text);
-    napi_create_error(env, nullptr, text, &value);
-    napi_reject_deferred(env, task->deferred, value);
-  }
-  napi_delete_reference(env, task->bytes_ref);
-  napi_delete_reference(env, task->out_ref);
-  napi_delete_async_work(env, task->work);
-}
-
-// drawJpeg(bytes, target, out) → Promise; runs in the thread pool
+// drawJpeg(bytes, target, out) → Promise
 napi_value DrawJpeg(napi_env env, napi_callback_info info) {
   const Arguments<3> a(env, info);
-  auto* task = new DrawWork{nullptr, nullptr, nullptr, nullptr, Bytes(env, a.values[0]), Bytes(env, a.values[2]), Target(env, a.values[1])};
-  napi_create_reference(env, a.values[0], 1, &task->bytes_ref);
-  napi_create_reference(env, a.values[2], 1, &task->out_ref);
-  napi_value promise = nullptr, name = nullptr;
-  napi_create_promise(env, &task->deferred, &promise);
-  napi_create_string_utf8(env, "mcld:jpeg", NAPI_AUTO_LENGTH, &name);
-  napi_create_async_work(env, nullptr, name, Draw, Settle, task, &task->work);
-  napi_queue_async_work(env, task->work);
-  return promise;
+  return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[2]});
 }
 
 // mapFile(path) → ArrayBuffer of the file's bytes, read-only: writing to it ends the process
@@ -169,8 +219,17 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 
 }  // namespace
 
+// Batches are buffers of some hundred kilobytes that live for milliseconds: by default glibc asks the kernel for each
+// and faults its pages in anew.
+void KeepMemory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 NAPI_MODULE_INIT() {
+  KeepMemory();
   Export(env, exports, "resample", ResamplePixels);
+  Export(env, exports, "shiftImages", ShiftImages);
   Export(env, exports, "jpegHeader", ReadJpegHeader);
   Export(env, exports, "drawJpeg", DrawJpeg);
   Export(env, exports, "mapFile", MapFile);

@@ -81,13 +81,25 @@ MCLD_SIMD inline void VerticalRow(const uint8_t* in, size_t stride, const int* w
   for (size_t x = 0; x < stride; x++) out[x] = Byte(sums[x]);
 }
 
+struct Pixel {
+  uint8_t channels[kChannels];
+};
+
 inline void Mirror(uint8_t* row, int width) {
-  for (uint8_t *left = row, *right = row + (width - 1) * kChannels; left < right; left += kChannels, right -= kChannels) {
-    uint8_t kept[kChannels];
-    std::memcpy(kept, left, kChannels);
-    std::memcpy(left, right, kChannels);
-    std::memcpy(right, kept, kChannels);
+  auto* pixels = reinterpret_cast<Pixel*>(row);
+  std::reverse(pixels, pixels + width);
+}
+
+// The pixels from right to left: five at a time, since sixteen bytes are shuffled in one instruction.
+MCLD_SHUFFLE inline void CopyMirrored(const uint8_t* in, uint8_t* out, int width) {
+  const __m128i backwards = _mm_setr_epi8(13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, -1);
+  int left = width;
+  // Sixteen bytes are read and written for fifteen, the one too many before and behind: the last pixels go one by one.
+  for (; left > 10; left -= 5, out += 15) {
+    const __m128i five = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + (left - 5) * kChannels - 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(five, backwards));
   }
+  for (; left > 0; left--, out += kChannels) std::memcpy(out, in + (left - 1) * kChannels, kChannels);
 }
 
 // in: uint8 rows of `stride` bytes, `box` inside them; out: uint8 [height, width, 3].

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 /** The functions of native/addon.cc, which trusts its arguments: only the files of this folder call it. */
 interface Addon {
   resample(pixels: Uint8Array, rowBytes: number, target: Int32Array, out: Uint8Array): void;
+  shiftImages(pixels: Uint8Array, height: number, width: number, views: Int32Array, out: Uint8Array): void;
   jpegHeader(bytes: Uint8Array, out: Int32Array): string | undefined;
   drawJpeg(bytes: Uint8Array, target: Int32Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;

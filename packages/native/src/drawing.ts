@@ -44,6 +44,33 @@ export function drawPixels(pixels: Uint8Array, [height, width]: readonly [number
   addon.resample(pixels, width * 3, packed(target), target.out);
 }
 
+/** Words of a shifted view: its image's row, dx, dy, and 1 for mirrored. */
+export const SHIFT_WORDS = 4;
+
+/**
+ * Draws images moved by (−dx, −dy) pixels, with zeros where they have moved away, and then mirrored. (0.4 µs for
+ * 32×32, where row by row in JavaScript it takes 7 µs; to hand a batch of 64 to a thread and back costs 200 µs.)
+ * @param pixels uint8 [images, height, width, 3]; views: SHIFT_WORDS words each; out: uint8 [views, height, width, 3]
+ */
+export function drawShifted(
+  pixels: Uint8Array,
+  [height, width]: readonly [number, number],
+  views: Int32Array,
+  out: Uint8Array,
+): void {
+  const bytes = height * width * 3;
+  const count = views.length / SHIFT_WORDS;
+  if (!Number.isInteger(count) || !(bytes > 0) || out.length !== count * bytes) {
+    throw new RangeError(`${views.length} words of views and ${out.length} bytes for ${height}×${width}×3`);
+  }
+  const images = pixels.length / bytes;
+  for (let at = 0; at < views.length; at += SHIFT_WORDS) {
+    const image = views[at] as number;
+    if (image < 0 || image >= images) throw new RangeError(`image ${image} of ${images}`);
+  }
+  addon.shiftImages(pixels, height, width, views, out);
+}
+
 const header = new Int32Array(3);
 
 /** @throws JpegError */

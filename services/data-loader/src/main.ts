@@ -4,7 +4,7 @@ import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { DatasetShelf } from './dataset-shelf.js';
-import { dataLoaderService } from './service.js';
+import { dataLoaderDefinition, dataLoaderService } from './service.js';
 import { ViewRenderer } from './view-renderer.js';
 
 export async function startDataLoader({ config, logger, listen }: ServiceHost): Promise<RunningService> {
@@ -16,7 +16,7 @@ export async function startDataLoader({ config, logger, listen }: ServiceHost): 
     logger,
     ...(listen && { listen }),
     serviceNames: [DataLoaderServiceDefinition.fullName],
-    add: (grpc) => grpc.add(DataLoaderServiceDefinition, dataLoaderService(shelf, renderer)),
+    add: (grpc) => grpc.add(dataLoaderDefinition, dataLoaderService(shelf, renderer)),
   });
   return { address: server.address, drain: server.close };
 }

@@ -1,11 +1,14 @@
-import type {
-  DataLoaderServiceImplementation,
-  StreamBatchesRequest,
+import {
+  DataLoaderServiceDefinition,
+  type DataLoaderServiceImplementation,
+  type StreamBatchesRequest,
   StreamBatchesResponse,
+  StreamViewsResponse,
 } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
 import { sha256 } from '@mcld/datasets/files.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
+import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
 import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
@@ -26,6 +29,18 @@ interface DrawnBatch {
   /** uint8 [rows, height, width, 3]. */
   readonly pixels: Uint8Array;
 }
+
+const { methods } = DataLoaderServiceDefinition;
+
+/** The service with its pixels written without needless copies. */
+export const dataLoaderDefinition = {
+  ...DataLoaderServiceDefinition,
+  methods: {
+    ...methods,
+    streamBatches: { ...methods.streamBatches, responseType: largeBytes(StreamBatchesResponse, 'pixels', 5) },
+    streamViews: { ...methods.streamViews, responseType: largeBytes(StreamViewsResponse, 'pixels', 2) },
+  },
+} as unknown as typeof DataLoaderServiceDefinition;
 
 /** The data loader's gRPC handlers. */
 export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
@@ -67,7 +82,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
       const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
       const pixels = await renderer.render(opened, augmentation, seed, views);
       for (const { bytes, totalBytes, offset } of chunks(pixels)) {
-        yield { part: { pixels: bytes, totalBytes, offset } };
+        yield { part: { totalBytes, offset }, pixels: bytes };
       }
     },
   };
@@ -77,12 +92,12 @@ async function* streamBatches(
   request: StreamBatchesRequest,
   shelf: DatasetShelf,
   renderer: ViewRenderer,
-): AsyncGenerator<Partial<StreamBatchesResponse>> {
+): AsyncGenerator<StreamBatchesResponse> {
   for await (const { cursor, views, labels, pixels } of prefetch(drawBatches(request, shelf, renderer), AHEAD)) {
     for (const { bytes, totalBytes, offset } of chunks(pixels)) {
-      const part = { pixels: bytes, totalBytes, offset };
-      if (offset > 0) yield { cursor, part };
-      else yield { cursor, part, labels, views: { index: [...views.index], code: [...views.code] } };
+      const part = { totalBytes, offset };
+      if (offset > 0) yield { cursor, part, views: undefined, labels: [], pixels: bytes };
+      else yield { cursor, part, views: { index: [...views.index], code: [...views.code] }, labels, pixels: bytes };
     }
   }
 }

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { type Augmentation, viewsAddress } from '@mcld/datasets/augmentation.js';
 import type { BatchViews } from '@mcld/datasets/batch-sequence.js';
 import type { Picture } from '@mcld/datasets/picture.js';
-import { drawView, type ViewRules } from '@mcld/datasets/view.js';
+import { drawCrops, drawView, type ViewRules } from '@mcld/datasets/view.js';
+import { allocateLarge } from '@mcld/platform/grpc/large-bytes.js';
 import pLimit from 'p-limit';
 import type { OpenDataset } from './dataset-shelf.js';
 import { ViewWindow } from './view-window.js';
@@ -25,7 +26,9 @@ export class ViewRenderer {
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
     const address = addressOf(opened, augmentation, seed);
     const bytes = size.height * size.width * 3;
-    const out = new Uint8Array(views.index.length * bytes);
+    // Without zeros: every byte is drawn.
+    const out = allocateLarge(views.index.length * bytes);
+    if (drawCrops(data, rules, views, out)) return out;
     const waiting: Promise<void>[] = [];
     for (const [i, index] of views.index.entries()) {
       const view = { index, code: views.code[i] as number };
@@ -34,8 +37,7 @@ export class ViewRenderer {
         const draw = () => this.#pool(() => drawAlone(data.picture(index), rules, view, bytes));
         waiting.push(this.#window.get(key, bytes, draw).then((pixels) => out.set(pixels, i * bytes)));
       } else {
-        const drawn = drawView(data.picture(index) as Picture, rules, view, out, i * bytes);
-        if (drawn) waiting.push(drawn);
+        waiting.push(drawView(data.picture(index) as Picture, rules, view, out, i * bytes));
       }
     }
     await Promise.all(waiting);

@@ -1,7 +1,7 @@
 import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec, type DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { Assembly } from '@mcld/platform/grpc/chunks.js';
+import { Assembly, float32Of } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { handlers } from './worker.js';
@@ -38,10 +38,10 @@ export async function* inferSplit(
   const assembly = new Assembly(MAX_BATCH_BYTES);
   let labels: readonly number[] = [];
   const request = { spec: plainSpec(dataset), from: { epoch: 0, step: 0 }, epochs: 1 };
-  for await (const { part, labels: found } of loader.streamBatches(request)) {
+  for await (const { part, labels: found, pixels: bytes } of loader.streamBatches(request)) {
     if (!part) throw new Error('the data loader sent a batch without pixels');
     if (part.offset === 0) labels = found;
-    const pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+    const pixels = assembly.add({ bytes, totalBytes: part.totalBytes, offset: part.offset });
     if (!pixels) continue;
     const output = await thread.call('forward', { pixels, height, width, statistics: { mean, std } });
     yield { ...output, labels, pixels };
@@ -59,7 +59,7 @@ export async function* teacherRows(
   for await (const { logits, totalBytes, offset, classes } of teacher.streamLogits(request)) {
     const whole = assembly.add({ bytes: logits, totalBytes, offset });
     if (!whole) continue;
-    const values = new Float32Array(whole.buffer);
+    const values = float32Of(whole);
     for (let at = 0; at < values.length; at += classes) yield values.subarray(at, at + classes);
   }
 }

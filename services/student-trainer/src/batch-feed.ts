@@ -2,7 +2,7 @@ import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_l
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
 import { nextCursor } from '@mcld/platform/cursor.js';
-import { Assembly } from '@mcld/platform/grpc/chunks.js';
+import { Assembly, float32Of } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { resuming } from '@mcld/platform/grpc/retrying.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
@@ -57,10 +57,10 @@ async function* readBatches(loader: Loader, request: FeedRequest, signal: AbortS
   const assembly = new Assembly(MAX_BATCH_BYTES);
   let labels = new Int32Array();
   for await (const message of loader.streamBatches(request, { signal })) {
-    const { part, cursor } = message;
+    const { part, cursor, pixels: bytes } = message;
     if (!part || !cursor) throw new Error('the data loader sent a batch without pixels or cursor');
     if (part.offset === 0) labels = Int32Array.from(message.labels);
-    const pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+    const pixels = assembly.add({ bytes, totalBytes: part.totalBytes, offset: part.offset });
     if (pixels) yield { cursor, pixels, labels };
   }
 }
@@ -84,6 +84,6 @@ async function* readLogits(
   const assembly = new Assembly(MAX_BATCH_BYTES);
   for await (const { cursor, logits, totalBytes, offset } of teacher.streamLogits(request, { signal })) {
     const whole = assembly.add({ bytes: logits, totalBytes, offset });
-    if (whole && cursor) yield { cursor, logits: new Float32Array(whole.buffer) };
+    if (whole && cursor) yield { cursor, logits: float32Of(whole) };
   }
 }

@@ -50,8 +50,13 @@ export class LogitSource implements ViewComputer {
     return retrying(async () => {
       const assembly = new Assembly(MAX_PIXELS);
       let pixels: Uint8Array<ArrayBuffer> | undefined;
-      for await (const { part } of teacher.parts.loader.streamViews({ dataset, augmentation, seed, views: wanted })) {
-        if (part) pixels = assembly.add({ bytes: part.pixels, totalBytes: part.totalBytes, offset: part.offset });
+      for await (const { part, pixels: bytes } of teacher.parts.loader.streamViews({
+        dataset,
+        augmentation,
+        seed,
+        views: wanted,
+      })) {
+        if (part) pixels = assembly.add({ bytes, totalBytes: part.totalBytes, offset: part.offset });
       }
       if (!pixels) throw new Error('the data loader sent no pixels');
       return pixels;

@@ -7,7 +7,7 @@ import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import { openInferenceService } from './open-inference.js';
-import { teacherInferenceService } from './service.js';
+import { teacherInferenceDefinition, teacherInferenceService } from './service.js';
 import { TeacherShelf } from './teacher-shelf.js';
 import type { handlers, TeacherWorkerData } from './worker.js';
 
@@ -27,7 +27,7 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
     ...(listen && { listen }),
     serviceNames: [TeacherInferenceServiceDefinition.fullName, GRPCInferenceServiceDefinition.fullName],
     add: (grpc) => {
-      grpc.add(TeacherInferenceServiceDefinition, teacherInferenceService(shelf));
+      grpc.add(teacherInferenceDefinition, teacherInferenceService(shelf));
       grpc.add(GRPCInferenceServiceDefinition, openInferenceService(shelf, '0.1.0'));
     },
   });

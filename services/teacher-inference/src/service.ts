@@ -1,17 +1,30 @@
-import type {
-  StreamLogitsRequest,
+import {
+  type StreamLogitsRequest,
   StreamLogitsResponse,
-  TeacherInferenceServiceImplementation,
-  WarmLogitsRequest,
-  WarmLogitsResponse,
+  TeacherInferenceServiceDefinition,
+  type TeacherInferenceServiceImplementation,
+  type WarmLogitsRequest,
+  type WarmLogitsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
+import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import type { ViewAddress } from './compute-queue.js';
 import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
 import type { TeacherShelf } from './teacher-shelf.js';
+
+const { methods } = TeacherInferenceServiceDefinition;
+
+/** The service with its logits written without needless copies. */
+export const teacherInferenceDefinition = {
+  ...TeacherInferenceServiceDefinition,
+  methods: {
+    ...methods,
+    streamLogits: { ...methods.streamLogits, responseType: largeBytes(StreamLogitsResponse, 'logits', 4) },
+  },
+} as unknown as typeof TeacherInferenceServiceDefinition;
 
 /** The teacher's gRPC handlers. */
 export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceServiceImplementation {
@@ -51,7 +64,7 @@ function specOf(spec: BatchSpec | undefined): BatchSpec {
 async function* streamLogits(
   { teacherDigest, spec: wanted, from, epochs, precision }: StreamLogitsRequest,
   shelf: TeacherShelf,
-): AsyncGenerator<Partial<StreamLogitsResponse>> {
+): AsyncGenerator<StreamLogitsResponse> {
   const spec = specOf(wanted);
   const teacher = await shelf.get(teacherDigest);
   const source = await teacher.source(spec, precision);

@@ -25,6 +25,7 @@ export class Cluster {
   private constructor(readonly options: ClusterOptions) {
     this.#env = {
       MCLD_HOME: options.folder,
+      MCLD_CACHE_DIR: path.join(options.folder, 'cache'),
       MCLD_DATA_DIR: options.dataDir,
       MCLD_DATA_ANYWHERE: 'true',
       ...options.env,

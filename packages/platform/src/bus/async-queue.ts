@@ -1,10 +1,11 @@
 /**
- * A queue between one producer and one consumer; the consumer waits until something comes or it
+ * A queue between a producer and its consumers, of whom each item goes to one; they wait until something comes or it
  * ends. Past `limit` items the oldest are dropped: for streams of states, where the newest counts.
  */
 export class AsyncQueue<T> {
   readonly #items: T[] = [];
-  #wake: (() => void) | undefined;
+  /** Consumers that wait. */
+  readonly #waiting = new Set<() => void>();
   #ended = false;
 
   constructor(readonly limit = Number.POSITIVE_INFINITY) {}
@@ -12,31 +13,37 @@ export class AsyncQueue<T> {
   push(item: T): void {
     this.#items.push(item);
     if (this.#items.length > this.limit) this.#items.shift();
-    this.#wake?.();
+    this.#wake();
   }
 
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
   }
 
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** @param signal ends this consumer's part, not the queue */
   async *drain(signal: AbortSignal): AsyncGenerator<T> {
-    const stop = () => this.end();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      while (true) {
-        const item = this.#items.shift();
-        if (item !== undefined) yield item;
-        else if (this.#ended) return;
-        else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
-          });
-        }
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
+    while (!signal.aborted) {
+      const item = this.#items.shift();
+      if (item !== undefined) yield item;
+      else if (this.#ended) return;
+      else await this.#change(signal);
     }
+  }
+
+  /** The next push, or end of the queue or of this consumer. */
+  async #change(signal: AbortSignal): Promise<void> {
+    let wake = () => {};
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+    this.#waiting.delete(wake);
+    signal.removeEventListener('abort', wake);
   }
 }

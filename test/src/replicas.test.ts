@@ -1,0 +1,134 @@
+/** Replicas of loader and teacher, and many students of one teacher. */
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from '@mcld/cli/cluster/child.js';
+import { startEmbedded } from '@mcld/cli/embedded.js';
+import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { readConfig } from '@mcld/platform/config.js';
+import { openClient } from '@mcld/platform/grpc/client.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+
+const IMAGES = 320;
+const EPOCHS = 5;
+
+let place: Awaited<ReturnType<typeof scratch>>;
+let data: string;
+
+beforeAll(async () => {
+  place = await scratch();
+  data = await smallCifar(place.folder, IMAGES, 100);
+});
+
+afterAll(() => place.remove());
+
+const teacherRecipe = () => quickRecipe(data, { name: 'teacher', model: 'resnet14' });
+
+const studentOf = (teacher: string, changes: Record<string, unknown> = {}) =>
+  quickRecipe(data, {
+    name: 'student',
+    teacher: { run: teacher },
+    distiller: { name: 'kd' },
+    epochs: EPOCHS,
+    ...changes,
+  });
+
+/** A service in a process of its own, beside others of its kind. */
+async function replica(name: string, home: string, settings: Record<string, string>) {
+  const main = path.join(projectRoot, 'packages/cli/dist/main.js');
+  const child = Child.start(name, [process.execPath, main, 'serve', name.replace(/-\d$/, '')], {
+    logs: path.join(home, 'logs'),
+    env: { MCLD_HOME: home, MCLD_PORT: '0', MCLD_DATA_ANYWHERE: 'true', ...settings },
+    captureOutput: true,
+  });
+  const { address } = JSON.parse(await child.firstLine) as { address: string };
+  return { child, address };
+}
+
+const both = (replicas: readonly { address: string }[]) => `ipv4:${replicas.map(({ address }) => address).join(',')}`;
+
+describe('two replicas of loader and teacher', () => {
+  it('end with the bytes of an undisturbed run when one of each is killed', async () => {
+    const distil = async (client: PipelineClient, disturb: (id: string) => Promise<void>) => {
+      const teacher = await runToEnd(client, teacherRecipe());
+      const { id } = await createRun(client, studentOf(teacher.id));
+      await disturb(id);
+      const run = await ended(client, id);
+      return { sha: (await reportOf(client, id)).modelSha256, attempt: run.attempt };
+    };
+    const alone = await startEmbedded({ home: path.join(place.folder, 'alone') });
+    const undisturbed = pipelineAt(alone.endpoint);
+    const expected = await distil(undisturbed.client, async () => {});
+    undisturbed.close();
+    await alone.close();
+
+    const home = path.join(place.folder, 'replicated');
+    const loaders = [await replica('data-loader-1', home, {}), await replica('data-loader-2', home, {})];
+    const settings = { MCLD_DATA_LOADER: both(loaders) };
+    const teachers = [
+      await replica('teacher-inference-1', home, settings),
+      await replica('teacher-inference-2', home, settings),
+    ];
+    const pipeline = await startEmbedded({
+      home,
+      settings: { ...settings, MCLD_TEACHER_INFERENCE: both(teachers) },
+    });
+    const { client, close } = pipelineAt(pipeline.endpoint);
+    const found = await distil(client, async (id) => {
+      while ((await client.getRun({ runId: id })).run!.step < 6) await sleep(20);
+      // Whichever of them serves the run: the ones that are left serve the rest of it.
+      await Promise.all([loaders[0]!.child.stop('SIGKILL'), teachers[0]!.child.stop('SIGKILL')]);
+    });
+    expect(found).toEqual({ sha: expected.sha, attempt: 1 });
+    close();
+    await pipeline.close();
+    for (const { child } of [...loaders, ...teachers]) await child.stop();
+  });
+});
+
+describe('four students at once on one teacher', () => {
+  it('have each view computed once', async () => {
+    const home = path.join(place.folder, 'four');
+    const pipeline = await startEmbedded({ home, settings: { MCLD_TRAINERS: '4' } });
+    const { client, close } = pipelineAt(pipeline.endpoint);
+    const teacher = await runToEnd(client, teacherRecipe());
+    const losses = ['kd', 'dkd', 'mlld', 'clkd'];
+    const runs = await Promise.all(
+      losses.map((name) => {
+        const distiller = name === 'dkd' ? { name, warmupEpochs: 1 } : { name };
+        return createRun(
+          client,
+          studentOf(teacher.id, { name, distiller, dataSeed: 7, evaluation: { everyEpochs: 0 } }),
+        );
+      }),
+    );
+    const results = await Promise.all(runs.map(({ id }) => ended(client, id)));
+    expect(new Set(results.map(({ teacherDigest }) => teacherDigest)).size).toBe(1);
+    const inference = openClient(
+      TeacherInferenceServiceDefinition,
+      pipeline.addresses['teacher-inference'] as string,
+      readConfig({}),
+    );
+    const teacherDigest = results[0]!.teacherDigest;
+    const spec = {
+      dataset: { name: 'cifar-100', root: data, split: 'train' },
+      batchSize: 64,
+      augmentation: { cropPadding: 4, horizontalFlip: true },
+      shuffle: true,
+      seed: 7,
+    };
+    const { rows, identities } = await inference.client.describeLogits({ teacherDigest, spec });
+    const { counters } = await inference.client.describeTeacher({ teacherDigest });
+    // The final evaluations ask for the test images too, once.
+    expect(counters!.computedViews).toBe(rows + 100);
+    expect(rows).toBeGreaterThan(IMAGES);
+    expect(rows).toBeLessThanOrEqual(IMAGES * EPOCHS);
+    // Four students saw EPOCHS views of each image: what was not computed came from the store.
+    expect(counters!.computedViews + counters!.storedViews).toBe(4 * (IMAGES * EPOCHS + 100));
+    expect(identities).toHaveLength(1);
+    inference.close();
+    close();
+    await pipeline.close();
+  });
+});

@@ -1,0 +1,29 @@
+/** Stores rows in a folder without end, until it is killed; says after each sync how many it has. */
+import { LogitStore } from '@mcld/logit-store/logit-store.js';
+import { rowCodec } from '@mcld/logit-store/row-codec.js';
+import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { createLogger } from '@mcld/platform/logging.js';
+import { freshRow, STORE_ADDRESS } from './fresh-rows.js';
+
+const [, , folder = '', precision = 'fp32'] = process.argv;
+const logger = createLogger('store-child', 'silent');
+const codec = rowCodec(precision, freshRow(0, 0).length);
+const shelf = new SegmentShelf(folder, undefined, 1 << 30, logger);
+const store = await LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: 'child', logger });
+
+const BATCH = 16;
+const CODES = 50;
+
+for (let first = 0; ; first += BATCH) {
+  const views = Array.from({ length: BATCH }, (_, i) => first + i)
+    .map((n) => ({ index: Math.floor(n / CODES), code: n % CODES }))
+    .filter(({ index, code }) => index < STORE_ADDRESS.images && !store.has(index, code));
+  if (first > STORE_ADDRESS.images * CODES) break;
+  if (views.length === 0) continue;
+  const logits = new Float32Array(views.length * codec.classes);
+  for (const [i, { index, code }] of views.entries()) logits.set(freshRow(index, code), i * codec.classes);
+  const [index, code] = [Uint32Array.from(views, (v) => v.index), Uint32Array.from(views, (v) => v.code)];
+  if (!store.put(index, code, logits)) throw new Error('the store took no more');
+  await store.save();
+  process.stdout.write(`${store.size}\n`);
+}
