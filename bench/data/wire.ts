@@ -11,9 +11,9 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import { batches } from '@mcld/student-trainer/batch-feed.js';
 import { median } from '../support/figures.js';
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const BATCH = 64;
-const MESSAGES = 3000;
+const MESSAGES = 2500;
 const COUNTED_AFTER = 500;
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -37,9 +37,10 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Images a second over `MESSAGES` batches of the loader's. */
-async function throughLoader(address: string, root: string, count: number): Promise<number> {
+async function throughLoader(address: string, root: string): Promise<number> {
   const { client, close } = openClient(DataLoaderServiceDefinition, address, readConfig({}));
   const dataset = { name: 'cifar-100', root, split: 'train' };
+  const { count } = await client.describeDataset({ dataset });
   const spec = BatchSpec.fromPartial({
     dataset,
     batchSize: BATCH,
@@ -97,7 +98,7 @@ function throughEcho(address: string): Promise<number> {
 }
 
 /** Prints the table. @returns loader over echo, median of rounds */
-export async function wireBench(root: string, count: number): Promise<number> {
+export async function wireBench(root: string): Promise<number> {
   const bytes = BATCH * 3072 + 4 * BATCH + 64;
   const echo = await start(['--import', 'tsx', file('echo-server.ts'), String(bytes)], {});
   const loader = await start([fileURLToPath(import.meta.resolve('@mcld/cli/main.js')), 'serve', 'data-loader'], {
@@ -107,12 +108,12 @@ export async function wireBench(root: string, count: number): Promise<number> {
   });
   // Both warm up once: code is compiled as it runs.
   await throughEcho(echo.address);
-  await throughLoader(loader.address, root, count);
+  await throughLoader(loader.address, root);
   const ratios: number[] = [];
   console.log(`\nCIFAR batches of ${BATCH} (${bytes} bytes) over gRPC to another process, images/s`);
   console.log('round   bare grpc-js     loader   ratio');
   for (let round = 0; round < ROUNDS; round++) {
-    const [bare, ours] = [await throughEcho(echo.address), await throughLoader(loader.address, root, count)];
+    const [bare, ours] = [await throughEcho(echo.address), await throughLoader(loader.address, root)];
     ratios.push(ours / bare);
     console.log(
       `${String(round + 1).padStart(5)}${bare.toFixed(0).padStart(15)}${ours.toFixed(0).padStart(11)}${(ours / bare).toFixed(2).padStart(8)}`,

@@ -12,7 +12,7 @@ import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
 import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
-import { addressOf, type ViewRenderer } from './view-renderer.js';
+import { addressOf, BufferRing, type ViewRenderer } from './view-renderer.js';
 
 /** Batches drawn ahead of the one being sent. */
 const AHEAD = 2;
@@ -111,9 +111,11 @@ async function* drawBatches(
   const { data, size } = opened;
   const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
   const { augmentation, seed } = sequence.spec;
+  // One is being sent, which copies it, while the next are drawn.
+  const buffers = new BufferRing(AHEAD + 2);
   for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
     const views = sequence.views(cursor);
-    const pixels = await renderer.render(opened, augmentation, seed, views);
+    const pixels = await renderer.render(opened, augmentation, seed, views, buffers);
     const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);
     yield { cursor, views, labels, pixels };
   }

@@ -19,15 +19,25 @@ export class ViewRenderer {
     this.#window = new ViewWindow(windowBytes);
   }
 
-  /** uint8 [N, height, width, 3], in the order asked for. @throws DatasetError for an image that is damaged */
-  async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
+  /**
+   * Draws views in the order asked for.
+   * @param buffers where to, if not into new memory
+   * @returns uint8 [N, height, width, 3] @throws DatasetError for an image that is damaged
+   */
+  async render(
+    opened: OpenDataset,
+    augmentation: Augmentation,
+    seed: number,
+    views: BatchViews,
+    buffers?: BufferRing,
+  ): Promise<Uint8Array> {
     const { data, framing, size, kind } = opened;
     const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
     const address = addressOf(opened, augmentation, seed);
     const bytes = size.height * size.width * 3;
-    // Without zeros: every byte is drawn.
-    const out = allocateLarge(views.index.length * bytes);
+    const length = views.index.length * bytes;
+    const out = buffers?.next(length) ?? allocateLarge(length);
     if (drawCrops(data, rules, views, out)) return out;
     const waiting: Promise<void>[] = [];
     for (const [i, index] of views.index.entries()) {
@@ -42,6 +52,28 @@ export class ViewRenderer {
     }
     await Promise.all(waiting);
     return out;
+  }
+}
+
+/**
+ * Buffers of one size that come again: drawing into memory that is still in the processor's cache is half the time, and
+ * there is less to collect. Without zeros: every byte is drawn.
+ */
+export class BufferRing {
+  readonly #buffers: Uint8Array[] = [];
+  #next = 0;
+
+  /** @param size how many are in use at once, at most */
+  constructor(readonly size: number) {}
+
+  /** A buffer that was handed out `size` calls ago, if it was of the same length. */
+  next(length: number): Uint8Array {
+    const place = this.#next++ % this.size;
+    const found = this.#buffers[place];
+    if (found?.length === length) return found;
+    const made = allocateLarge(length);
+    this.#buffers[place] = made;
+    return made;
   }
 }
 
