@@ -9,9 +9,10 @@ const begin = '<!-- settings -->\n';
 const end = '<!-- /settings -->';
 
 const { properties } = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
+// These depend on who asks.
+const folders = { MCLD_HOME: "the user's data folder", MCLD_CACHE_DIR: "the user's cache folder" };
 const rows = Object.entries(properties).map(([name, { default: value, description = '', enum: choices }]) => {
-  // The home folder depends on who asks.
-  const shown = name === 'MCLD_HOME' ? "the user's data folder" : value === undefined ? '' : `\`${value}\``;
+  const shown = folders[name] ?? (value === undefined ? '' : `\`${value}\``);
   const meaning = [description, choices?.join(', ')].filter(Boolean).join(': ');
   return `| \`${name}\` | ${shown} | ${meaning} |`;
 });

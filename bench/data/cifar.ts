@@ -1,10 +1,11 @@
 /** CIFAR crop and flip: batches of this loader beside torchvision's transforms and DataLoader. */
+
+import { BufferRing, ViewRenderer } from '@mcld/data-loader/view-renderer.js';
 import { noAugmentation } from '@mcld/datasets/augmentation.js';
 import { BatchSequence } from '@mcld/datasets/batch-sequence.js';
 import { datasetKinds } from '@mcld/datasets/catalog.js';
 import { openCifar100 } from '@mcld/datasets/cifar.js';
 import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
-import { BufferRing, ViewRenderer } from '@mcld/data-loader/view-renderer.js';
 import { median } from '../support/figures.js';
 import { peerRate } from './peer.js';
 
@@ -52,7 +53,9 @@ export async function cifarBench(root: string): Promise<number> {
     const rate = await ours();
     ratios.push(rate / Math.max(...rates));
     const cells = rates.map((value) => value.toFixed(0).padStart(9)).join('');
-    console.log(`${String(round).padStart(5)}${cells}${rate.toFixed(0).padStart(11)}${(ratios.at(-1) as number).toFixed(1).padStart(12)}`);
+    console.log(
+      `${String(round).padStart(5)}${cells}${rate.toFixed(0).padStart(11)}${(ratios.at(-1) as number).toFixed(1).padStart(12)}`,
+    );
   }
   return median(ratios);
 }

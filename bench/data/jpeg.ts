@@ -60,7 +60,9 @@ export async function jpegBench(folder: string): Promise<number> {
   }
 
   const ratios: number[] = [];
-  console.log('\nJPEG 500×375, decoded, RandomResizedCrop 224, flip; images/s one after another, and a second of processor time');
+  console.log(
+    '\nJPEG 500×375, decoded, RandomResizedCrop 224, flip; images/s one after another, and a second of processor time',
+  );
   console.log('round   Pillow   torchvision turbo     here   a CPU second   ratio to Pillow, to turbo');
   for (let round = 1; round <= ROUNDS; round++) {
     const [pil, turbo] = [peerRate('jpeg', folder, 'pil'), peerRate('jpeg', folder, 'turbo')];

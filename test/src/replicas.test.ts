@@ -1,11 +1,18 @@
 /** Replicas of loader and teacher, and many students of one teacher. */
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '@mcld/cli/cluster/child.js';
+import { freePort } from '@mcld/cli/cluster/servers.js';
 import { startEmbedded } from '@mcld/cli/embedded.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { encodeSafetensors } from '@mcld/models/safetensors.js';
+import { initialState } from '@mcld/models/state-dict.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
+import { asTeacherDigest } from '@mcld/platform/ids.js';
+import { teacherKey } from '@mcld/platform/layout.js';
+import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot, scratch, smallCifar } from './support/data.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
@@ -84,6 +91,65 @@ describe('two replicas of loader and teacher', () => {
     close();
     await pipeline.close();
     for (const { child } of [...loaders, ...teachers]) await child.stop();
+  });
+});
+
+describe('replicas of the teacher that know each other', () => {
+  it('compute each view once between them, also for streams that ask both', async () => {
+    const home = path.join(place.folder, 'peers');
+    const digest = asTeacherDigest('d'.repeat(64));
+    const weights = encodeSafetensors(initialState('resnet8', 100, 3), { model: 'resnet8', classes: '100' });
+    await new FileObjectStore(path.join(home, 'store')).put(teacherKey(digest), weights);
+    const loader = await replica('data-loader-1', home, {});
+    const ports = [await freePort(), await freePort()];
+    const MCLD_TEACHER_PEERS = ports.map((port) => `127.0.0.1:${port}`).join(',');
+    // Homes of their own: what one stores the other does not see.
+    const teachers = await Promise.all(
+      ports.map(async (port, n) => {
+        const own = path.join(home, `teacher-${n}`);
+        await new FileObjectStore(path.join(own, 'store')).put(teacherKey(digest), weights);
+        const settings = {
+          ...{ MCLD_DATA_LOADER: loader.address, MCLD_TEACHER_PEERS, MCLD_PORT: String(port) },
+          MCLD_TEACHER_SELF: `127.0.0.1:${port}`,
+        };
+        return replica(`teacher-inference-${n}`, own, settings);
+      }),
+    );
+    const clients = teachers.map(({ address }) =>
+      openClient(TeacherInferenceServiceDefinition, address, readConfig({})),
+    );
+    const spec = {
+      dataset: { name: 'cifar-100', root: data, split: 'train' },
+      batchSize: 64,
+      augmentation: { cropPadding: 4, horizontalFlip: true },
+      shuffle: true,
+      seed: 3,
+    };
+    const read = async ({ client }: (typeof clients)[number]) => {
+      const hash = createHash('sha256');
+      for await (const { logits } of client.streamLogits({
+        teacherDigest: digest,
+        spec,
+        from: { epoch: 0, step: 0 },
+        epochs: 3,
+      }))
+        hash.update(logits);
+      return hash.digest('hex');
+    };
+    const [first, second] = await Promise.all(clients.map(read));
+    expect(second).toBe(first);
+    const computed = async ({ client }: (typeof clients)[number]) =>
+      (await client.describeTeacher({ teacherDigest: digest })).counters!.computedViews;
+    const counts = await Promise.all(clients.map(computed));
+    // 960 views, of which some are the same crop of the same image.
+    expect(counts[0]! + counts[1]!).toBeGreaterThan(900);
+    expect(counts[0]! + counts[1]!).toBeLessThanOrEqual(960);
+    expect(Math.min(...counts)).toBeGreaterThan(300);
+    // One goes away: the other computes its part too, to the same bits.
+    await teachers[0]!.child.stop('SIGKILL');
+    expect(await read(clients[1]!)).toBe(first);
+    for (const { close } of clients) close();
+    for (const { child } of [...teachers, loader]) await child.stop();
   });
 });
 

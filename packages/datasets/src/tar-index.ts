@@ -42,8 +42,8 @@ async function entriesOf(handle: FileHandle, file: string): Promise<TarEntry[]> 
     if (bytesRead < BLOCK) throw wrong(at, 'a header that is cut off');
     // Two blocks of zeros end a tar; what follows is padding.
     if (block.every((byte) => byte === 0)) return entries;
-    const header = new Header(block, 0, extended);
-    if (!header.cksumValid) throw wrong(at, 'no tar header (its checksum is wrong)');
+    const header = headerOf(block, extended);
+    if (!header?.cksumValid) throw wrong(at, 'no tar header (its checksum or a number in it is wrong)');
     const size = header.size ?? 0;
     const body = at + BLOCK;
     if (!Number.isSafeInteger(size) || size < 0 || body + size > about.size) {
@@ -67,4 +67,13 @@ async function entriesOf(handle: FileHandle, file: string): Promise<TarEntry[]> 
     at = body + Math.ceil(size / BLOCK) * BLOCK;
   }
   throw wrong(about.size, 'no end of the tar: it is cut off');
+}
+
+/** undefined where a number in it cannot be one. */
+function headerOf(block: Buffer, extended: Pax | undefined): Header | undefined {
+  try {
+    return new Header(block, 0, extended);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 // Bilinear resize with antialiasing: a triangle filter whose support grows with the reduction. The arithmetic is
-// Pillow's (fixed-point weights of 22 bits, bytes between the two passes, the horizontal one first), so that the
-// results are Pillow's bits. Libraries at hand that resize differ from it by more than one grey level.
+// Pillow's (fixed-point weights of 22 bits, bytes between the two passes, the order of these), so that the results are
+// Pillow's bits. Libraries at hand that resize differ from it by more than one grey level.
 #pragma once
 
 #include <algorithm>
@@ -72,13 +72,43 @@ inline void HorizontalRow(const uint8_t* in, uint8_t* out, const Taps& taps) {
   }
 }
 
-MCLD_SIMD inline void VerticalRow(const uint8_t* in, size_t stride, const int* weights, int n, int* sums, uint8_t* out) {
-  for (size_t x = 0; x < stride; x++) sums[x] = 1 << (kBits - 1);
-  for (int i = 0; i < n; i++, in += stride) {
+// `bytes` of `n` rows that are `pitch` bytes apart.
+MCLD_SIMD inline void VerticalRow(const uint8_t* in, size_t pitch, size_t bytes, const int* weights, int n, int* sums, uint8_t* out) {
+  for (size_t x = 0; x < bytes; x++) sums[x] = 1 << (kBits - 1);
+  for (int i = 0; i < n; i++, in += pitch) {
     const int weight = weights[i];
-    for (size_t x = 0; x < stride; x++) sums[x] += in[x] * weight;
+    for (size_t x = 0; x < bytes; x++) sums[x] += in[x] * weight;
   }
-  for (size_t x = 0; x < stride; x++) out[x] = Byte(sums[x]);
+  for (size_t x = 0; x < bytes; x++) out[x] = Byte(sums[x]);
+}
+
+// Rows of pixels that are `pitch` bytes apart.
+struct Rows {
+  const uint8_t* first;
+  size_t pitch;
+  int width, height;
+};
+
+// to: uint8 [rows.height, width, 3].
+inline void Horizontal(const Rows& rows, int width, uint8_t* to) {
+  const Taps taps(rows.width, width);
+  for (int y = 0; y < rows.height; y++) HorizontalRow(rows.first + y * rows.pitch, to + static_cast<size_t>(y) * width * kChannels, taps);
+}
+
+// to: uint8 [height, rows.width, 3].
+inline void Vertical(const Rows& rows, int height, uint8_t* to) {
+  const Taps taps(rows.height, height);
+  const size_t bytes = static_cast<size_t>(rows.width) * kChannels;
+  std::vector<int> sums(bytes);
+  for (int y = 0; y < height; y++) {
+    VerticalRow(rows.first + taps.first[y] * rows.pitch, rows.pitch, bytes, &taps.weights[static_cast<size_t>(y) * taps.most], taps.count[y],
+                sums.data(), to + y * bytes);
+  }
+}
+
+// Which pass Pillow 13 begins with, found by trying: the vertical one where it takes away more than twice as much.
+inline bool VerticalFirst(const Box& box, int height, int width) {
+  return box.height - height > std::max(0, 2 * (box.width - width));
 }
 
 struct Pixel {
@@ -105,32 +135,22 @@ MCLD_SHUFFLE inline void CopyMirrored(const uint8_t* in, uint8_t* out, int width
 // in: uint8 rows of `stride` bytes, `box` inside them; out: uint8 [height, width, 3].
 inline void Resample(const uint8_t* in, size_t stride, const Box& box, int height, int width, bool mirrored, uint8_t* out) {
   const size_t out_stride = static_cast<size_t>(width) * kChannels;
-  const uint8_t* corner = in + box.y * stride + static_cast<size_t>(box.x) * kChannels;
+  const Rows rows{in + box.y * stride + static_cast<size_t>(box.x) * kChannels, stride, box.width, box.height};
   std::vector<uint8_t> between;
-  const uint8_t* rows = corner;
-  size_t rows_stride = stride;
-  if (box.width != width) {
-    const Taps taps(box.width, width);
-    between.resize(out_stride * box.height);
-    for (int y = 0; y < box.height; y++) HorizontalRow(corner + y * stride, &between[y * out_stride], taps);
-    rows = between.data();
-    rows_stride = out_stride;
-  }
-  if (box.height == height) {
-    for (int y = 0; y < height; y++) std::memcpy(out + y * out_stride, rows + y * rows_stride, out_stride);
+  if (box.width == width && box.height == height) {
+    for (int y = 0; y < height; y++) std::memcpy(out + y * out_stride, rows.first + y * stride, out_stride);
+  } else if (box.height == height) {
+    Horizontal(rows, width, out);
+  } else if (box.width == width) {
+    Vertical(rows, height, out);
+  } else if (VerticalFirst(box, height, width)) {
+    between.resize(static_cast<size_t>(height) * box.width * kChannels);
+    Vertical(rows, height, between.data());
+    Horizontal({between.data(), static_cast<size_t>(box.width) * kChannels, box.width, height}, width, out);
   } else {
-    const Taps taps(box.height, height);
-    std::vector<int> sums(out_stride);
-    std::vector<uint8_t> joined;
-    if (rows_stride != out_stride) {
-      joined.resize(out_stride * box.height);
-      for (int y = 0; y < box.height; y++) std::memcpy(&joined[y * out_stride], rows + y * rows_stride, out_stride);
-      rows = joined.data();
-    }
-    for (int y = 0; y < height; y++) {
-      VerticalRow(rows + taps.first[y] * out_stride, out_stride, &taps.weights[static_cast<size_t>(y) * taps.most], taps.count[y], sums.data(),
-                  out + y * out_stride);
-    }
+    between.resize(out_stride * box.height);
+    Horizontal(rows, width, between.data());
+    Vertical({between.data(), out_stride, width, box.height}, height, out);
   }
   if (mirrored) {
     for (int y = 0; y < height; y++) Mirror(out + y * out_stride, width);

@@ -34,8 +34,7 @@ export interface JpegHeader {
 }
 
 /**
- * Draws a box of an image in memory: bilinear with antialiasing, in Pillow's fixed-point arithmetic.
- * (Pillow 13 goes over some boxes vertically first, so it may differ by one grey level.)
+ * Draws a box of an image in memory: bilinear with antialiasing, to Pillow's bits.
  * @param pixels uint8 [height, width, 3]
  */
 export function drawPixels(pixels: Uint8Array, [height, width]: readonly [number, number], target: Target): void {

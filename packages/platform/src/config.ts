@@ -55,6 +55,11 @@ export const configSchema = z.object({
     .max(4096)
     .default(64)
     .describe("rows of the teacher's fixed compute batch"),
+  MCLD_TEACHER_PEERS: z
+    .string()
+    .default('')
+    .describe('addresses of all replicas of the teacher, commas between: each view is computed by one of them'),
+  MCLD_TEACHER_SELF: z.string().default('').describe('which of MCLD_TEACHER_PEERS this one is'),
   MCLD_TEACHER_ENDPOINTS: z
     .string()
     .default('')
@@ -91,6 +96,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   if (config.MCLD_S3_ENDPOINT && !(config.MCLD_S3_ACCESS_KEY && config.MCLD_S3_SECRET_KEY)) {
     throw new ConfigError('MCLD_S3_ENDPOINT needs MCLD_S3_ACCESS_KEY and MCLD_S3_SECRET_KEY');
+  }
+  const peers = config.MCLD_TEACHER_PEERS.split(',');
+  if (config.MCLD_TEACHER_PEERS !== '' && !peers.includes(config.MCLD_TEACHER_SELF)) {
+    throw new ConfigError(`MCLD_TEACHER_SELF: '${config.MCLD_TEACHER_SELF}' is not among MCLD_TEACHER_PEERS`);
   }
   return config;
 }

@@ -6,7 +6,8 @@ import { nextCursor } from '@mcld/platform/cursor.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import { resuming, retrying } from '@mcld/platform/grpc/retrying.js';
 import { meter } from '@mcld/platform/telemetry.js';
-import { ComputeQueue, type ViewAddress, type ViewComputer } from './compute-queue.js';
+import { type Coming, ComputeQueue, type ViewAddress, type ViewComputer } from './compute-queue.js';
+import { ownerOf, peerComputer } from './peers.js';
 import type { Teacher } from './teacher.js';
 
 const MAX_PIXELS = 1 << 30;
@@ -23,14 +24,36 @@ export interface Divergence {
 
 /** A teacher's logits for the views of one data set and augmentation, stored or computed. */
 export class LogitSource implements ViewComputer {
+  /** What is computed here. */
   readonly queue = new ComputeQueue(this);
+  /** What other replicas compute; undefined for this one's part. */
+  readonly #parts: readonly (ComputeQueue | undefined)[];
 
   constructor(
     readonly teacher: Teacher,
     readonly spec: BatchSpec,
     readonly described: DescribeDatasetResponse,
     readonly store: LogitStore,
-  ) {}
+    precision: string,
+  ) {
+    const { peers, batch } = teacher.parts;
+    const request = { teacherDigest: teacher.digest, spec, precision };
+    this.#parts = peers.map((peer) => peer && new ComputeQueue(peerComputer(peer, request, this.queue, batch)));
+  }
+
+  /** Asks for a view, of the replica whose part it is: no two compute the same. */
+  request(view: ViewAddress): Coming {
+    return this.#queueOf(view).request(view);
+  }
+
+  /** Says that somebody waits for a view. */
+  hurry(view: ViewAddress): void {
+    this.#queueOf(view).hurry(view);
+  }
+
+  #queueOf({ index }: ViewAddress): ComputeQueue {
+    return this.#parts[ownerOf(index, this.#parts.length)] ?? this.queue;
+  }
 
   get batch(): number {
     return this.teacher.parts.batch;

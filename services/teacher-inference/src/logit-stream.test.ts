@@ -28,7 +28,8 @@ function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
   });
   const source = {
     classes: 2,
-    queue,
+    request: queue.request.bind(queue),
+    hurry: queue.hurry.bind(queue),
     store: {
       has: (index: number, code: number) => stored.has(key(index, code)),
       read(index: number, code: number, out: Float32Array, to: number) {

@@ -52,7 +52,7 @@ function planned({ cursor, views }: StreamPlansResponse, source: LogitSource): P
   const coming = new Map<number, Coming>();
   for (const [i, image] of index.entries()) {
     const view = { index: image, code: code[i] as number };
-    if (!source.store.has(view.index, view.code)) coming.set(i, source.queue.request(view));
+    if (!source.store.has(view.index, view.code)) coming.set(i, source.request(view));
   }
   return { cursor: cursor as Cursor, views: views as Views, coming };
 }
@@ -63,14 +63,14 @@ async function complete({ cursor, views, coming }: PlannedStep, source: LogitSou
   const rows = index.length;
   const logits = new Float32Array(rows * classes);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
-  for (const i of coming.keys()) source.queue.hurry(viewAt(i));
+  for (const i of coming.keys()) source.hurry(viewAt(i));
   for (let i = 0; i < rows; i++) {
     const found = coming.get(i);
     if (found) logits.set(await found.row, i * classes);
     else if (!source.store.read(index[i] as number, code[i] as number, logits, i * classes)) {
       // It was stored and turned out to be damaged.
-      const again = source.queue.request(viewAt(i));
-      source.queue.hurry(viewAt(i));
+      const again = source.request(viewAt(i));
+      source.hurry(viewAt(i));
       logits.set(await again.row, i * classes);
     }
   }

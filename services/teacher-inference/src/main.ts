@@ -20,7 +20,16 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
   const { objects } = adapters;
   const endpoints = config.MCLD_TEACHER_ENDPOINTS;
   const segments = openSegmentShelf(config, adapters, logger);
-  const shelf = new TeacherShelf({ thread, loader: loader.client, objects, logger, batch, segments, endpoints });
+  const peers = config.MCLD_TEACHER_PEERS.split(',')
+    .filter((address) => address !== '')
+    .map((address) =>
+      address === config.MCLD_TEACHER_SELF ? undefined : openClient(TeacherInferenceServiceDefinition, address, config),
+    );
+  const shelf = new TeacherShelf({
+    ...{ thread, objects, logger, batch, segments, endpoints },
+    loader: loader.client,
+    peers: peers.map((peer) => peer?.client),
+  });
   const server = await startServer({
     config,
     logger,
@@ -37,6 +46,7 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
       await server.close();
       await shelf.close();
       loader.close();
+      for (const peer of peers) peer?.close();
       await thread.close();
     },
   };

@@ -1,4 +1,6 @@
 import {
+  type ComputeLogitsRequest,
+  type ComputeLogitsResponse,
   type StreamLogitsRequest,
   StreamLogitsResponse,
   TeacherInferenceServiceDefinition,
@@ -35,11 +37,13 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
       return { model, classes, parameters, counters };
     },
     streamLogits: (request) => streamLogits(request, shelf),
+    computeLogits: (request) => computeLogits(request, shelf),
     warmLogits: (request) => warmLogits(request, shelf),
 
     async describeLogits({ teacherDigest, spec, precision }) {
       const teacher = await shelf.get(teacherDigest);
       const source = await teacher.source(specOf(spec), precision);
+      await source.store.refresh();
       const { size, identities, codec } = source.store;
       const exact = codec.precision === 'fp32';
       const { views, mean, max } = exact ? NO_PROBE : await source.probe(await firstViews(source));
@@ -50,6 +54,9 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
 }
 
 const NO_PROBE = { views: 0, mean: 0, max: 0 };
+
+/** Views that one replica asks of another at once, at most. */
+const MAX_VIEWS = 4096;
 
 /** Between two reports of a warming store. */
 const REPORT_MS = 500;
@@ -68,6 +75,7 @@ async function* streamLogits(
   const spec = specOf(wanted);
   const teacher = await shelf.get(teacherDigest);
   const source = await teacher.source(spec, precision);
+  await source.store.refresh();
   const plans = source.plans(spec, from ?? start, epochs);
   try {
     for await (const { cursor, rows, logits } of streamStepLogits(plans, source)) {
@@ -82,6 +90,31 @@ async function* streamLogits(
   }
 }
 
+async function* computeLogits(
+  { teacherDigest, spec, precision, views }: ComputeLogitsRequest,
+  shelf: TeacherShelf,
+): AsyncGenerator<ComputeLogitsResponse> {
+  const { index = [], code = [] } = views ?? {};
+  const teacher = await shelf.get(teacherDigest);
+  const source = await teacher.source(specOf(spec), precision);
+  const { count } = source.described;
+  if (index.length === 0 || index.length !== code.length || index.length > MAX_VIEWS || index.some((i) => i >= count)) {
+    throw new RequestError(`views: expected 1 to ${MAX_VIEWS} of images 0 to ${count - 1}, with a code each`);
+  }
+  const logits = new Float32Array(index.length * teacher.classes);
+  const rows = index.map(async (image, i) => {
+    const view = { index: image, code: code[i] as number };
+    if (source.store.read(view.index, view.code, logits, i * teacher.classes)) return;
+    const { row } = source.queue.request(view);
+    source.queue.hurry(view);
+    logits.set(await row, i * teacher.classes);
+  });
+  await Promise.all(rows);
+  for (const { bytes, totalBytes, offset } of chunks(new Uint8Array(logits.buffer))) {
+    yield { logits: bytes, totalBytes, offset };
+  }
+}
+
 async function* warmLogits(
   { teacherDigest, spec: wanted, epochs, precision }: WarmLogitsRequest,
   shelf: TeacherShelf,
@@ -89,6 +122,7 @@ async function* warmLogits(
   const spec = specOf(wanted);
   const teacher = await shelf.get(teacherDigest);
   const source = await teacher.source(spec, precision);
+  await source.store.refresh();
   const totalSteps = Math.ceil(source.described.count / spec.batchSize) * epochs;
   const before = teacher.counters.computedViews;
   const progress = (steps: number) => ({ steps, totalSteps, computedViews: teacher.counters.computedViews - before });

@@ -18,6 +18,7 @@ import { endpointComputer, endpointSchema } from './endpoint-computer.js';
 import { ensembleComputer, ensembleSchema } from './ensemble-computer.js';
 import { LogitSource } from './logit-source.js';
 import { onnxComputer } from './onnx-computer.js';
+import type { TeacherClient } from './peers.js';
 import { weightsComputer } from './weights-computer.js';
 import type { handlers } from './worker.js';
 
@@ -30,6 +31,8 @@ export interface TeacherParts {
   readonly logger: Logger;
   /** Rows of the compute batch. */
   readonly batch: number;
+  /** All replicas of the teacher in their order, undefined for this one; empty: it is alone. */
+  readonly peers: readonly (TeacherClient | undefined)[];
   /** Where rows are stored. */
   readonly segments: SegmentShelf;
 }
@@ -84,7 +87,6 @@ export class Teacher {
     const source = this.#sources.get(data) ?? this.#open(spec, described, data, codec);
     this.#sources.set(data, source);
     source.catch(() => this.#sources.delete(data));
-    await (await source).store.refresh();
     return source;
   }
 
@@ -97,7 +99,7 @@ export class Teacher {
     const { segments, logger } = this.parts;
     const address = { teacher: this.digest, data, images: described.count };
     const store = await LogitStore.open(segments, address, { codec, identity: this.computer.identity, logger });
-    return new LogitSource(this, spec, described, store);
+    return new LogitSource(this, spec, described, store, codec.precision);
   }
 
   async close(): Promise<void> {

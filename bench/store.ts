@@ -1,0 +1,84 @@
+/**
+ * `npm run bench:store`: the logit store. Opening 10 million rows, and reading rows of 100 classes from memory-mapped segments,
+ * in the order in which training asks (random images of an epoch's views). Needs 5 GB of disk for a minute.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { LogitStore } from '@mcld/logit-store/logit-store.js';
+import { rowCodec } from '@mcld/logit-store/row-codec.js';
+import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { createLogger } from '@mcld/platform/logging.js';
+import { permutation } from '@mcld/random/draws.js';
+import { median } from './support/figures.js';
+
+const ROWS = 10_000_000;
+const IMAGES = 100_000;
+const CODES = ROWS / IMAGES;
+const CLASSES = 100;
+const BATCH = 64;
+const ROUNDS = 5;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'mcld-store-'));
+const logger = createLogger('bench', 'warn');
+const address = { teacher: 'a'.repeat(64), data: 'b'.repeat(64), images: IMAGES };
+const codec = rowCodec('fp32', CLASSES);
+const shelf = new SegmentShelf(folder, undefined, 1e11, logger);
+const open = () => LogitStore.open(shelf, address, { codec, identity: 'bench', logger });
+
+async function fill(): Promise<number> {
+  const store = await open();
+  const logits = new Float32Array(BATCH * CLASSES);
+  const [index, code] = [new Uint32Array(BATCH), new Uint32Array(BATCH)];
+  const begin = performance.now();
+  for (let row = 0; row < ROWS; row += BATCH) {
+    for (let i = 0; i < BATCH; i++) {
+      index[i] = (row + i) % IMAGES;
+      code[i] = Math.floor((row + i) / IMAGES) % CODES;
+      logits.fill(row + i, i * CLASSES, (i + 1) * CLASSES);
+    }
+    if (!store.put(index, code, logits)) throw new Error('the store took no more');
+  }
+  await store.close();
+  return ROWS / ((performance.now() - begin) / 1000);
+}
+
+/** Reads each image once, in an epoch's order, each in some view. */
+function readEpoch(store: LogitStore, epoch: number): number {
+  const order = permutation(IMAGES, 1, epoch);
+  const out = new Float32Array(BATCH * CLASSES);
+  let wrong = 0;
+  const begin = performance.now();
+  for (let at = 0; at < IMAGES; at++) {
+    const image = order[at] as number;
+    const code = (image * 31 + epoch) % CODES;
+    const to = (at % BATCH) * CLASSES;
+    if (!store.read(image, code, out, to) || out[to] !== Math.fround(code * IMAGES + image)) wrong++;
+  }
+  const rate = IMAGES / ((performance.now() - begin) / 1000);
+  if (wrong > 0) throw new Error(`${wrong} rows are not the ones that were stored`);
+  return rate;
+}
+
+console.log(`${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}; rows of ${CLASSES} classes, fp32`);
+console.log(`storing: ${((await fill()) / 1e6).toFixed(2)} million rows/s`);
+const opens: number[] = [];
+const reads: number[] = [];
+for (let round = 0; round < ROUNDS; round++) {
+  const begin = performance.now();
+  const store = await open();
+  opens.push(performance.now() - begin);
+  if (store.size !== ROWS) throw new Error(`${store.size} rows`);
+  // The first epochs touch the pages; later ones are what a run sees.
+  const rates = Array.from({ length: 20 }, (_, epoch) => readEpoch(store, epoch + round * 20));
+  reads.push(median(rates));
+  console.log(
+    `round ${round + 1}: opened in ${(opens.at(-1) as number).toFixed(0)} ms; ${(median(rates) / 1e6).toFixed(2)} million rows/s (first epoch ${((rates[0] as number) / 1e6).toFixed(2)})`,
+  );
+  await store.close();
+}
+rmSync(folder, { recursive: true });
+const verdict = (name: string, found: number, goal: number, reached: boolean) =>
+  console.log(`${name}: ${found.toFixed(2)} (goal ${goal}) ${reached ? 'reached' : 'MISSED'}`);
+verdict('million rows/s', median(reads) / 1e6, 2, median(reads) >= 2e6);
+verdict('seconds to open 10 million rows', median(opens) / 1000, 1, median(opens) < 1000);

@@ -1,0 +1,106 @@
+/** Any batch equals itself: from another process, another replica, another order of asking, and after a restart. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startEmbedded } from '@mcld/cli/embedded.js';
+import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
+import { readConfig } from '@mcld/platform/config.js';
+import { openClient } from '@mcld/platform/grpc/client.js';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { projectRoot, scratch } from './support/data.js';
+
+const SPECS = 60;
+
+let place: Awaited<ReturnType<typeof scratch>>;
+
+beforeAll(async () => {
+  place = await scratch();
+});
+
+afterAll(() => place.remove());
+
+const samples = (name: string) => path.join(projectRoot, 'samples', name);
+
+const augmentation = fc.record({
+  cropPadding: fc.integer({ min: 0, max: 8 }),
+  horizontalFlip: fc.boolean(),
+  randomResizedCrop: fc.option(fc.constant({ scale: [0.2, 1] as number[], ratio: [0.75, 1.5] as number[] }), {
+    nil: undefined,
+  }),
+  colorJitter: fc.option(fc.constant({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }), {
+    nil: undefined,
+  }),
+  randAugment: fc.option(fc.constant({ ops: 2, magnitude: 9 }), { nil: undefined }),
+  randomErasing: fc.option(
+    fc.constant({ probability: 0.5, area: [0.02, 0.3] as number[], ratio: [0.3, 3] as number[] }),
+    { nil: undefined },
+  ),
+  viewsPerImage: fc.integer({ min: 0, max: 3 }),
+  viewsPerStep: fc.integer({ min: 1, max: 2 }),
+});
+
+const dataset = fc.oneof(
+  fc.constant({ name: 'cifar-100', root: samples('cifar-100-binary'), split: 'train', size: 0, resize: 0 }),
+  fc.constant({ name: 'tiny-imagenet', root: samples('tiny-imagenet-200'), split: 'train', size: 0, resize: 0 }),
+  fc.constant({ name: 'tiny-imagenet', root: samples('tiny-imagenet-200'), split: 'test', size: 40, resize: 44 }),
+  fc.constant({ name: 'stl-10', root: samples('stl10_binary'), split: 'train', size: 32, resize: 0 }),
+);
+
+const job = fc.record({
+  spec: fc.record({
+    dataset,
+    batchSize: fc.integer({ min: 1, max: 30 }),
+    augmentation,
+    shuffle: fc.boolean(),
+    seed: fc.nat(2 ** 32 - 1),
+  }),
+  epoch: fc.integer({ min: 0, max: 300 }),
+  step: fc.integer({ min: 0, max: 2 }),
+});
+
+type Job = typeof job extends fc.Arbitrary<infer T> ? T : never;
+
+function elsewhere(jobs: readonly Job[]): Promise<string[]> {
+  const child = fileURLToPath(new URL('./support/views-child.js', import.meta.url));
+  return new Promise((resolve, reject) => {
+    const running = execFile(process.execPath, [child], { maxBuffer: 1 << 24 }, (error, output) => {
+      if (error) reject(error);
+      else resolve(JSON.parse(output) as string[]);
+    });
+    running.stdin?.end(JSON.stringify(jobs));
+  });
+}
+
+it('whatever the specification', async () => {
+  // The same specifications each time: one that fails can be looked at.
+  const jobs = fc.sample(job, { numRuns: SPECS, seed: 2024 });
+  const there = elsewhere(jobs);
+  const here = async () => {
+    const pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
+    const { client, close } = openClient(
+      DataLoaderServiceDefinition,
+      pipeline.addresses['data-loader'] as string,
+      readConfig({}),
+    );
+    // Many at once, so that they share decodes and come in any order.
+    const digests = await Promise.all(
+      jobs.map(async ({ spec, epoch, step }) => {
+        const hash = createHash('sha256');
+        for await (const message of client.streamBatches({ spec, from: { epoch, step }, epochs: epoch + 1 })) {
+          if (message.cursor?.step !== step) break;
+          hash.update(message.pixels).update(JSON.stringify([message.labels, message.views]));
+        }
+        return hash.digest('hex');
+      }),
+    );
+    close();
+    await pipeline.close();
+    return digests;
+  };
+  const first = await here();
+  expect(new Set(first).size).toBeGreaterThan(SPECS / 2);
+  expect(await here()).toEqual(first);
+  expect(await there).toEqual(first);
+});
