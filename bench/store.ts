@@ -49,11 +49,17 @@ function readEpoch(store: LogitStore, epoch: number): number {
   const out = new Float32Array(BATCH * CLASSES);
   let wrong = 0;
   const begin = performance.now();
-  for (let at = 0; at < IMAGES; at++) {
-    const image = order[at] as number;
-    const code = (image * 31 + epoch) % CODES;
-    const to = (at % BATCH) * CLASSES;
-    if (!store.read(image, code, out, to) || out[to] !== Math.fround(code * IMAGES + image)) wrong++;
+  const [index, code] = [new Uint32Array(BATCH), new Uint32Array(BATCH)];
+  for (let from = 0; from + BATCH <= IMAGES; from += BATCH) {
+    for (let i = 0; i < BATCH; i++) {
+      index[i] = order[from + i] as number;
+      code[i] = ((index[i] as number) * 31 + epoch) % CODES;
+    }
+    const there = store.read(index, code, out);
+    for (let i = 0; i < BATCH; i++) {
+      const right = Math.fround((code[i] as number) * IMAGES + (index[i] as number));
+      if (there[i] !== 1 || out[i * CLASSES] !== right) wrong++;
+    }
   }
   const rate = IMAGES / ((performance.now() - begin) / 1000);
   if (wrong > 0) throw new Error(`${wrong} rows are not the ones that were stored`);

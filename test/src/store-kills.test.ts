@@ -58,7 +58,7 @@ function rightRows(store: LogitStore): number {
   let found = 0;
   for (let index = 0; index < STORE_ADDRESS.images; index++) {
     for (let code = 0; code < CODES; code++) {
-      if (!store.read(index, code, row, 0)) continue;
+      if (store.read(Uint32Array.of(index), Uint32Array.of(code), row)[0] !== 1) continue;
       found++;
       const fresh = freshRow(index, code);
       if (Buffer.compare(Buffer.from(row.buffer), Buffer.from(fresh.buffer)) !== 0) {

@@ -30,8 +30,8 @@ const put = (store: LogitStore, index: number, code: number, logits: Float32Arra
   store.put(Uint32Array.of(index), Uint32Array.of(code), logits.slice());
 
 function get(store: LogitStore, index: number, code: number): Float32Array | undefined {
-  const out = new Float32Array(store.codec.classes + 2);
-  return store.read(index, code, out, 1) ? out.slice(1, -1) : undefined;
+  const out = new Float32Array(store.codec.classes);
+  return store.read(Uint32Array.of(index), Uint32Array.of(code), out)[0] === 1 ? out : undefined;
 }
 
 async function files(folder: string, end: string): Promise<string[]> {
@@ -72,6 +72,18 @@ describe('LogitStore', () => {
     expect(store.identities).toEqual(['cpu', 'gpu']);
   });
 
+  it.each(['fp32', 'fp16', 'topk:2'])('reads many views at once, and says which were there (%s)', async (precision) => {
+    const store = await opener(await temporary()).openStore({ precision });
+    const logits = row(1, 2, 3, 4, 5, 6);
+    store.put(Uint32Array.of(4, 9), Uint32Array.of(0, 2), logits);
+    const out = new Float32Array(12).fill(-1);
+    const there = store.read(Uint32Array.of(9, 5, 4, 9), Uint32Array.of(2, 0, 0, 1), out);
+    expect([...there]).toEqual([1, 0, 1, 0]);
+    // As `put` said that they would be read.
+    expect(out).toEqual(row(...logits.slice(3), -1, -1, -1, ...logits.slice(0, 3), -1, -1, -1));
+    await store.close();
+  });
+
   it('shows rows to a reader that looks again, while they are written', async () => {
     const folder = await temporary();
     const writer = await opener(folder).openStore();
@@ -88,7 +100,7 @@ describe('LogitStore', () => {
     await store.close();
     const [rows] = await files(folder, '.rows');
     const handle = await open(rows!, 'r+');
-    await handle.write(Buffer.of(1), 0, 1, 50 * 12 + 5);
+    await handle.write(Buffer.of(1), 0, 1, 50 * 16 + 5);
     await handle.close();
     const { shelf, openStore } = opener(folder);
     const again = await openStore();
@@ -116,7 +128,7 @@ describe('LogitStore', () => {
     await appendFile(keys!, Buffer.alloc(40, 7));
     expect((await opener(folder).openStore()).size).toBe(20);
     const [rows] = await files(folder, '.rows');
-    await truncate(rows!, 12 * 5 + 7);
+    await truncate(rows!, 16 * 5 + 7);
     expect((await opener(folder).openStore()).size).toBe(5);
   });
 
@@ -133,7 +145,7 @@ describe('LogitStore', () => {
         bad[at]! ^= flip;
         const target = `${keys!.slice(0, -5)}x`;
         await writeFile(`${target}.keys`, bad.subarray(0, Math.max(length, at + 1)));
-        await writeFile(`${target}.rows`, Buffer.alloc(12));
+        await writeFile(`${target}.rows`, Buffer.alloc(16));
         expect((await opener(folder).openStore()).size).toBe(1);
       }),
       { numRuns: 100 },
@@ -150,7 +162,7 @@ describe('LogitStore', () => {
 
   it('takes no more than its budget, and lets go of the teacher used longest ago first', async () => {
     const folder = await temporary();
-    const segment = 2 ** 18 * 12;
+    const segment = 2 ** 18 * 16;
     const stores = opener(folder, { limit: segment + 100_000 });
     const first = await stores.openStore({ teacher: 'b'.repeat(64) });
     expect(put(first, 1, 0, row(1, 1, 1))).toBe(true);

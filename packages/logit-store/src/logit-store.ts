@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { readRows } from '@mcld/native/rows.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { checkWords } from './checksum.js';
 import type { RowCodec } from './row-codec.js';
@@ -31,8 +32,10 @@ export class LogitStore {
   readonly #segments: Segment[] = [];
   readonly #known = new Set<string>();
   readonly #identities = new Set<string>();
-  /** A place is segment << #shift | row. */
-  readonly #shift: number;
+  /** Rows of a segment: a place is segment · #capacity + row. */
+  readonly #capacity: number;
+  /** Words of a stored row: its own and its checksum. */
+  readonly #stride: number;
   #writer: { readonly number: number; readonly to: SegmentWriter } | undefined;
   #full = false;
 
@@ -44,7 +47,8 @@ export class LogitStore {
     readonly logger: Logger,
   ) {
     this.#index = new ViewIndex(address.images);
-    this.#shift = Math.log2(capacityOf(codec));
+    this.#stride = codec.words + 1;
+    this.#capacity = capacityOf(this.#stride);
   }
 
   /** Opens with all that its segments hold; a damaged one is reported and passed over. */
@@ -73,11 +77,11 @@ export class LogitStore {
 
   #take(segment: Segment): void {
     const { header, keys, count } = segment;
-    const { classes, precision, words } = this.codec;
-    if (header.classes !== classes || header.precision !== precision || header.words !== words) {
+    const { classes, precision } = this.codec;
+    if (header.classes !== classes || header.precision !== precision || header.words !== this.#stride) {
       throw new Error(`it has ${header.classes} classes as ${header.precision}, expected ${classes} as ${precision}`);
     }
-    if (count > 1 << this.#shift) throw new Error(`it has ${count} rows, expected at most ${1 << this.#shift}`);
+    if (count > this.#capacity) throw new Error(`it has ${count} rows, expected at most ${this.#capacity}`);
     if (count === 0) return;
     const first = this.#add(segment);
     for (let row = 0, at = 0; row < count; row++, at += KEY_WORDS) {
@@ -87,7 +91,7 @@ export class LogitStore {
 
   #add(segment: Segment): number {
     this.#identities.add(segment.header.identity);
-    return (this.#segments.push(segment) - 1) * 2 ** this.#shift;
+    return (this.#segments.push(segment) - 1) * this.#capacity;
   }
 
   /** Views that are stored. */
@@ -105,24 +109,36 @@ export class LogitStore {
   }
 
   /**
-   * Copies a view's logits, and checks them on the way: a row that is damaged is forgotten, loudly.
-   * @param out float32, takes `classes` values from `to` on
-   * @returns false where there is none
+   * Copies views' logits, and checks them on the way: a row that is damaged is forgotten, loudly.
+   * @param out float32 [n, classes]
+   * @returns 1 for each view that was there, n of them
    */
-  read(index: number, code: number, out: Float32Array, to: number): boolean {
-    const place = this.#index.get(index, code);
-    if (place < 0) return false;
-    const number = Math.floor(place / 2 ** this.#shift);
-    const { rows, keys, name } = this.#segments[number] as Segment;
-    const row = place - number * 2 ** this.#shift;
-    const { words } = this.codec;
-    if (checkWords(rows, row * words, words, index | 0, code | 0) !== keys[row * KEY_WORDS + 2]) {
-      this.logger.error({ segment: name, row, index, code }, 'a stored row is damaged: it will be computed again');
-      this.#index.remove(index, code);
-      return false;
+  read(index: Uint32Array, code: Uint32Array, out: Float32Array): Uint8Array {
+    const { words, classes, precision } = this.codec;
+    const addresses = new Float64Array(index.length);
+    for (let i = 0; i < index.length; i++) {
+      const place = this.#index.get(index[i] as number, code[i] as number);
+      if (place < 0) continue;
+      const number = Math.floor(place / this.#capacity);
+      const row = place - number * this.#capacity;
+      addresses[i] = (this.#segments[number] as Segment).address + row * this.#stride * 4;
     }
-    this.codec.decode(rows, row * words, out, to);
-    return true;
+    const isExact = precision === 'fp32';
+    const copied = isExact
+      ? new Int32Array(out.buffer, out.byteOffset, out.length)
+      : new Int32Array(index.length * words);
+    const right = readRows({ addresses, index, code }, words, copied);
+    for (let i = 0; i < right.length; i++) {
+      if (right[i] === 0 && (addresses[i] as number) > 0) this.#forget(index[i] as number, code[i] as number);
+      else if (right[i] === 1 && !isExact) this.codec.decode(copied, i * words, out, i * classes);
+    }
+    return right;
+  }
+
+  #forget(index: number, code: number): void {
+    const { teacher, data } = this.address;
+    this.logger.error({ teacher, data, index, code }, 'a stored row is damaged: it will be computed again');
+    this.#index.remove(index, code);
   }
 
   /**
@@ -132,10 +148,13 @@ export class LogitStore {
    */
   put(index: Uint32Array, code: Uint32Array, logits: Float32Array): boolean {
     const { codec } = this;
-    const encoded = new Int32Array(index.length * codec.words);
-    for (let i = 0; i < index.length; i++) {
-      codec.encode(logits.subarray(i * codec.classes, (i + 1) * codec.classes), encoded, i * codec.words);
-      codec.decode(encoded, i * codec.words, logits, i * codec.classes);
+    const stride = this.#stride;
+    const encoded = new Int32Array(index.length * stride);
+    for (let i = 0, at = 0; i < index.length; i++, at += stride) {
+      codec.encode(logits.subarray(i * codec.classes, (i + 1) * codec.classes), encoded, at);
+      const [image, view] = [(index[i] as number) | 0, (code[i] as number) | 0];
+      encoded[at + codec.words] = checkWords(encoded, at, codec.words, image, view);
+      codec.decode(encoded, at, logits, i * codec.classes);
     }
     for (let done = 0; done < index.length; ) {
       const writer = this.#openWriter();
@@ -143,8 +162,8 @@ export class LogitStore {
       const n = Math.min(index.length - done, writer.to.capacity - writer.to.count);
       const slice = [index.subarray(done, done + n), code.subarray(done, done + n)] as const;
       try {
-        const row = writer.to.append(...slice, encoded.subarray(done * codec.words, (done + n) * codec.words));
-        const first = writer.number * 2 ** this.#shift + row;
+        const row = writer.to.append(...slice, encoded.subarray(done * stride, (done + n) * stride));
+        const first = writer.number * this.#capacity + row;
         for (let i = 0; i < n; i++) this.#index.add(index[done + i] as number, code[done + i] as number, first + i);
       } catch (error) {
         this.#refuse('cannot write a logit segment', error);
@@ -160,17 +179,16 @@ export class LogitStore {
     if (this.#full) return undefined;
     if (this.#writer && !this.#writer.to.isFull) return this.#writer;
     this.#closeWriter();
-    const { codec, shelf, address } = this;
-    const capacity = capacityOf(codec);
-    if (!shelf.makeRoom(address, capacity * codec.words * 4)) {
+    const { shelf, address } = this;
+    if (!shelf.makeRoom(address, this.#capacity * this.#stride * 4)) {
       this.#refuse('the logit store is full (MCLD_LOGIT_STORE_MB)');
       return undefined;
     }
     const name = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(6).toString('hex')}`;
     this.#known.add(name);
     try {
-      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(), capacity);
-      this.#writer = { number: this.#add(to.segment) / 2 ** this.#shift, to };
+      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(), this.#capacity);
+      this.#writer = { number: this.#add(to.segment) / this.#capacity, to };
       return this.#writer;
     } catch (error) {
       this.#refuse('cannot begin a logit segment', error);
@@ -180,8 +198,9 @@ export class LogitStore {
 
   #header(): SegmentHeader {
     const { address, codec, identity } = this;
-    const { classes, precision, words } = codec;
-    return { format: 1, teacher: address.teacher, data: address.data, classes, precision, identity, words };
+    const { classes, precision } = codec;
+    const { teacher, data } = address;
+    return { format: 1, teacher, data, classes, precision, identity, words: this.#stride };
   }
 
   #refuse(why: string, error?: unknown): void {
@@ -217,8 +236,6 @@ export class LogitStore {
   }
 }
 
-/** A power of two. */
-function capacityOf({ words }: RowCodec): number {
-  const wanted = 2 ** Math.floor(Math.log2(SEGMENT_BYTES / (words * 4)));
-  return Math.max(MIN_ROWS, Math.min(MAX_ROWS, wanted));
+function capacityOf(stride: number): number {
+  return Math.max(MIN_ROWS, Math.min(MAX_ROWS, Math.floor(SEGMENT_BYTES / (stride * 4))));
 }

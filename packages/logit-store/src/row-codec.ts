@@ -40,8 +40,7 @@ function exact(classes: number): RowCodec {
     words: classes,
     encode: (row, out, at) => out.set(new Int32Array(row.buffer, row.byteOffset, classes), at),
     decode(words, at, out, to) {
-      const bits = new Int32Array(out.buffer, out.byteOffset, out.length);
-      for (let i = 0; i < classes; i++) bits[to + i] = words[at + i] as number;
+      new Int32Array(out.buffer, out.byteOffset, out.length).set(words.subarray(at, at + classes), to);
     },
   };
 }

@@ -1,7 +1,6 @@
 import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { mapFile } from '@mcld/native/mapped-file.js';
-import { checkWords } from './checksum.js';
 import { encodeHeader, HEADER_BYTES, KEY_WORDS, Segment, type SegmentHeader, writeKey } from './segment.js';
 
 /**
@@ -47,7 +46,7 @@ export class SegmentWriter {
   }
 
   /**
-   * @param words encoded rows, as many as index and code have entries
+   * @param words encoded rows, each with its checksum behind it, as many as index and code have entries
    * @returns the first one's row
    * @throws NodeJS.ErrnoException (ENOSPC, say); then none of them is part of the segment
    */
@@ -56,9 +55,8 @@ export class SegmentWriter {
     const first = this.#count;
     const { keys } = this.segment;
     for (let i = 0; i < index.length; i++) {
-      const [image, view] = [index[i] as number, code[i] as number];
-      const check = checkWords(words, i * rowWords, rowWords, image | 0, view | 0);
-      writeKey(keys, (first + i) * KEY_WORDS, image, view, check);
+      const check = words[(i + 1) * rowWords - 1] as number;
+      writeKey(keys, (first + i) * KEY_WORDS, index[i] as number, code[i] as number, check);
     }
     writeAll(this.rowsFd, bytesOf(words), first * rowWords * 4);
     const key = keys.subarray(first * KEY_WORDS, (first + index.length) * KEY_WORDS);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { mapFile } from '@mcld/native/mapped-file.js';
+import { addressOf } from '@mcld/native/rows.js';
 import { checkWords } from './checksum.js';
 
 /** What all rows of a segment have in common. */
@@ -12,7 +13,7 @@ export interface SegmentHeader {
   readonly precision: string;
   /** What computed them: rows of another may differ in the last bits. */
   readonly identity: string;
-  /** 32-bit words of a row. */
+  /** 32-bit words of a row; the last is its checksum. */
   readonly words: number;
 }
 
@@ -23,8 +24,8 @@ export class SegmentError extends Error {
 
 /**
  * A segment is two files. `<name>.keys`: a header of 1,024 bytes (magic, length, JSON, sha256 at its end), then 16 bytes
- * a row: image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another.
- * A row is written before its key, so a key whose checksum is right names a row that was written; both only grow.
+ * a row: image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another, each with
+ * its checksum behind it (there, since to look for it elsewhere would be one more wait for memory). A row is written before its key, so a key whose checksum is right names a row that was written; both only grow.
  */
 const MAGIC = 'MCLDSEG1';
 export const HEADER_BYTES = 1024;
@@ -76,6 +77,9 @@ export function writeKey(keys: Int32Array, at: number, index: number, code: numb
 
 /** A segment's rows for reading. */
 export class Segment {
+  /** Of the first row. */
+  readonly address: number;
+
   private constructor(
     readonly name: string,
     readonly header: SegmentHeader,
@@ -85,7 +89,9 @@ export class Segment {
     readonly rows: Int32Array,
     /** How many keys at the beginning are right. */
     readonly count: number,
-  ) {}
+  ) {
+    this.address = rows.length > 0 ? addressOf(rows) : 0;
+  }
 
   /**
    * Opens a segment's files; a torn tail (a key that is cut off or was never finished) is not part of it.
@@ -112,7 +118,8 @@ export class Segment {
     const at = row * KEY_WORDS;
     const [index, code] = [this.keys[at] as number, this.keys[at + 1] as number];
     const { words } = this.header;
-    return checkWords(this.rows, row * words, words, index, code) === this.keys[at + 2];
+    const check = checkWords(this.rows, row * words, words - 1, index, code);
+    return check === this.keys[at + 2] && check === this.rows[(row + 1) * words - 1];
   }
 }
 

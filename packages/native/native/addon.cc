@@ -14,6 +14,7 @@
 
 #include <node_api.h>
 
+#include "checksum.h"
 #include "jpeg.h"
 
 namespace {
@@ -211,6 +212,37 @@ napi_value MapFile(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+// addressOf(array) → where its bytes are, exact in a double
+napi_value AddressOf(napi_env env, napi_callback_info info) {
+  const Arguments<1> a(env, info);
+  napi_value value = nullptr;
+  napi_create_double(env, static_cast<double>(reinterpret_cast<uintptr_t>(Bytes(env, a.values[0]).data)), &value);
+  return value;
+}
+
+// readRows(Float64Array of the rows' addresses, or 0; words; index; code; out: Int32Array; right: Uint8Array): copies rows
+// whose checksum (their last word, see packages/logit-store) is right.
+napi_value ReadRows(napi_env env, napi_callback_info info) {
+  const Arguments<6> a(env, info);
+  const auto words_of = [&](napi_value value) { return reinterpret_cast<int32_t*>(Bytes(env, value).data); };
+  const auto* addresses = reinterpret_cast<const double*>(Bytes(env, a.values[0]).data);
+  const int words = Int(env, a.values[1]);
+  const int32_t *index = words_of(a.values[2]), *code = words_of(a.values[3]);
+  int32_t* out = words_of(a.values[4]);
+  const Bytes right(env, a.values[5]);
+  std::vector<const int32_t*> rows(right.length);
+  for (size_t i = 0; i < rows.size(); i++) {
+    rows[i] = reinterpret_cast<const int32_t*>(static_cast<uintptr_t>(addresses[i]));
+    // Rows lie at random places: memory fetches them side by side while the others are looked at.
+    for (int at = 0; rows[i] != nullptr && at <= words; at += 16) __builtin_prefetch(rows[i] + at);
+  }
+  for (size_t i = 0; i < rows.size(); i++) {
+    right.data[i] = rows[i] != nullptr && mcld::Checksum(rows[i], words, index[i], code[i]) == rows[i][words];
+    if (right.data[i]) std::memcpy(out + i * words, rows[i], words * sizeof(int32_t));
+  }
+  return nullptr;
+}
+
 void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
   napi_value value = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
@@ -233,5 +265,7 @@ NAPI_MODULE_INIT() {
   Export(env, exports, "jpegHeader", ReadJpegHeader);
   Export(env, exports, "drawJpeg", DrawJpeg);
   Export(env, exports, "mapFile", MapFile);
+  Export(env, exports, "addressOf", AddressOf);
+  Export(env, exports, "readRows", ReadRows);
   return exports;
 }

@@ -7,6 +7,15 @@ interface Addon {
   jpegHeader(bytes: Uint8Array, out: Int32Array): string | undefined;
   drawJpeg(bytes: Uint8Array, target: Int32Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;
+  addressOf(array: Int32Array): number;
+  readRows(
+    addresses: Float64Array,
+    words: number,
+    index: Uint32Array,
+    code: Uint32Array,
+    out: Int32Array,
+    right: Uint8Array,
+  ): void;
 }
 
 export const addon = createRequire(import.meta.url)('../build/native.node') as Addon;

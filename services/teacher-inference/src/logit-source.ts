@@ -126,7 +126,7 @@ export class LogitSource implements ViewComputer {
     const logits = await this.#forward(await this.fetch(stored));
     const found = stored.map(({ index, code }, i) => {
       const row = new Float32Array(this.classes);
-      this.store.read(index, code, row, 0);
+      this.store.read(Uint32Array.of(index), Uint32Array.of(code), row);
       return divergence(logits.subarray(i * this.classes, (i + 1) * this.classes), row);
     });
     return { views: found.length, mean: found.reduce((a, b) => a + b) / found.length, max: Math.max(...found) };

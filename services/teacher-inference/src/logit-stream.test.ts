@@ -32,10 +32,12 @@ function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
     hurry: queue.hurry.bind(queue),
     store: {
       has: (index: number, code: number) => stored.has(key(index, code)),
-      read(index: number, code: number, out: Float32Array, to: number) {
-        const row = stored.get(key(index, code));
-        if (row) out.set(row, to);
-        return row !== undefined;
+      read(index: Uint32Array, code: Uint32Array, out: Float32Array) {
+        return Uint8Array.from(index, (image, i) => {
+          const row = stored.get(key(image, code[i] as number));
+          if (row) out.set(row, i * 2);
+          return row ? 1 : 0;
+        });
       },
     },
     countStored: (views: number) => {
@@ -104,7 +106,7 @@ describe('streamStepLogits', () => {
     await run(source, plans(2, 4));
     const { read } = source.store;
     const store = source.store as { read: typeof read };
-    store.read = (index, code, out, to) => (index === 5 ? false : read(index, code, out, to));
+    store.read = (index, code, out) => read(index, code, out).map((there, i) => (index[i] === 5 ? 0 : there));
     expect(await run(source, plans(2, 4))).toEqual([0, 4]);
     expect([stored.size, batches]).toEqual([8, [8, 1]]);
   });

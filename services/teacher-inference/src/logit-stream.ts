@@ -64,16 +64,14 @@ async function complete({ cursor, views, coming }: PlannedStep, source: LogitSou
   const logits = new Float32Array(rows * classes);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
   for (const i of coming.keys()) source.hurry(viewAt(i));
+  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), logits);
   for (let i = 0; i < rows; i++) {
-    const found = coming.get(i);
-    if (found) logits.set(await found.row, i * classes);
-    else if (!source.store.read(index[i] as number, code[i] as number, logits, i * classes)) {
-      // It was stored and turned out to be damaged.
-      const again = source.request(viewAt(i));
-      source.hurry(viewAt(i));
-      logits.set(await again.row, i * classes);
-    }
+    // What was stored and turned out to be damaged is asked for now.
+    if (there[i] === 1 || coming.has(i)) continue;
+    coming.set(i, source.request(viewAt(i)));
+    source.hurry(viewAt(i));
   }
+  for (const [i, { row }] of coming) if (there[i] !== 1) logits.set(await row, i * classes);
   source.countStored(rows - [...coming.values()].filter(({ isFirst }) => isFirst).length);
   return { cursor, rows, logits };
 }
