@@ -1,7 +1,9 @@
-import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { declareParameters } from '@mcld/models/parameters.js';
+import { type ModelName, models } from '@mcld/models/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
@@ -80,6 +82,7 @@ export class TrainingContext {
     const { epochs, optimizer } = recipe;
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
     const described = await retrying(() => loader.describeDataset({ dataset: spec.dataset }), signal);
+    assertImageSize(recipe.model, described);
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
@@ -226,4 +229,13 @@ async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
   const next = await feed.next();
   if (next.done) throw new Error(`the ${source} ended its stream before the run's end`);
   return next.value;
+}
+
+/** A model with an embedding for each place takes images of one size; the others pool over whatever they get. */
+function assertImageSize(model: ModelName, { height, width }: DescribeDatasetResponse): void {
+  const { imageSize } = models[model];
+  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
+  if (isFixed && (height !== imageSize || width !== imageSize)) {
+    throw new Error(`dataset.size: images are ${width}×${height}, but ${model} takes ${imageSize}×${imageSize}`);
+  }
 }
