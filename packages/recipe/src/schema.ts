@@ -1,5 +1,6 @@
 import { augmentationSchema } from '@mcld/datasets/augmentation.js';
 import { datasetNames } from '@mcld/datasets/catalog.js';
+import { mixSchema } from '@mcld/datasets/mix.js';
 import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
 import { declareParameters } from '@mcld/models/parameters.js';
 import { modelNames } from '@mcld/models/registry.js';
@@ -186,6 +187,7 @@ export const recipeSchema = z
     optimizer: optimizer.prefault({}),
     schedule: schedule.prefault({ name: 'multi-step' }),
     augmentation: augmentation.prefault({}),
+    mix: mixSchema.prefault({}).describe('the teacher sees the mixed pixels, and its logits are not stored'),
     epochs: z.int().min(1).max(10_000).default(240),
     labelSmoothing: z.number().min(0).lt(1).default(0).describe('of the targets in the cross-entropy'),
     stochasticDepth: z

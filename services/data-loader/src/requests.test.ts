@@ -6,7 +6,7 @@ import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
 import { DatasetShelf } from './dataset-shelf.js';
-import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
+import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 
 describe('requests from the wire', () => {
   const size = { height: 32, width: 32 };
@@ -34,6 +34,12 @@ describe('requests from the wire', () => {
     [{ viewsPerStep: 1000 }, 'augmentation.viewsPerStep'],
   ])('refuse the augmentation %j', (wire, message) => {
     expect(() => augmentationOf(Augmentation.fromPartial(wire))).toThrow(message);
+  });
+
+  it('refuse a mix that cannot be, and take none for none', () => {
+    expect(() => mixOf({ mixup: 2, cutmix: 0 })).toThrow('spec.mix.mixup: Too big');
+    expect([mixOf(undefined), mixOf({ mixup: 0, cutmix: 0 })]).toEqual([undefined, undefined]);
+    expect(mixOf({ mixup: 0.2, cutmix: 0 })).toEqual({ mixup: 0.2, cutmix: 0 });
   });
 
   it('refuse views that are not there', () => {

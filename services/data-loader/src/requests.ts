@@ -1,12 +1,32 @@
-import type { BatchSpec, Views, Augmentation as WireAugmentation } from '@mcld/contracts/mcld/v1/views.js';
+import type {
+  BatchSpec,
+  Views,
+  Augmentation as WireAugmentation,
+  Mix as WireMix,
+} from '@mcld/contracts/mcld/v1/views.js';
 import { type Augmentation, augmentationSchema, MAX_VIEW_NUMBER, viewCodes } from '@mcld/datasets/augmentation.js';
 import type { BatchViews, SequenceSpec } from '@mcld/datasets/batch-sequence.js';
 import type { ImageSize } from '@mcld/datasets/dataset.js';
+import { isMixed, type Mix, mixSchema } from '@mcld/datasets/mix.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
+import type { z } from 'zod';
 
 /** Most rows of a batch, and bytes of its pixels: they bound a request's memory. */
 const MAX_ROWS = 8192;
 const MAX_BYTES = 1 << 29;
+
+/** The first complaint of a schema, as an error that names its field. */
+function refusal(field: string, error: z.ZodError): RequestError {
+  const { path, message, input } = error.issues[0] as { path: PropertyKey[]; message: string; input?: unknown };
+  return new RequestError(`${[field, ...path].join('.')}: ${message} (found ${JSON.stringify(input)})`);
+}
+
+/** @returns undefined where nothing is mixed @throws RequestError naming the field */
+export function mixOf(wire: WireMix | undefined): Mix | undefined {
+  const result = mixSchema.safeParse(wire ?? {}, { reportInput: true });
+  if (!result.success) throw refusal('spec.mix', result.error);
+  return isMixed(result.data) ? result.data : undefined;
+}
 
 /** @throws RequestError naming the field */
 export function augmentationOf(wire: WireAugmentation | undefined): Augmentation {
@@ -16,8 +36,7 @@ export function augmentationOf(wire: WireAugmentation | undefined): Augmentation
     { reportInput: true },
   );
   if (result.success) return result.data;
-  const { path, message, input } = result.error.issues[0] as { path: PropertyKey[]; message: string; input?: unknown };
-  throw new RequestError(`augmentation.${path.join('.')}: ${message} (found ${JSON.stringify(input)})`);
+  throw refusal('augmentation', result.error);
 }
 
 export function sequenceSpecOf(spec: BatchSpec | undefined, count: number, size: ImageSize): SequenceSpec {

@@ -7,11 +7,12 @@ import {
 } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
 import { sha256 } from '@mcld/datasets/files.js';
+import { drawMixture, mixBatch } from '@mcld/datasets/mix.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
-import { augmentationOf, epochsOf, sequenceSpecOf, viewsOf } from './requests.js';
+import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 import { addressOf, BufferRing, type ViewRenderer } from './view-renderer.js';
 
 /** Batches drawn ahead of the one being sent. */
@@ -28,6 +29,8 @@ interface DrawnBatch {
   readonly labels: number[];
   /** uint8 [rows, height, width, 3]. */
   readonly pixels: Uint8Array;
+  /** Of a row's own label; 0 where nothing is mixed. */
+  readonly ownShare: number;
 }
 
 const { methods } = DataLoaderServiceDefinition;
@@ -93,11 +96,17 @@ async function* streamBatches(
   shelf: DatasetShelf,
   renderer: ViewRenderer,
 ): AsyncGenerator<StreamBatchesResponse> {
-  for await (const { cursor, views, labels, pixels } of prefetch(drawBatches(request, shelf, renderer), AHEAD)) {
+  for await (const { cursor, views, labels, pixels, ownShare } of prefetch(
+    drawBatches(request, shelf, renderer),
+    AHEAD,
+  )) {
     for (const { bytes, totalBytes, offset } of chunks(pixels)) {
       const part = { totalBytes, offset };
-      if (offset > 0) yield { cursor, part, views: undefined, labels: [], pixels: bytes };
-      else yield { cursor, part, views: { index: [...views.index], code: [...views.code] }, labels, pixels: bytes };
+      if (offset > 0) yield { cursor, part, views: undefined, labels: [], pixels: bytes, ownShare };
+      else {
+        const told = { index: [...views.index], code: [...views.code] };
+        yield { cursor, part, views: told, labels, pixels: bytes, ownShare };
+      }
     }
   }
 }
@@ -113,10 +122,13 @@ async function* drawBatches(
   const { augmentation, seed } = sequence.spec;
   // One is being sent, which copies it, while the next are drawn.
   const buffers = new BufferRing(AHEAD + 2);
+  const mix = mixOf(spec?.mix);
   for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
     const views = sequence.views(cursor);
     const pixels = await renderer.render(opened, augmentation, seed, views, buffers);
     const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);
-    yield { cursor, views, labels, pixels };
+    const mixture = mix && drawMixture(mix, size, seed, cursor);
+    if (mixture) mixBatch(pixels, size, mixture);
+    yield { cursor, views, labels, pixels, ownShare: mixture?.share ?? 0 };
   }
 }

@@ -136,7 +136,8 @@ ${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
 function remarks({ dataset, logits }: Report): string[] {
   const found: string[] = [];
   if (dataset.skipped > 0) found.push(`${dataset.skipped} training images were left out: they cannot be decoded.`);
-  if (logits && logits.precision !== 'fp32') {
+  if (logits?.precision === 'unstored') found.push('The teacher saw mixed images; its logits were not stored.');
+  else if (logits && logits.precision !== 'fp32') {
     const { precision, meanKl, maxKl, probedViews } = logits;
     const off = `KL ${meanKl.toExponential(1)} on average, ${maxKl.toExponential(1)} at most, over ${probedViews} views`;
     found.push(`The teacher's logits were stored approximately (${precision}): ${off}.`);

@@ -18,6 +18,8 @@ export interface Batch {
   /** uint8 [B, height, width, 3]. */
   readonly pixels: Uint8Array<ArrayBuffer>;
   readonly labels: Int32Array;
+  /** Of a row's own label where images are mixed: the rest is the label of row B − 1 − i. Otherwise 0. */
+  readonly ownShare: number;
 }
 
 export interface StepTarget {
@@ -57,11 +59,11 @@ async function* readBatches(loader: Loader, request: FeedRequest, signal: AbortS
   const assembly = new Assembly(MAX_BATCH_BYTES);
   let labels = new Int32Array();
   for await (const message of loader.streamBatches(request, { signal })) {
-    const { part, cursor, pixels: bytes } = message;
+    const { part, cursor, pixels: bytes, ownShare } = message;
     if (!part || !cursor) throw new Error('the data loader sent a batch without pixels or cursor');
     if (part.offset === 0) labels = Int32Array.from(message.labels);
     const pixels = assembly.add({ bytes, totalBytes: part.totalBytes, offset: part.offset });
-    if (pixels) yield { cursor, pixels, labels };
+    if (pixels) yield { cursor, pixels, labels, ownShare };
   }
 }
 

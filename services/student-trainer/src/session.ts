@@ -25,6 +25,8 @@ export interface SessionRequest {
   readonly optimizer: OptimizerSpec;
   readonly labelSmoothing: number;
   readonly stochasticDepth: number;
+  /** Whether steps are of mixed images, which have two labels. */
+  readonly mixed?: boolean;
   /** Weights and optimiser to go on with; absent: the initial ones of the seed. */
   readonly resume?: Snapshot;
 }
@@ -121,12 +123,21 @@ function decayOfWeights(weightDecay: number, { specs, size }: FlatLayout): Float
   return decay;
 }
 
-/** Extras of a step: targets [B], teacher logits [B, C], and (epoch, step). */
+/**
+ * Extras of a step: targets [B], teacher logits [B, C], and (epoch, step); with mixed images the partners' targets [B] and the
+ * share of a row's own, by which the cross-entropy is parted (Mixup's equation 2). Other losses see a row's own target.
+ */
 function objectiveOf(distil: Distiller, smoothing: number, names: (terms: string[]) => void): ObjectiveOf {
   return (zs, extras) => {
-    const [y, zt, progress] = extras as unknown as [Tensor1D, Tensor2D, Tensor1D];
+    const [y, zt, progress, partners, share] = extras as unknown as [Tensor1D, Tensor2D, Tensor1D, Tensor1D?, Scalar?];
+    const crossEntropyOf = () => {
+      const own = crossEntropy(zs, y, smoothing);
+      if (!partners || !share) return own;
+      const other = crossEntropy(zs, partners, smoothing);
+      return tf.add(tf.mul(share, own), tf.mul(tf.sub(1, share), other)) as Scalar;
+    };
     const [epoch, step] = tf.unstack(progress) as [Scalar, Scalar];
-    const terms = distil({ zs, zt, y, epoch, step, crossEntropy: () => crossEntropy(zs, y, smoothing) });
+    const terms = distil({ zs, zt, y, epoch, step, crossEntropy: crossEntropyOf });
     const loss = totalOf(terms);
     names([...Object.keys(terms), 'total']);
     return { loss, report: [tf.stack([...Object.values(terms).map(({ value }) => value), loss]), zs] };

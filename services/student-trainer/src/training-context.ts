@@ -2,6 +2,7 @@ import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { isMixed } from '@mcld/datasets/mix.js';
 import { declareParameters } from '@mcld/models/parameters.js';
 import { type ModelName, models } from '@mcld/models/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
@@ -99,6 +100,7 @@ export class TrainingContext {
       optimizer,
       labelSmoothing: recipe.labelSmoothing,
       stochasticDepth: recipe.stochasticDepth,
+      mixed: isMixed(recipe.mix),
       statistics: { mean: described.mean, std: described.std },
       height: described.height,
       width: described.width,
@@ -153,11 +155,19 @@ export class TrainingContext {
 
   /** One step in the compute thread: forward, loss, gradients, update. */
   distill(batch: Batch, target: StepTarget | undefined, step: number, rates: StepRates): Promise<StepResult> {
-    const { pixels, labels } = batch;
+    const { pixels, labels, ownShare } = batch;
     const logits = target?.logits;
     return this.parts.thread.call(
       'step',
-      { pixels, labels, ...(logits && { teacherLogits: logits }), epoch: step / this.plan.stepsPerEpoch, step, rates },
+      {
+        pixels,
+        labels,
+        ownShare,
+        ...(logits && { teacherLogits: logits }),
+        epoch: step / this.plan.stepsPerEpoch,
+        step,
+        rates,
+      },
       [pixels.buffer, ...(logits ? [logits.buffer] : [])],
     );
   }

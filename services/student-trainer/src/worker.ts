@@ -24,6 +24,8 @@ export interface StepRequest {
   /** uint8 [B, height, width, 3]. */
   readonly pixels: Uint8Array;
   readonly labels: Int32Array;
+  /** Of a row's own label in a session of mixed images: the rest is the label of row B − 1 − i. */
+  readonly ownShare?: number;
   /** float32 [B, classes]; absent for a distiller without a teacher. */
   readonly teacherLogits?: Float32Array;
   /** Fractional epochs, and steps, since the run began. */
@@ -56,7 +58,7 @@ export const handlers = {
   },
 
   /** One step of the student. */
-  step({ pixels, labels, teacherLogits, epoch, step, rates }: StepRequest): StepResult {
+  step({ pixels, labels, ownShare = 1, teacherLogits, epoch, step, rates }: StepRequest): StepResult {
     const { request, session } = current();
     const rows = labels.length;
     const images = normalise(pixels, [rows, request.height, request.width], request.statistics);
@@ -65,13 +67,15 @@ export const handlers = {
       ? tf.tensor2d(teacherLogits, [rows, request.classes])
       : tf.zeros<tf.Rank.R2>([rows, request.classes]);
     const progress = tf.tensor1d([epoch, step]);
-    const [losses, logits] = session.training.step(images, [y, zt, progress], rates, step) as [tf.Tensor, tf.Tensor];
+    const mixture = request.mixed ? [tf.tensor1d(labels.toReversed(), 'int32'), tf.scalar(ownShare)] : [];
+    const extras = [y, zt, progress, ...mixture];
+    const [losses, logits] = session.training.step(images, extras, rates, step) as [tf.Tensor, tf.Tensor];
     const result = {
       losses: losses.dataSync() as Float32Array,
       termNames: session.termNames,
       correct: countCorrect(logits.dataSync() as Float32Array, labels),
     };
-    tf.dispose([images, y, zt, progress, losses, logits]);
+    tf.dispose([images, ...extras, losses, logits]);
     return result;
   },
 

@@ -97,19 +97,29 @@ export class LogitSource implements ViewComputer {
 
   /** Computes and stores. @returns rows as the store gives them */
   async compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array[]> {
-    const { counters, parts } = this.teacher;
-    const logits = await this.#forward(pixels);
-    counters.computedViews += views.length;
-    counters.computeBatches += 1;
-    counters.paddedRows += parts.batch - views.length;
-    computedCounter.add(views.length);
+    const logits = await this.forward(pixels);
     const index = Uint32Array.from(views, (view) => view.index);
     const code = Uint32Array.from(views, (view) => view.code);
     this.store.put(index, code, logits);
     return views.map((_, i) => logits.subarray(i * this.classes, (i + 1) * this.classes));
   }
 
-  #forward(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+  /**
+   * Logits of one compute batch at most, counted.
+   * @param pixels uint8 [n, height, width, 3], gone afterwards @returns float32 [n, classes]
+   */
+  async forward(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+    const { counters, parts } = this.teacher;
+    const logits = await this.#logits(pixels);
+    const rows = logits.length / this.classes;
+    counters.computedViews += rows;
+    counters.computeBatches += 1;
+    counters.paddedRows += parts.batch - rows;
+    computedCounter.add(rows);
+    return logits;
+  }
+
+  #logits(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
     const { height, width, mean, std } = this.described;
     return this.teacher.computer.logits({ pixels, height, width, statistics: { mean, std } });
   }
@@ -123,7 +133,7 @@ export class LogitSource implements ViewComputer {
   async probe(views: readonly ViewAddress[]): Promise<Divergence> {
     const stored = views.filter(({ index, code }) => this.store.has(index, code)).slice(0, this.batch);
     if (stored.length === 0) return { views: 0, mean: 0, max: 0 };
-    const logits = await this.#forward(await this.fetch(stored));
+    const logits = await this.#logits(await this.fetch(stored));
     const found = stored.map(({ index, code }, i) => {
       const row = new Float32Array(this.classes);
       this.store.read(Uint32Array.of(index), Uint32Array.of(code), row);

@@ -15,6 +15,7 @@ import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import type { ViewAddress } from './compute-queue.js';
 import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
+import { mixes, streamMixedLogits } from './mixed-stream.js';
 import type { TeacherShelf } from './teacher-shelf.js';
 
 const { methods } = TeacherInferenceServiceDefinition;
@@ -43,6 +44,10 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
     async describeLogits({ teacherDigest, spec, precision }) {
       const teacher = await shelf.get(teacherDigest);
       const source = await teacher.source(specOf(spec), precision);
+      if (mixes(specOf(spec))) {
+        const { identity } = teacher.computer;
+        return { rows: 0, precision: UNSTORED, identities: [identity], probedViews: 0, meanKl: 0, maxKl: 0 };
+      }
       await source.store.refresh();
       const { size, identities, codec } = source.store;
       const exact = codec.precision === 'fp32';
@@ -52,6 +57,9 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
     },
   };
 }
+
+/** In place of a precision: mixed images are other ones in each step. */
+const UNSTORED = 'unstored';
 
 const NO_PROBE = { views: 0, mean: 0, max: 0 };
 
@@ -76,9 +84,12 @@ async function* streamLogits(
   const teacher = await shelf.get(teacherDigest);
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
-  const plans = source.plans(spec, from ?? start, epochs);
+  const begin = from ?? start;
+  const steps = mixes(spec)
+    ? streamMixedLogits(source, spec, begin, epochs)
+    : streamStepLogits(source.plans(spec, begin, epochs), source);
   try {
-    for await (const { cursor, rows, logits } of streamStepLogits(plans, source)) {
+    for await (const { cursor, rows, logits } of steps) {
       const bytes = new Uint8Array(logits.buffer);
       for (const piece of chunks(bytes)) {
         const { totalBytes, offset } = piece;
@@ -121,6 +132,8 @@ async function* warmLogits(
   shelf: TeacherShelf,
 ): AsyncGenerator<Partial<WarmLogitsResponse>> {
   const spec = specOf(wanted);
+  if (mixes(spec))
+    throw new RequestError('spec.mix: logits of mixed images are not stored, so there is nothing to warm');
   const teacher = await shelf.get(teacherDigest);
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
