@@ -1,6 +1,6 @@
 /** CIFAR crop and flip: batches of this loader beside torchvision's transforms and DataLoader. */
 
-import { BufferRing, ViewRenderer } from '@mcld/data-loader/view-renderer.js';
+import { ViewRenderer } from '@mcld/data-loader/view-renderer.js';
 import { noAugmentation } from '@mcld/datasets/augmentation.js';
 import { BatchSequence } from '@mcld/datasets/batch-sequence.js';
 import { datasetKinds } from '@mcld/datasets/catalog.js';
@@ -31,14 +31,13 @@ export async function cifarBench(root: string): Promise<number> {
   const size = { height: 32, width: 32 };
   const opened = { kind: datasetKinds['cifar-100'], data, framing: { size: 0, resize: 0 }, size };
   const renderer = new ViewRenderer(1 << 28);
-  const buffers = new BufferRing(4);
 
   async function ours(): Promise<number> {
     let images = 0;
     const begin = performance.now();
     for (const cursor of sequence.cursors({ epoch: 0, step: 0 }, 100_000)) {
       const views = sequence.views(cursor);
-      await renderer.render(opened, augmentation, 1, views, buffers);
+      await renderer.render(opened, augmentation, 1, views);
       images += views.index.length;
       if (performance.now() - begin > SECONDS * 1000) break;
     }

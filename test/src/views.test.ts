@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startEmbedded } from '@mcld/cli/embedded.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
@@ -103,4 +104,35 @@ it('whatever the specification', async () => {
   expect(new Set(first).size).toBeGreaterThan(SPECS / 2);
   expect(await here()).toEqual(first);
   expect(await there).toEqual(first);
+});
+
+it('whether it comes first in its stream or after others, read at once or slowly', async () => {
+  const pipeline = await startEmbedded({ home: path.join(place.folder, 'streams') });
+  const { client, close } = openClient(
+    DataLoaderServiceDefinition,
+    pipeline.addresses['data-loader'] as string,
+    readConfig({}),
+  );
+  const dataset = { name: 'cifar-100', root: samples('cifar-100-binary'), split: 'train' };
+  const spec = {
+    dataset,
+    batchSize: 128,
+    augmentation: { cropPadding: 4, horizontalFlip: true },
+    shuffle: true,
+    seed: 6,
+  };
+  const read = async (from: { epoch: number; step: number }, pause: number) => {
+    const digests: string[] = [];
+    for await (const { pixels } of client.streamBatches({ spec, from, epochs: 2 })) {
+      digests.push(createHash('sha256').update(pixels).digest('hex'));
+      if (pause > 0) await sleep(pause);
+    }
+    return digests;
+  };
+  const whole = await read({ epoch: 0, step: 0 }, 0);
+  expect(new Set(whole).size).toBe(80);
+  expect(await read({ epoch: 0, step: 0 }, 5)).toEqual(whole);
+  for (const step of [0, 1, 2, 3, 17]) expect(await read({ epoch: 1, step }, 0)).toEqual(whole.slice(40 + step));
+  close();
+  await pipeline.close();
 });

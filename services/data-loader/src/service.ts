@@ -13,7 +13,7 @@ import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
 import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
-import { addressOf, BufferRing, type ViewRenderer } from './view-renderer.js';
+import { addressOf, type ViewRenderer } from './view-renderer.js';
 
 /** Batches drawn ahead of the one being sent. */
 const AHEAD = 2;
@@ -120,12 +120,10 @@ async function* drawBatches(
   const { data, size } = opened;
   const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
   const { augmentation, seed } = sequence.spec;
-  // One is being sent, which copies it, while the next are drawn.
-  const buffers = new BufferRing(AHEAD + 2);
   const mix = mixOf(spec?.mix);
   for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
     const views = sequence.views(cursor);
-    const pixels = await renderer.render(opened, augmentation, seed, views, buffers);
+    const pixels = await renderer.render(opened, augmentation, seed, views);
     const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);
     const mixture = mix && drawMixture(mix, size, seed, cursor);
     if (mixture) mixBatch(pixels, size, mixture);

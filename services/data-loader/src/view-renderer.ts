@@ -20,24 +20,18 @@ export class ViewRenderer {
   }
 
   /**
-   * Draws views in the order asked for.
-   * @param buffers where to, if not into new memory
+   * Draws views in the order asked for, into memory that nobody else has: a stream keeps up to 16 messages before it writes
+   * them.
    * @returns uint8 [N, height, width, 3] @throws DatasetError for an image that is damaged
    */
-  async render(
-    opened: OpenDataset,
-    augmentation: Augmentation,
-    seed: number,
-    views: BatchViews,
-    buffers?: BufferRing,
-  ): Promise<Uint8Array> {
+  async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
     const { data, framing, size, kind } = opened;
     const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
     const address = addressOf(opened, augmentation, seed);
     const bytes = size.height * size.width * 3;
-    const length = views.index.length * bytes;
-    const out = buffers?.next(length) ?? allocateLarge(length);
+    // Without zeros: every byte is drawn.
+    const out = allocateLarge(views.index.length * bytes);
     if (drawCrops(data, rules, views, out)) return out;
     const waiting: Promise<void>[] = [];
     for (const [i, index] of views.index.entries()) {
@@ -52,28 +46,6 @@ export class ViewRenderer {
     }
     await Promise.all(waiting);
     return out;
-  }
-}
-
-/**
- * Buffers of one size that come again: drawing into memory that is still in the processor's cache is half the time, and
- * there is less to collect. Without zeros: every byte is drawn.
- */
-export class BufferRing {
-  readonly #buffers: Uint8Array[] = [];
-  #next = 0;
-
-  /** @param size how many are in use at once, at most */
-  constructor(readonly size: number) {}
-
-  /** A buffer that was handed out `size` calls ago, if it was of the same length. */
-  next(length: number): Uint8Array {
-    const place = this.#next++ % this.size;
-    const found = this.#buffers[place];
-    if (found?.length === length) return found;
-    const made = allocateLarge(length);
-    this.#buffers[place] = made;
-    return made;
   }
 }
 
