@@ -29,7 +29,13 @@ export async function cifarBench(root: string): Promise<number> {
   const augmentation = { ...noAugmentation, cropPadding: 4, horizontalFlip: true };
   const sequence = new BatchSequence({ count: data.count, batchSize: BATCH, augmentation, shuffle: true, seed: 1 });
   const size = { height: 32, width: 32 };
-  const opened = { kind: datasetKinds['cifar-100'], data, framing: { size: 0, resize: 0 }, size };
+  const opened = {
+    kind: datasetKinds['cifar-100'],
+    data,
+    framing: { size: 0, resize: 0 },
+    size,
+    decoded: async () => undefined,
+  };
   const renderer = new ViewRenderer(1 << 28);
 
   async function ours(): Promise<number> {

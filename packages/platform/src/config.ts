@@ -20,6 +20,10 @@ export const configSchema = z.object({
     .string()
     .default(path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'mcld'))
     .describe('what can be found out again: fingerprints of data sets, copies of stored logits'),
+  MCLD_DECODED_COPIES: z
+    .stringbool()
+    .default(false)
+    .describe('keeps image files that are framed, not cut at random, decoded under MCLD_CACHE_DIR (uint8, mapped)'),
   MCLD_VIEW_WINDOW_MB: z.coerce
     .number()
     .int()

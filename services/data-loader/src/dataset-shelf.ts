@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/catalog.js';
 import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/dataset.js';
+import { decodedCopy } from '@mcld/datasets/decoded-copy.js';
+import { sha256 } from '@mcld/datasets/files.js';
 import type { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
 import { type Framing, framedSize, framingOf } from '@mcld/datasets/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
@@ -14,6 +16,8 @@ export interface OpenDataset {
   readonly framing: Framing;
   /** Of its images once framed. */
   readonly size: ImageSize;
+  /** Its images framed and decoded ahead, where copies are kept; called when views of framed images are asked for. */
+  decoded(): Promise<Dataset | undefined>;
 }
 
 interface Opened {
@@ -30,6 +34,7 @@ const MAX_SIDE = 2048;
 /** Opens data sets on demand and keeps them. */
 export class DatasetShelf {
   readonly #open = new Map<string, Promise<Opened>>();
+  readonly #copies = new Map<string, Promise<Dataset>>();
 
   /** @param folder what relative roots count from; anywhere: whether roots may lie outside it */
   constructor(
@@ -37,6 +42,8 @@ export class DatasetShelf {
     readonly anywhere: boolean,
     readonly memory: FingerprintMemory,
     readonly logger: Logger,
+    /** Where decoded copies are kept; undefined: nowhere. */
+    readonly copies?: string,
   ) {}
 
   /** @throws RequestError for a reference that cannot be, DatasetError for files that are not right */
@@ -50,7 +57,22 @@ export class DatasetShelf {
     }
     const { kind, data } = await this.#get(ref);
     const framing = framed(() => framingOf(data, { size, resize }));
-    return { kind, data, framing, size: framedSize(data, framing) };
+    const imageSize = framedSize(data, framing);
+    return { kind, data, framing, size: imageSize, decoded: () => this.#decoded(data, framing, imageSize) };
+  }
+
+  async #decoded(data: Dataset, framing: Framing, size: ImageSize): Promise<Dataset | undefined> {
+    if (!this.copies || !data.encoded) return undefined;
+    const name = sha256(JSON.stringify([data.fingerprint, framing, size]));
+    const copy = this.#copies.get(name) ?? this.#copy(data, framing, size, path.join(this.copies, `${name}.u8`));
+    this.#copies.set(name, copy);
+    copy.catch(() => this.#copies.delete(name));
+    return copy;
+  }
+
+  #copy(data: Dataset, framing: Framing, size: ImageSize, file: string): Promise<Dataset> {
+    this.logger.info({ file, images: data.count, bytes: data.count * size.height * size.width * 3 }, 'decoded copy');
+    return decodedCopy(data, framing, size, file);
   }
 
   async #get({ name, root: named, split, skipDamaged }: DatasetRef): Promise<Opened> {

@@ -9,7 +9,8 @@ import { ViewRenderer } from './view-renderer.js';
 
 export async function startDataLoader({ config, logger, listen }: ServiceHost): Promise<RunningService> {
   const memory = new FingerprintMemory(path.join(config.MCLD_CACHE_DIR, 'fingerprints'));
-  const shelf = new DatasetShelf(config.MCLD_DATA_DIR, config.MCLD_DATA_ANYWHERE, memory, logger);
+  const copies = config.MCLD_DECODED_COPIES ? path.join(config.MCLD_CACHE_DIR, 'decoded') : undefined;
+  const shelf = new DatasetShelf(config.MCLD_DATA_DIR, config.MCLD_DATA_ANYWHERE, memory, logger, copies);
   const renderer = new ViewRenderer(config.MCLD_VIEW_WINDOW_MB * 2 ** 20);
   const server = await startServer({
     config,

@@ -1,12 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { type Augmentation, viewsAddress } from '@mcld/datasets/augmentation.js';
 import type { BatchViews } from '@mcld/datasets/batch-sequence.js';
+import type { Framing } from '@mcld/datasets/framing.js';
 import type { Picture } from '@mcld/datasets/picture.js';
 import { drawCrops, drawView, type ViewRules } from '@mcld/datasets/view.js';
 import { allocateLarge } from '@mcld/platform/grpc/large-bytes.js';
 import pLimit from 'p-limit';
 import type { OpenDataset } from './dataset-shelf.js';
 import { ViewWindow } from './view-window.js';
+
+/** Of images that are framed already. */
+const AS_IT_IS: Framing = { size: 0, resize: 0 };
 
 /** Draws the pixels of views. */
 export class ViewRenderer {
@@ -25,7 +29,10 @@ export class ViewRenderer {
    * @returns uint8 [N, height, width, 3] @throws DatasetError for an image that is damaged
    */
   async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
-    const { data, framing, size, kind } = opened;
+    const { size, kind } = opened;
+    const copy = augmentation.randomResizedCrop ? undefined : await opened.decoded();
+    const data = copy ?? opened.data;
+    const framing = copy ? AS_IT_IS : opened.framing;
     const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
     const address = addressOf(opened, augmentation, seed);
