@@ -1,15 +1,19 @@
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from '@mcld/cli/cluster/cluster.js';
 import { startEmbedded } from '@mcld/cli/embedded.js';
+import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { type Adapters, openAdapters } from '@mcld/platform/adapters.js';
 import { runEvent, type WorkDelivery, type WorkItem } from '@mcld/platform/bus/events.js';
 import { readConfig } from '@mcld/platform/config.js';
+import { openClient } from '@mcld/platform/grpc/client.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { ObjectExistsError } from '@mcld/platform/storage/object-store.js';
+import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch, smallCifar } from './support/data.js';
+import { projectRoot, scratch, smallCifar } from './support/data.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
 
 let place: Awaited<ReturnType<typeof scratch>>;
@@ -40,6 +44,37 @@ describe('MinIO as object store', () => {
     expect(await objects.list('t/')).toEqual(['t/a', 't/b']);
     await objects.delete('t/a');
     expect(await objects.get('t/a')).toBeUndefined();
+  });
+});
+
+describe('shards in S3', () => {
+  it('are read by the loader, and not fetched twice', async () => {
+    const from = path.join(place.folder, 'shards');
+    await mkdir(from);
+    const train = path.join(projectRoot, 'samples/tiny-imagenet-200/train');
+    const names: string[] = [];
+    for (const [label, wnid] of ['n01443537', 'n01641577'].entries()) {
+      await cp(path.join(train, wnid, 'images', `${wnid}_0.JPEG`), path.join(from, `${wnid}.jpg`));
+      await writeFile(path.join(from, `${wnid}.cls`), String(label));
+      names.push(`${wnid}.jpg`, `${wnid}.cls`);
+    }
+    const file = path.join(from, 'train-0.tar');
+    await create({ file, cwd: from, portable: true }, names);
+    await adapters.objects.put('sets/mine/train-0.tar', await readFile(file));
+    const { client, close } = openClient(
+      DataLoaderServiceDefinition,
+      cluster.environment.MCLD_DATA_LOADER as string,
+      readConfig({}),
+    );
+    const describeAt = (name: string, root: string) =>
+      client.describeDataset({ dataset: { name, root, split: 'train', size: 32 } });
+    const found = await describeAt('webdataset', 's3://mcld/sets/mine');
+    expect([found.count, found.classes, found.height]).toEqual([2, 2, 32]);
+    expect((await describeAt('webdataset', 's3://mcld/sets/mine/')).fingerprint).toBe(found.fingerprint);
+    await expect(describeAt('webdataset', 's3://mcld/sets/none')).rejects.toThrow("has no shards of split 'train'");
+    await expect(describeAt('webdataset', 's3://Bad_Bucket/x')).rejects.toThrow('expected s3://bucket/prefix');
+    await expect(describeAt('image-folder', 's3://mcld/sets/mine')).rejects.toThrow('only webdataset is read from S3');
+    close();
   });
 });
 

@@ -25,6 +25,14 @@ interface Opened {
   readonly data: Dataset;
 }
 
+/** What else a loader may use. */
+export interface DataPlaces {
+  /** Where decoded copies are kept; absent: nowhere. */
+  readonly copies?: string;
+  /** Brings shards of S3 onto this disk, and tells where; absent: there is no S3. */
+  fetchShards?(address: string): Promise<string>;
+}
+
 /** Data sets kept open at once; the one not used for longest makes room. */
 const SHELF = 8;
 
@@ -42,8 +50,7 @@ export class DatasetShelf {
     readonly anywhere: boolean,
     readonly memory: FingerprintMemory,
     readonly logger: Logger,
-    /** Where decoded copies are kept; undefined: nowhere. */
-    readonly copies?: string,
+    readonly places: DataPlaces = {},
   ) {}
 
   /** @throws RequestError for a reference that cannot be, DatasetError for files that are not right */
@@ -62,9 +69,10 @@ export class DatasetShelf {
   }
 
   async #decoded(data: Dataset, framing: Framing, size: ImageSize): Promise<Dataset | undefined> {
-    if (!this.copies || !data.encoded) return undefined;
+    const { copies } = this.places;
+    if (!copies || !data.encoded) return undefined;
     const name = sha256(JSON.stringify([data.fingerprint, framing, size]));
-    const copy = this.#copies.get(name) ?? this.#copy(data, framing, size, path.join(this.copies, `${name}.u8`));
+    const copy = this.#copies.get(name) ?? this.#copy(data, framing, size, path.join(copies, `${name}.u8`));
     this.#copies.set(name, copy);
     copy.catch(() => this.#copies.delete(name));
     return copy;
@@ -79,7 +87,7 @@ export class DatasetShelf {
     if (!splits.includes(split as Split)) {
       throw new RequestError(`dataset.split '${split}': expected one of ${splits.join(', ')}`);
     }
-    const root = await this.#resolve(named);
+    const root = await this.#resolve(name, named);
     const key = JSON.stringify([name, root, split, skipDamaged]);
     const opened = this.#open.get(key) ?? this.#read(name, { root, split: split as Split, skipDamaged });
     this.#open.delete(key);
@@ -106,8 +114,16 @@ export class DatasetShelf {
     return { kind, data };
   }
 
+  async #fetch(name: string, address: string): Promise<string> {
+    if (name !== 'webdataset') throw new RequestError(`dataset.root '${address}': only webdataset is read from S3`);
+    if (!this.places.fetchShards)
+      throw new RequestError(`dataset.root '${address}': the loader has no MCLD_S3_ENDPOINT`);
+    return this.places.fetchShards(address);
+  }
+
   // Symbolic links are followed before the comparison, so that none leads out.
-  async #resolve(root: string): Promise<string> {
+  async #resolve(name: string, root: string): Promise<string> {
+    if (root.startsWith('s3://')) return this.#fetch(name, root);
     const wanted = path.resolve(this.folder, root);
     if (this.anywhere) return wanted;
     const [base, found] = await Promise.all([realpath(path.resolve(this.folder)), realpath(wanted)]).catch(() => {

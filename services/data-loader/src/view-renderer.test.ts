@@ -12,7 +12,9 @@ import { ViewRenderer } from './view-renderer.js';
 
 const samples = fileURLToPath(new URL('../../../samples', import.meta.url));
 const shelfWith = (copies?: string) =>
-  new DatasetShelf(samples, false, new FingerprintMemory(undefined), createLogger('test', 'silent'), copies);
+  new DatasetShelf(samples, false, new FingerprintMemory(undefined), createLogger('test', 'silent'), {
+    ...(copies && { copies }),
+  });
 
 describe('decoded copies', () => {
   const ref = DatasetRef.fromPartial({

@@ -20,6 +20,7 @@ const mappings = new Map<string, ErrorMapping>([
   ['ForeignModelError', { status: Status.FAILED_PRECONDITION, reason: 'FOREIGN_MODEL' }],
   ['OnnxError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_ONNX' }],
   ['SafetensorsError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_SAFETENSORS' }],
+  ['S3AddressError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_S3_ADDRESS' }],
   ['PrecisionError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_PRECISION' }],
   ['NotFoundError', { status: Status.NOT_FOUND, reason: 'NOT_FOUND' }],
   ['StateError', { status: Status.FAILED_PRECONDITION, reason: 'WRONG_STATE' }],

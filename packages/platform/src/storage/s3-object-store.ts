@@ -1,11 +1,21 @@
 import { Client } from 'minio';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
-export interface S3Options {
+export interface S3Access {
   readonly endpoint: string;
-  readonly bucket: string;
   readonly accessKey: string;
   readonly secretKey: string;
+}
+
+export interface S3Options extends S3Access {
+  readonly bucket: string;
+}
+
+export function s3Client({ endpoint, accessKey, secretKey }: S3Access): Client {
+  const url = new URL(endpoint);
+  const useSSL = url.protocol === 'https:';
+  const port = url.port === '' ? (useSSL ? 443 : 80) : Number(url.port);
+  return new Client({ endPoint: url.hostname, port, useSSL, accessKey, secretKey });
 }
 
 /** Objects in a bucket of MinIO or any S3. */
@@ -17,12 +27,9 @@ export class S3ObjectStore implements ObjectStore {
   ) {}
 
   /** Connects and makes the bucket where it is missing. @throws ObjectStoreError when not reachable */
-  static async open({ endpoint, bucket, accessKey, secretKey }: S3Options): Promise<S3ObjectStore> {
-    const url = new URL(endpoint);
-    const useSSL = url.protocol === 'https:';
-    const port = url.port === '' ? (useSSL ? 443 : 80) : Number(url.port);
-    const client = new Client({ endPoint: url.hostname, port, useSSL, accessKey, secretKey });
-    const store = new S3ObjectStore(client, bucket, endpoint);
+  static async open({ bucket, ...access }: S3Options): Promise<S3ObjectStore> {
+    const client = s3Client(access);
+    const store = new S3ObjectStore(client, bucket, access.endpoint);
     await store.#attempt(`open bucket ${bucket}`, async () => {
       if (await client.bucketExists(bucket)) return;
       await client.makeBucket(bucket).catch((error: { code?: string }) => {

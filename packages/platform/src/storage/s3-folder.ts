@@ -1,0 +1,60 @@
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ObjectStoreError } from './object-store.js';
+import { type S3Access, s3Client } from './s3-object-store.js';
+
+interface Listed {
+  readonly name?: string;
+  readonly size: number;
+  readonly etag?: string;
+}
+
+/** Thrown for an address that is none: `s3://bucket/prefix/`. */
+export class S3AddressError extends Error {
+  override readonly name = 'S3AddressError';
+}
+
+/**
+ * Brings the files directly under `s3://bucket/prefix` into a folder; those that are there with their ETag are not fetched
+ * again.
+ * @param wanted which names to take
+ * @throws S3AddressError, ObjectStoreError
+ */
+export async function fetchS3Folder(
+  access: S3Access,
+  address: string,
+  wanted: (name: string) => boolean,
+  folder: string,
+): Promise<void> {
+  const [, bucket, rest] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?(.*)$/.exec(address) ?? [];
+  if (!bucket) throw new S3AddressError(`'${address}': expected s3://bucket/prefix`);
+  const prefix = rest ? `${rest.replace(/\/+$/, '')}/` : '';
+  const client = s3Client(access);
+  try {
+    await mkdir(folder, { recursive: true });
+    for await (const item of client.listObjectsV2(bucket, prefix, false)) {
+      const { name: key = '', size, etag = '' } = item as Listed;
+      const name = key.slice(prefix.length);
+      if (name === '' || name.includes('/') || !wanted(name)) continue;
+      const file = path.join(folder, name);
+      if ((await markOf(file)) === `${etag} ${size}`) continue;
+      await client.fGetObject(bucket, key, `${file}.part`);
+      await rename(`${file}.part`, file);
+      await writeFile(`${file}.etag`, `${etag} ${size}`);
+    }
+  } catch (error) {
+    const { code, message } = error as { code?: string; message?: string };
+    throw new ObjectStoreError(`S3 at ${access.endpoint}: cannot fetch ${address}: ${message || code || error}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The mark of a file that was fetched whole; undefined where it is not there. */
+async function markOf(file: string): Promise<string | undefined> {
+  const [mark, about] = await Promise.all([
+    readFile(`${file}.etag`, 'utf8').catch(() => undefined),
+    stat(file).catch(() => undefined),
+  ]);
+  return mark?.endsWith(` ${about?.size}`) ? mark : undefined;
+}
