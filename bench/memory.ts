@@ -19,6 +19,7 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import { asTeacherDigest } from '@mcld/platform/ids.js';
 import { teacherKey } from '@mcld/platform/layout.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
+import { verdict } from './support/figures.js';
 
 const STEPS = 10_000;
 const BATCH = 64;
@@ -129,15 +130,13 @@ console.log(
   `8 streams stalled for ${STALL_MS / 1000} s: ${JSON.stringify(growth, (_, v) => (typeof v === 'number' ? Math.round(v * 10) / 10 : v))} MB`,
 );
 
-const verdict = (name: string, found: number, goal: number) =>
-  console.log(`${name}: ${found.toFixed(0)} MB (goal < ${goal}) ${found < goal ? 'reached' : 'MISSED'}`);
 const [, settled] = table as [unknown, (typeof table)[number]];
 const last = table.at(-1) as (typeof table)[number];
-verdict('loader at most', Math.max(...table.map((row) => row[1].own)), MOST_MB);
-verdict('teacher at most', Math.max(...table.map((row) => row[2].own)), MOST_MB);
-verdict('loader grows from step 2,000 to 10,000', last[1].own - settled[1].own, MOST_GROWTH_MB);
-verdict('teacher grows from step 2,000 to 10,000', last[2].own - settled[2].own, MOST_GROWTH_MB);
-verdict('a stalled consumer adds', Math.max(...Object.values(growth)), MOST_GROWTH_MB);
+verdict('MB, loader at most', Math.max(...table.map((row) => row[1].own)), '≤', MOST_MB);
+verdict('MB, teacher at most', Math.max(...table.map((row) => row[2].own)), '≤', MOST_MB);
+verdict('MB, loader grows from step 2,000 to 10,000', last[1].own - settled[1].own, '≤', MOST_GROWTH_MB);
+verdict('MB, teacher grows from step 2,000 to 10,000', last[2].own - settled[2].own, '≤', MOST_GROWTH_MB);
+verdict('MB, a stalled consumer adds', Math.max(...Object.values(growth)), '≤', MOST_GROWTH_MB);
 
 for (const { close } of Object.values(open)) close();
 for (const { child } of [teacher, loader]) {

@@ -10,7 +10,7 @@ import { rowCodec } from '@mcld/logit-store/row-codec.js';
 import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { permutation } from '@mcld/random/draws.js';
-import { median } from './support/figures.js';
+import { median, verdict } from './support/figures.js';
 
 const ROWS = 10_000_000;
 const IMAGES = 100_000;
@@ -84,7 +84,5 @@ for (let round = 0; round < ROUNDS; round++) {
   await store.close();
 }
 rmSync(folder, { recursive: true });
-const verdict = (name: string, found: number, goal: number, reached: boolean) =>
-  console.log(`${name}: ${found.toFixed(2)} (goal ${goal}) ${reached ? 'reached' : 'MISSED'}`);
-verdict('million rows/s', median(reads) / 1e6, 2, median(reads) >= 2e6);
-verdict('seconds to open 10 million rows', median(opens) / 1000, 1, median(opens) < 1000);
+verdict('million rows/s', median(reads) / 1e6, '≥', 2);
+verdict('seconds to open 10 million rows', median(opens) / 1000, '≤', 1);

@@ -21,7 +21,7 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import type { handlers as studentHandlers, TrainerWorkerData } from '@mcld/student-trainer/worker.js';
 import type { TeacherWorkerData, handlers as teacherHandlers } from '@mcld/teacher-inference/worker.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
-import { median } from './support/figures.js';
+import { median, verdict } from './support/figures.js';
 
 const [TEACHER, STUDENT] = ['resnet32x4', 'resnet8x4'] as const;
 const BATCH = 64;
@@ -193,9 +193,9 @@ async function steps(): Promise<void> {
       String(round).padStart(5) + cells.map(([value, width, digits]) => value.toFixed(digits).padStart(width)).join(''),
     );
   }
-  verdict('first student over bare compute', median(first), 1.05, true);
-  verdict('second student over its own step', median(second), 1.05, true);
-  verdict('PyTorch loop over the second student', median(torch), 2, false);
+  verdict('first student over bare compute', median(first), '≤', 1.05);
+  verdict('second student over its own step', median(second), '≤', 1.05);
+  verdict('PyTorch loop over the second student', median(torch), '≥', 2);
 }
 
 async function four(): Promise<void> {
@@ -214,12 +214,7 @@ async function four(): Promise<void> {
   console.log(
     `\nfour students: one after another without a store ${(apart / 1000).toFixed(1)} s, at once ${(together / 1000).toFixed(1)} s`,
   );
-  verdict('four at once over one after another', together / apart, 0.6, true);
-}
-
-function verdict(name: string, found: number, goal: number, isMost: boolean): void {
-  const reached = isMost ? found <= goal : found >= goal;
-  console.log(`${name}: ${found.toFixed(2)} (goal ${isMost ? '≤' : '≥'} ${goal}) ${reached ? 'reached' : 'MISSED'}`);
+  verdict('four at once over one after another', together / apart, '≤', 0.6);
 }
 
 console.log(

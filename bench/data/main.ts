@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { verdict } from '../support/figures.js';
 import { cifarBench } from './cifar.js';
 import { jpegBench, makeJpegs } from './jpeg.js';
 import { wireBench } from './wire.js';
@@ -25,6 +26,4 @@ if (wanted('jpeg')) {
   rmSync(folder, { recursive: true });
 }
 console.log('');
-for (const [name, ratio, goal] of goals) {
-  console.log(`${name}: ${ratio.toFixed(2)} (goal ${goal}) ${ratio >= goal ? 'reached' : 'MISSED'}`);
-}
+for (const [name, ratio, goal] of goals) verdict(name, ratio, '≥', goal);

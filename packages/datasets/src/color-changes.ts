@@ -51,7 +51,7 @@ export function adjustHue(image: Uint8Array, turns: number): void {
 /** Between the blurred image (0) and the image (1), and beyond; the outermost pixels stay. */
 export function adjustSharpness(image: Uint8Array, width: number, factor: number): void {
   const height = image.length / 3 / width;
-  const source = image.slice();
+  const source = Uint8Array.from(image);
   for (let y = 1; y < height - 1; y++) {
     for (let x = 1; x < width - 1; x++) {
       for (let c = 0; c < 3; c++) {

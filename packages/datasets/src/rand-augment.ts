@@ -76,7 +76,7 @@ function rotate(image: Uint8Array, size: ImageSize, degrees: number): void {
 
 /** Nearest neighbour, black outside. */
 function warp(image: Uint8Array, { height, width }: ImageSize, [a, b, c, d, e, f]: Affine): void {
-  const source = image.slice();
+  const source = Uint8Array.from(image);
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at += 3) {
       const fromX = Math.round(a * x + b * y + c);

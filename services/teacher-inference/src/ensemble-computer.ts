@@ -37,7 +37,8 @@ export async function ensembleComputer(
     async logits(images) {
       const rows: Float32Array[] = [];
       // Each may take the pixels away.
-      for (const { logits } of computers) rows.push(await logits({ ...images, pixels: images.pixels.slice() }));
+      for (const { logits } of computers)
+        rows.push(await logits({ ...images, pixels: Uint8Array.from(images.pixels) }));
       return mean === 'logits' ? meanOf(rows) : meanOf(rows.map((row) => softmax(row, classes))).map(Math.log);
     },
     unload,
