@@ -51,8 +51,8 @@ class JpegPicture implements Picture {
 
 /**
  * Opens an encoded image: JPEG, PNG, WebP, TIFF or GIF's first frame. Grey becomes three equal channels, CMYK is
- * converted, alpha is dropped as Pillow's `convert('RGB')` drops it, EXIF orientation is applied. Plain JPEGs are decoded by packages/native (1.0 ms for 500×375 against libvips' 3.3 ms, the same
- * bits), all others by sharp, whole.
+ * converted, alpha is dropped as Pillow's `convert('RGB')` drops it, EXIF orientation is applied. Plain JPEGs are decoded by
+ * packages/native (1.0 ms for 500×375 against libvips' 3.3 ms, the same bits), all others by sharp, whole.
  * @param name the file, for messages
  * @throws DatasetError
  */

@@ -99,7 +99,7 @@ export class SegmentShelf {
    * @returns false when there is none to be had
    */
   makeRoom(address: { teacher: string; data: string }, bytes: number): boolean {
-    const stores = this.stored().sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
+    const stores = this.stored();
     let total = stores.reduce((sum, store) => sum + store.bytes, bytes);
     for (const store of stores) {
       if (total <= this.limitBytes) return true;
@@ -112,9 +112,9 @@ export class SegmentShelf {
     return total <= this.limitBytes;
   }
 
-  /** Every store on this disk. */
+  /** Every store on this disk, the one used longest ago first. */
   stored(): StoredLogits[] {
-    return foldersOf(this.folder).flatMap((teacher) =>
+    const found = foldersOf(this.folder).flatMap((teacher) =>
       foldersOf(path.join(this.folder, teacher)).map((data) => {
         const folder = this.folderOf({ teacher, data });
         const files = readdirSync(folder).filter((name) => ENDS.some((end) => name.endsWith(end)));
@@ -124,6 +124,7 @@ export class SegmentShelf {
         return { teacher, data, bytes, segments, lastUsed: statSync(folder).mtime };
       }),
     );
+    return found.sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
   }
 
   /** Removes a store, here and where it is shared. */

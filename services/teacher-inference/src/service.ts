@@ -41,10 +41,11 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
     computeLogits: (request) => computeLogits(request, shelf),
     warmLogits: (request) => warmLogits(request, shelf),
 
-    async describeLogits({ teacherDigest, spec, precision }) {
+    async describeLogits({ teacherDigest, spec: wanted, precision }) {
+      const spec = specOf(wanted);
       const teacher = await shelf.get(teacherDigest);
-      const source = await teacher.source(specOf(spec), precision);
-      if (mixes(specOf(spec))) {
+      const source = await teacher.source(spec, precision);
+      if (mixes(spec)) {
         const { identity } = teacher.computer;
         return { rows: 0, precision: UNSTORED, identities: [identity], probedViews: 0, meanKl: 0, maxKl: 0 };
       }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { openSegmentShelf, type SegmentShelf, type StoredLogits } from '@mcld/logit-store/segment-shelf.js';
 import { verifyStore } from '@mcld/logit-store/verify.js';
@@ -6,7 +5,6 @@ import { openObjectStore } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
-import { readRecipe } from '@mcld/recipe/parse.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -14,7 +12,7 @@ import { CliError, Exit } from '../exit.js';
 import { withSession } from '../session.js';
 import { table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { type CommonOptions, print, printJson } from './common.js';
+import { type CommonOptions, print, printJson, recipeOf, repeated } from './common.js';
 
 const MEGABYTE = 2 ** 20;
 
@@ -66,7 +64,7 @@ async function verify(options: CommonOptions): Promise<void> {
 async function collect(options: CommonOptions & { maxMb?: number; teacher?: string }): Promise<void> {
   const shelf = await openShelf(options);
   const limit = options.maxMb === undefined ? shelf.limitBytes : options.maxMb * MEGABYTE;
-  const stores = shelf.stored().sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
+  const stores = shelf.stored();
   let total = stores.reduce((sum, { bytes }) => sum + bytes, 0);
   const removed: StoredLogits[] = [];
   for (const store of stores) {
@@ -88,10 +86,7 @@ interface WarmOptions extends CommonOptions {
 }
 
 async function warm(options: WarmOptions): Promise<void> {
-  const text = await readFile(options.file, 'utf8').catch((error: Error) => {
-    throw new CliError(`cannot read the recipe ${options.file}: ${error.message}`, Exit.usage);
-  });
-  const recipe = readRecipe(text, options.set);
+  const recipe = await recipeOf(options.file, options.set);
   if (!recipe.teacher) throw new CliError(`${options.file}: the recipe names no teacher`, Exit.usage);
   await withSession(options, async (session, signal) => {
     const resolved = await importTeacherOf(session.client, recipe);
@@ -130,8 +125,6 @@ function whole(text: string): number {
   return Number(text);
 }
 
-const gather = (value: string, before: string[]): string[] => [...before, value];
-
 export function addCacheCommands(program: Command, common: (command: Command) => Command): void {
   const cache = program.command('cache').description("teachers' stored logits");
   const local = (command: Command) =>
@@ -144,7 +137,7 @@ export function addCacheCommands(program: Command, common: (command: Command) =>
     .action(collect);
   common(cache.command('warm').description("compute and store a recipe's teacher logits ahead of its run"))
     .requiredOption('-f, --file <recipe.yaml>', 'the recipe')
-    .option('--set <path=value>', 'change a field of the recipe (repeatable)', gather, [])
+    .option('--set <path=value>', 'change a field of the recipe (repeatable)', repeated, [])
     .option('--epochs <n>', "instead of the recipe's", whole)
     .action(warm);
 }

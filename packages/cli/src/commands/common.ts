@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { readRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { runJson, stateName } from '../run-state.js';
@@ -16,6 +19,17 @@ export const print = (text: string): void => {
 };
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+
+/** Values of an option that may be given several times. */
+export const repeated = (value: string, before: string[]): string[] => [...before, value];
+
+/** The recipe of a file, with `a.b=c` overrides. @throws CliError when it cannot be read, RecipeError */
+export async function recipeOf(file: string, overrides: readonly string[]): Promise<Recipe> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new CliError(`cannot read the recipe ${file}: ${error.message}`, Exit.usage);
+  });
+  return readRecipe(text, overrides);
+}
 
 /** The run of an answer; the contract says it is there. */
 export function present(run: Run | undefined): Run {

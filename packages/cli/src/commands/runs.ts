@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Command } from 'commander';
-import { CliError, Exit } from '../exit.js';
+import { CliError } from '../exit.js';
 import { followRun } from '../follow.js';
 import { runJson, stateName } from '../run-state.js';
 import { type PipelineClient, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { type CommonOptions, followToEnd, present, print, printJson } from './common.js';
+import { type CommonOptions, followToEnd, present, print, printJson, recipeOf, repeated } from './common.js';
 
 interface RunOptions extends CommonOptions {
   readonly file: string;
@@ -22,11 +21,8 @@ interface RunOptions extends CommonOptions {
 }
 
 async function run(options: RunOptions): Promise<void> {
-  const text = await readFile(options.file, 'utf8').catch((error: Error) => {
-    throw new CliError(`cannot read the recipe ${options.file}: ${error.message}`, Exit.usage);
-  });
   const overrides = options.data ? [`dataset.root=${path.resolve(options.data)}`, ...options.set] : options.set;
-  const recipe = readRecipe(text, overrides);
+  const recipe = await recipeOf(options.file, overrides);
   await withSession(options, async (session, signal) => {
     const resolved = await importTeacherOf(session.client, recipe);
     const requestId = options.requestId ?? randomUUID();
@@ -152,12 +148,10 @@ async function report(ids: string[], options: CommonOptions & { out?: string }):
   });
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
-
 export function addRunCommands(program: Command, common: (command: Command) => Command): void {
   common(program.command('run').description('make a run of a recipe and follow it'))
     .requiredOption('-f, --file <recipe.yaml>', 'the recipe')
-    .option('--set <path=value>', 'change a field of the recipe (repeatable)', collect, [])
+    .option('--set <path=value>', 'change a field of the recipe (repeatable)', repeated, [])
     .option('--data <dir>', "the data set's folder, instead of the recipe's root")
     .option('--detach', 'with an endpoint: do not follow it')
     .option('--request-id <id>', 'makes a retry safe: the same id is the same run')
