@@ -1,9 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from './dataset.js';
-
-/** Names end so; case does not matter. */
-const IMAGE = /\.(jpe?g|png|webp|tiff?)$/i;
+import { isImageName } from './image-names.js';
 
 /** Deepest tree of folders that is walked. */
 const MAX_DEPTH = 32;
@@ -43,9 +41,9 @@ export async function imagesUnder(root: string, folder: string): Promise<string[
       if (entry.isSymbolicLink()) {
         await inRoot(base, path.join(root, name));
         if (await isFolder(path.join(root, name))) await walk(name, depth + 1);
-        else if (IMAGE.test(entry.name)) files.push(name);
+        else if (isImageName(entry.name)) files.push(name);
       } else if (entry.isDirectory()) await walk(name, depth + 1);
-      else if (entry.isFile() && IMAGE.test(entry.name)) files.push(name);
+      else if (entry.isFile() && isImageName(entry.name)) files.push(name);
     }
   }
   await walk(folder, 0);

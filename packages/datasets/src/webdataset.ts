@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Dataset, DatasetError, type DatasetLocation, type Split } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
 import { textLines } from './files.js';
+import { isImageName } from './image-names.js';
 import { indexTar, type TarEntry } from './tar-index.js';
 
 /** How shards of a split are called. */
@@ -11,8 +12,6 @@ const shardNames: Readonly<Record<Split, RegExp>> = {
   test: /(test|val).*\.tar$/i,
   unlabeled: /unlabeled.*\.tar$/i,
 };
-
-const IMAGE = /^(jpe?g|png|webp|tiff?)$/i;
 
 /** Bytes of a `.cls` or classes.txt that are read. */
 const MAX_TEXT = 1 << 20;
@@ -64,7 +63,7 @@ async function samplesOf(root: string, shard: string, labelled: boolean): Promis
     const dot = base.indexOf('.');
     const [stem, extension] = [path.join(dir, base.slice(0, dot)), base.slice(dot + 1)];
     const members = stems.get(stem) ?? {};
-    if (IMAGE.test(extension)) members.image ??= entry;
+    if (isImageName(`.${extension}`)) members.image ??= entry;
     else if (extension === 'cls') members.cls = entry;
     stems.set(stem, members);
   }

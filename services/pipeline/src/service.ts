@@ -72,7 +72,7 @@ export function pipelineService(
 
     async importTeacher(requests) {
       const { model, file } = await collect(requests);
-      return { teacherDigest: await importTeacher(runs.adapters.objects, model, file) };
+      return { teacherDigest: await importTeacher(runs.adapters.objects, model, file), notes: [] };
     },
 
     async resolveTeacher({ recipe }) {

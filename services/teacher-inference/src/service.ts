@@ -37,6 +37,11 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
       const { model, classes, parameters } = computer;
       return { model, classes, parameters, counters };
     },
+    async checkTeacher({ teacherDigest, spec, precision }) {
+      const teacher = await shelf.get(teacherDigest);
+      await teacher.source(specOf(spec), precision);
+      return { classes: teacher.classes };
+    },
     streamLogits: (request) => streamLogits(request, shelf),
     computeLogits: (request) => computeLogits(request, shelf),
     warmLogits: (request) => warmLogits(request, shelf),
