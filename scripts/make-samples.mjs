@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Makes samples/ from larger copies of the data sets:
 //   node scripts/make-samples.mjs DIR   with DIR/cifar-100-binary and DIR/tiny-imagenet-200
+// samples/models stays as it is: its card says where the model comes from.
 // CIFAR-100: the first 50 train and 10 test images of each class. Tiny-ImageNet: 20 classes of
 // 20 train and 5 val images. STL-10: a stand-in in its exact format, made of Tiny-ImageNet pictures.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -147,7 +148,8 @@ async function stl10() {
   );
 }
 
-rmSync(samples, { recursive: true, force: true });
+for (const name of ['cifar-100-binary', 'tiny-imagenet-200', 'stl10_binary'])
+  rmSync(path.join(samples, name), { recursive: true, force: true });
 cifar();
 tinyImagenet();
 await stl10();

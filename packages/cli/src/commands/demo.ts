@@ -5,13 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import type { Command } from 'commander';
 import { Cluster } from '../cluster/cluster.js';
+import { verdict } from '../demo-verdict.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { stateName } from '../run-state.js';
 import { type Session, withSession } from '../session.js';
 import { percent, table } from '../table.js';
+import { importTeacherOf } from '../teacher-file.js';
 import { present, print, printJson } from './common.js';
 import { fetchReport } from './runs.js';
 
@@ -19,6 +22,7 @@ interface DemoOptions {
   readonly out: string;
   readonly data?: string;
   readonly set: string[];
+  readonly trainTeacher?: boolean;
   readonly cluster?: boolean;
   readonly json?: boolean;
 }
@@ -30,12 +34,21 @@ interface ReportSummary {
   readonly run: string;
   readonly name: string;
   readonly model: string;
-  readonly metrics: { readonly top1: number; readonly top5: number; readonly ece: number; readonly agreement?: number };
+  readonly metrics: {
+    readonly count: number;
+    readonly top1: number;
+    readonly top5: number;
+    readonly ece: number;
+    readonly agreement?: number;
+  };
   readonly modelSha256: string;
   readonly transfer: readonly { readonly dataset: string; readonly standIn: string; readonly top1: number }[];
 }
 
-/** Trains a teacher, then two students of equal budget, and compares them. */
+/** Students by distiller, in the order in which they are expected to rise. */
+const students = ['ce', 'kd', 'mcld'] as const;
+
+/** Trains students of equal budget on one teacher, and compares them. */
 async function demo(options: DemoOptions): Promise<void> {
   const out = path.resolve(options.out);
   await mkdir(out, { recursive: true });
@@ -52,45 +65,50 @@ async function demo(options: DemoOptions): Promise<void> {
 
 async function distil(session: Session, signal: AbortSignal, out: string, options: DemoOptions): Promise<void> {
   const begun = performance.now();
-  const data = options.data ? { name: 'cifar-100', root: path.resolve(options.data) } : undefined;
-  const start = async (name: string, teacher?: string): Promise<Run> => {
-    const text = await readFile(path.join(root, 'recipes/demo', `${name}.yaml`), 'utf8');
-    const sets = [
-      ...(teacher ? [`teacher.run=${teacher}`] : []),
-      ...(data ? [`dataset.root=${data.root}`] : []),
-      ...options.set,
-    ];
-    const recipe = withRoots(readRecipe(text, sets));
+  const start = async (name: string, teacherRun?: string): Promise<Run> => {
+    const recipe = await importTeacherOf(session.client, await recipeOfDemo(name, options, teacherRun));
     const created = present((await session.client.createRun({ requestId: randomUUID(), recipe })).run);
     const ended = await followRun(session.client, created, signal, { quiet: options.json === true });
     if (!ended) throw interrupted(created, session, options);
     if (stateName(ended) !== 'succeeded') throw new CliError(`run ${ended.id} ${stateName(ended)}: ${ended.error}`);
     return ended;
   };
-  const teacher = await start('teacher');
-  const students = [await start('ce', teacher.id), await start('mcld', teacher.id)];
-  const runs = [teacher, ...students].map(({ id }) => id);
+  const teacher = options.trainTeacher ? await start('teacher') : undefined;
+  const ended: Run[] = [];
+  for (const name of students) ended.push(await start(name, teacher?.id));
+  const runs = [...(teacher ? [teacher] : []), ...ended].map(({ id }) => id);
   const page = path.join(out, 'report.html');
   await writeFile(page, await fetchReport(session.client, runs, ReportFormat.HTML));
   const document = await fetchReport(session.client, runs, ReportFormat.JSON);
   await writeFile(path.join(out, 'report.json'), document);
   const reports = JSON.parse(document.toString()) as ReportSummary[];
   const seconds = Math.round((performance.now() - begun) / 1000);
-  if (options.json) return printJson({ seconds, report: page, runs: reports.map(summaryOf) });
+  const shown = verdict(reports.slice(-students.length).map(({ name, metrics }) => ({ name, ...metrics })));
+  if (options.json) return printJson({ seconds, report: page, runs: reports.map(summaryOf), verdict: shown });
   print(`\n${summaryTable(reports)}\n`);
-  print(`in ${Math.floor(seconds / 60)} min ${seconds % 60} s; the report with the curves: ${page}`);
+  print(`in ${Math.floor(seconds / 60)} min ${seconds % 60} s; the report with the curves: ${page}\n`);
+  print(shown);
+}
+
+/** A recipe of the demo as it is run: with the options' changes, and on a teacher trained here where there is one. */
+async function recipeOfDemo(name: string, { data, set }: DemoOptions, teacherRun?: string): Promise<Recipe> {
+  const text = await readFile(path.join(root, 'recipes/demo', `${name}.yaml`), 'utf8');
+  const sets = data ? [`dataset.root=${path.resolve(data)}`, ...set] : set;
+  const recipe = withRoots(readRecipe(text, sets));
+  return teacherRun ? { ...recipe, teacher: { run: teacherRun } } : recipe;
 }
 
 /** The samples lie in the project, wherever the command is given. */
-function withRoots<T extends ReturnType<typeof readRecipe>>(recipe: T): T {
+function withRoots(recipe: Recipe): Recipe {
   const absolute = <D extends { root: string }>(dataset: D): D => ({
     ...dataset,
     root: path.resolve(root, dataset.root),
   });
-  const { dataset, evaluation } = recipe;
+  const { dataset, evaluation, teacher } = recipe;
   return {
     ...recipe,
     dataset: absolute(dataset),
+    ...(teacher && 'file' in teacher && { teacher: { ...teacher, file: path.resolve(root, teacher.file) } }),
     evaluation: { ...evaluation, transfer: evaluation.transfer.map(absolute) },
   };
 }
@@ -134,7 +152,7 @@ function summaryTable(reports: readonly ReportSummary[]): string {
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('distil a student on real photographs: a teacher, then students by ce and mcld')
+    .description('distil a ResNet-20 into ResNet-8 students on real photographs: by ce, kd and mcld')
     .option('--out <dir>', 'folder for runs and the report', 'mcld-demo')
     .option('--data <dir>', 'a CIFAR-100 of your own (binary version) instead of the sample')
     .option(
@@ -143,6 +161,7 @@ export function addDemoCommand(program: Command): void {
       (v: string, all: string[]) => [...all, v],
       [],
     )
+    .option('--train-teacher', 'train the teacher first, on the sample, instead of taking the one that comes along')
     .option('--cluster', 'five processes, nats-server and MinIO instead of one process')
     .option('--json', 'print the summary as JSON')
     .action(demo);
