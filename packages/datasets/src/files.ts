@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { DatasetError } from './dataset.js';
+
+/** How files are opened: a pipe under the name of a file is read as empty, where it would be waited for without end. */
+export const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** What the system says, without the path, which Node mangles where it is no UTF-8. */
+export const reasonOf = ({ errno, message }: NodeJS.ErrnoException): string =>
+  (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message;
 
 /** Reads a file of a data set. @throws DatasetError `missing` with a hint where to get it */
 export async function readDataFile(root: string, name: string, hint: string): Promise<Buffer> {
   const file = path.join(root, name);
   try {
-    return await readFile(file);
+    return await readFile(file, { flag: READ_NOW });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -29,8 +38,8 @@ export async function mapDataFile(root: string, name: string, hint: string): Pro
 
 /** The first line of a STAND-IN.txt beside the data, which tells that they are not the original ones. */
 export async function standInOf(root: string): Promise<string> {
-  const text = await readFile(path.join(root, 'STAND-IN.txt'), 'utf8').catch(() => '');
-  return text.split('\n')[0] ?? '';
+  const text = await readFile(path.join(root, 'STAND-IN.txt'), { flag: READ_NOW }).catch(() => '');
+  return text.toString().split('\n')[0] ?? '';
 }
 
 export const textLines = (data: Buffer): string[] =>
