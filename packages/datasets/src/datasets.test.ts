@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -125,6 +125,50 @@ describe('Tiny-ImageNet', () => {
     await writeFile(path.join(root, 'val/images', first!), 'no picture');
     const data = await openTinyImagenet(at(root, 'test'));
     await expect(data.picture(0)).rejects.toThrow(`${first} is no image that can be decoded`);
+  });
+
+  it('holds its list of validation images against what is there', async () => {
+    const root = await scratch();
+    await cp(tinyRoot, root, { recursive: true });
+    const images = path.join(root, 'val/images');
+    const [first = '', second = ''] = (await readdir(images)).sort();
+    await rm(path.join(images, first));
+    await symlink('nowhere', path.join(images, first));
+    await rename(path.join(images, second), path.join(images, 'other.JPEG'));
+    await writeFile(path.join(images, `._${first}`), 'AppleDouble');
+    await expect(openTinyImagenet(at(root, 'test'))).rejects.toThrow(
+      `${images}/${first} is a symbolic link to nowhere: no such file or directory`,
+    );
+    const data = await openTinyImagenet(at(root, 'test', { skipDamaged: true }));
+    expect([data.count, data.passedOver]).toEqual([
+      98,
+      [
+        {
+          kind: 'images of val_annotations.txt that are not there',
+          count: 2,
+          names: expect.arrayContaining([`val/images/${first}`, `val/images/${second}`]),
+        },
+        { kind: 'images that val_annotations.txt does not name', count: 1, names: ['val/images/other.JPEG'] },
+        { kind: 'links that lead nowhere', count: 1, names: [`val/images/${first}`] },
+      ],
+    ]);
+    await rm(path.join(images, first));
+    await expect(openTinyImagenet(at(root, 'test'))).rejects.toThrow(
+      /val_annotations\.txt: line \d+ names val_\d+\.JPEG, but there is no such image/,
+    );
+  });
+
+  it('needs an image of each class, and leaves its root for none', async () => {
+    const root = await scratch();
+    await cp(tinyRoot, root, { recursive: true });
+    const folder = path.join(root, 'train', frog, 'images');
+    for (const name of await readdir(folder)) await rename(path.join(folder, name), path.join(folder, `${name}.heic`));
+    await expect(openTinyImagenet(at(root, 'train'))).rejects.toThrow(
+      `${root} has a class without a usable image: train/${frog}/images (files ending in .heic: 20 (train/${frog}/images/`,
+    );
+    await writeFile(path.join(root, 'wnids.txt'), `../..\n${fish}\n`);
+    await mkdir(path.join(root, 'images'), { recursive: true });
+    await expect(openTinyImagenet(at(root, 'train'))).rejects.toThrow(`../images lies outside ${root}`);
   });
 });
 
@@ -265,5 +309,35 @@ describe('ImageNet', () => {
       ['goldfish', frog],
     ]);
     expect([...(await openImagenet(at(root, 'train'))).labels]).toEqual([0, 1]);
+  });
+
+  it('says what of train/ and val/ is not used, and what the list names in vain', async () => {
+    const root = await tree();
+    const rows = [frog, fish, frog, fish].map((wnid, n) => `ILSVRC2012_val_0000000${n + 1},${wnid} 1 2 3 4`);
+    await writeFile(path.join(root, 'LOC_val_solution.csv'), `ImageId,PredictionString\n${rows.join('\n')}\n`);
+    for (const junk of ['train/.DS_Store', `train/${fish}/._${fish}_0.JPEG`, 'val/._ILSVRC2012_val_00000001.JPEG']) {
+      await writeFile(path.join(root, junk), 'AppleDouble');
+    }
+    await writeFile(path.join(root, 'val/readme.txt'), 'of the mirror');
+    const test = await openImagenet(at(root, 'test'));
+    expect([[...test.labels], test.passedOver]).toEqual([
+      [1, 0, 1],
+      [
+        { kind: 'files ending in .txt', count: 1, names: ['val/readme.txt'] },
+        {
+          kind: 'images of the validation list that are not in val/',
+          count: 1,
+          names: ['ILSVRC2012_val_00000004'],
+        },
+      ],
+    ]);
+    await writeFile(path.join(root, 'train/n09999999.tar'), 'not unpacked');
+    expect((await openImagenet(at(root, 'train'))).passedOver).toEqual([
+      { kind: 'files beside the class folders', count: 1, names: ['train/n09999999.tar'] },
+    ]);
+    await mkdir(path.join(root, 'train/n09999999'));
+    await expect(openImagenet(at(root, 'train'))).rejects.toThrow(
+      `${root} has a class without a usable image: train/n09999999 (empty)`,
+    );
   });
 });

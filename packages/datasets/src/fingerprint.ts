@@ -1,9 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DatasetError } from './dataset.js';
-import { addressOf, readable, shown } from './file-names.js';
-import { reasonOf } from './files.js';
+import { addressOf, readable } from './file-names.js';
+import { fileError } from './files.js';
 
 /** What opening a data set found out by reading all of it. */
 export interface Findings {
@@ -56,7 +55,7 @@ export async function stampOf(about: readonly unknown[], root: string, files: re
   const look = async (file: string) => {
     const full = path.join(root, file);
     const { size, mtimeNs } = await stat(addressOf(full), { bigint: true }).catch((error: NodeJS.ErrnoException) => {
-      throw new DatasetError('missing', `cannot look at ${shown(full)}: ${reasonOf(error)}`, { cause: error });
+      throw fileError('cannot look at', full, error);
     });
     return `${readable(file)}\0${size}\0${mtimeNs}\n`;
   };

@@ -3,7 +3,7 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from './dataset.js';
 import { addressOf, byCodePoints, nameOf, readable, shown } from './file-names.js';
-import { reasonOf } from './files.js';
+import { fileError, reasonOf } from './files.js';
 import { isImageName } from './image-names.js';
 import { isJunk } from './junk-names.js';
 import { DANGLING, endingKind, HIDDEN, type Tally } from './passed-over.js';
@@ -40,7 +40,7 @@ export class ImageTree {
   /** @throws DatasetError */
   static async open({ root, skipDamaged }: { root: string; skipDamaged: boolean }): Promise<ImageTree> {
     const real = await realpath(root, 'buffer').catch((error: NodeJS.ErrnoException) => {
-      throw new DatasetError('missing', `no folder ${readable(root)}: ${reasonOf(error)}`, { cause: error });
+      throw fileError('cannot find the folder', root, error);
     });
     return new ImageTree(root, nameOf(real), skipDamaged);
   }
@@ -97,7 +97,9 @@ export class ImageTree {
     mayDangle: (name: string) => boolean,
   ): Promise<Entry[]> {
     const found: Entry[] = [];
-    for (const { name, kind } of await entriesOf(path.join(this.root, folder.place))) {
+    // In their order, so that the first names that are told are the same everywhere.
+    const entries = (await entriesOf(path.join(this.root, folder.place))).sort((a, b) => byCodePoints(a.name, b.name));
+    for (const { name, kind } of entries) {
       if (isJunk(name)) continue;
       const place = path.join(folder.place, name);
       const entry = kind === 'link' ? await this.#follow(place) : { kind, real: path.join(folder.real, name) };
@@ -106,24 +108,23 @@ export class ImageTree {
         passedOver.add(DANGLING, place);
       } else if (entry.kind !== 'folder' || !name.startsWith('.')) found.push({ name, place, ...entry });
     }
-    return found.sort((a, b) => byCodePoints(a.name, b.name));
+    return found;
   }
 
   /** Where a folder of the root really lies. Its links are looked at one by one, so that the one at fault is named. */
   async #enter(place: string): Promise<string> {
     let [at, real] = ['', this.real];
     for (const part of place.split(path.sep)) {
+      if (part === '..') throw new DatasetError('damaged', `${shown(place)} lies outside ${readable(this.root)}`);
       at = path.join(at, part);
       const full = path.join(this.root, at);
       const about = await lstat(addressOf(full)).catch((error: NodeJS.ErrnoException) => {
-        throw new DatasetError('missing', `no folder ${readable(full)}: ${reasonOf(error)}`, { cause: error });
+        throw fileError('cannot find the folder', full, error);
       });
       const target = about.isSymbolicLink() ? await this.#follow(at) : { real: path.join(real, part) };
       if (target instanceof DatasetError) throw target;
       real = target.real;
     }
-    if (!isInside(this.real, real))
-      throw new DatasetError('damaged', `${shown(place)} lies outside ${readable(this.root)}`);
     return real;
   }
 
@@ -133,23 +134,21 @@ export class ImageTree {
    */
   async #follow(place: string): Promise<{ kind: Kind; real: string } | DatasetError> {
     const link = path.join(this.root, place);
-    const target = await readlink(addressOf(link), 'buffer').then(nameOf, () => '?');
     const what = `${shown(link)} is a symbolic link`;
     try {
       const real = nameOf(await realpath(addressOf(link), 'buffer'));
       if (!isInside(this.real, real)) {
-        throw new DatasetError(
-          'damaged',
-          `${what} out of the data set's root ${readable(this.root)}: it leads to ${shown(real)}`,
-        );
+        const where = `out of the data set's root ${readable(this.root)}: it leads to ${shown(real)}`;
+        throw new DatasetError('damaged', `${what} ${where}`);
       }
       const about = await stat(addressOf(real));
       return { kind: about.isDirectory() ? 'folder' : about.isFile() ? 'file' : 'other', real };
     } catch (error) {
       if (error instanceof DatasetError) throw error;
       const { code = '' } = error as NodeJS.ErrnoException;
-      const reason = `${what} to ${shown(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
-      const failure = new DatasetError('damaged', reason, { cause: error });
+      const target = await readlink(addressOf(link), 'buffer').then(nameOf, () => '?');
+      const where = `to ${shown(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
+      const failure = new DatasetError('damaged', `${what} ${where}`, { cause: error });
       if (NOWHERE.has(code)) return failure;
       throw failure;
     }
@@ -178,14 +177,7 @@ async function entriesOf(folder: string): Promise<{ name: string; kind: Kind | '
     const raw = await readdir(addressOf(folder), { withFileTypes: true, encoding: 'buffer' });
     return raw.map((entry) => ({ name: nameOf(entry.name), kind: kindOf(entry) }));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const missing = code === 'ENOENT' || code === 'ENOTDIR';
-    const reason = reasonOf(error as NodeJS.ErrnoException);
-    throw new DatasetError(
-      missing ? 'missing' : 'damaged',
-      missing ? `no folder ${readable(folder)}` : `cannot list ${shown(folder)}: ${reason}`,
-      { cause: error },
-    );
+    throw fileError('cannot list', folder, error as NodeJS.ErrnoException);
   }
 }
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
+import type { Dataset, DatasetLocation, ImageSize } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
 import { addressOf, readable, shown } from './file-names.js';
-import { READ_NOW, reasonOf } from './files.js';
+import { fileError, READ_NOW } from './files.js';
 import { Tally } from './passed-over.js';
 
 /** An image file with its class. */
@@ -52,8 +52,6 @@ async function readImage(name: string): Promise<Buffer> {
   try {
     return await readFile(addressOf(name), { flag: READ_NOW });
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'damaged';
-    const message = `cannot read ${shown(name)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
-    throw new DatasetError(reason, message, { cause: error });
+    throw fileError('cannot read', name, error as NodeJS.ErrnoException);
   }
 }

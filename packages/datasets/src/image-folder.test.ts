@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -282,6 +282,32 @@ describe('names of classes and images', () => {
       'train/Z/b/1.jpg',
       'train/Z/b-c/1.jpg',
     ]);
+  });
+});
+
+describe('files that may not be read', () => {
+  /** Root may read everything. */
+  async function asNobody<T>(action: () => Promise<T>): Promise<T> {
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.('nobody');
+    try {
+      return await action();
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+  }
+
+  it('are named, also with skipDamaged: they are not damaged', async () => {
+    const root = await treeOf(...two);
+    await chmod(root, 0o755);
+    await chmod(path.join(root, 'train/cat/1.jpg'), 0);
+    const message = 'cannot read ROOT/train/cat/1.jpg: permission denied';
+    for (const more of [{}, { skipDamaged }]) {
+      expect(await asNobody(() => refusal(root, 'train', more))).toBe(message);
+    }
+    await chmod(path.join(root, 'train/cat/1.jpg'), 0o644);
+    await chmod(path.join(root, 'train/dog'), 0);
+    expect(await asNobody(() => refusal(root, 'train'))).toBe('cannot list ROOT/train/dog: permission denied');
   });
 });
 

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Header, Pax } from 'tar';
 import { DatasetError } from './dataset.js';
 import { addressOf, nameOf, shown } from './file-names.js';
-import { READ_NOW, reasonOf } from './files.js';
+import { fileError, READ_NOW } from './files.js';
 
 /** A regular file in a tar: where its bytes are. */
 export interface TarEntry {
@@ -44,7 +44,7 @@ const COMPRESSED: readonly (readonly [string, Buffer])[] = [
 /** Opens a shard for an action. @throws DatasetError where it cannot be opened */
 export async function withTar<T>(file: string, action: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(addressOf(file), READ_NOW).catch((error: NodeJS.ErrnoException) => {
-    throw new DatasetError('missing', `cannot open ${shown(file)}: ${reasonOf(error)}`, { cause: error });
+    throw fileError('cannot open', file, error);
   });
   try {
     return await action(handle);
