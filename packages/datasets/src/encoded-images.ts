@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
 import { standInOf } from './files.js';
 import { type Findings, inOrder, stampOf } from './fingerprint.js';
-import { DAMAGED, Tally, WITHOUT_IMAGES } from './passed-over.js';
+import { DAMAGED, type PassedOver, Tally, WITHOUT_IMAGES } from './passed-over.js';
 import { openPicture, type Picture } from './picture.js';
 
 /** Labels are stored in two bytes. */
@@ -63,11 +63,6 @@ export async function openEncoded<T extends { readonly label: number }>(
   const kept = left.size === 0 ? items : items.filter((_, row) => !left.has(row));
   if (kept.length === 0) throw new DatasetError('damaged', `none of the ${left.size} images of ${root} can be decoded`);
   if (images.needsEveryClass) refuseEmpty('damaged', root, images, kept, () => 'none of its images can be decoded');
-  const passedOver = new Tally();
-  passedOver.addAll(images.passedOver);
-  for (const row of findings.damaged) passedOver.add(DAMAGED, images.nameOf(items[row] as T));
-  if (labelled)
-    for (const label of labelsWithout(classNames, kept)) passedOver.add(WITHOUT_IMAGES, images.placeOf(label));
   return {
     count: kept.length,
     classNames,
@@ -75,10 +70,23 @@ export async function openEncoded<T extends { readonly label: number }>(
     labels: labelled ? Uint16Array.from(kept, ({ label }) => label) : new Uint16Array(),
     fingerprint: findings.fingerprint,
     standIn: await standInOf(root),
-    passedOver: passedOver.list(),
+    passedOver: notUsed(images, findings.damaged, kept),
     encoded: true,
     picture: (row) => openItem(images, kept[row] as T),
   };
+}
+
+function notUsed<T extends { readonly label: number }>(
+  images: EncodedImages<T>,
+  damaged: readonly number[],
+  kept: readonly T[],
+): PassedOver[] {
+  const passedOver = new Tally();
+  passedOver.addAll(images.passedOver);
+  for (const row of damaged) passedOver.add(DAMAGED, images.nameOf(images.items[row] as T));
+  const empty = images.labelled ? labelsWithout(images.classNames, kept) : [];
+  for (const label of empty) passedOver.add(WITHOUT_IMAGES, images.placeOf(label));
+  return passedOver.list();
 }
 
 function labelsWithout(classNames: readonly string[], items: readonly { readonly label: number }[]): number[] {

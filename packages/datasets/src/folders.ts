@@ -45,10 +45,11 @@ export class ImageTree {
     return new ImageTree(root, nameOf(real), skipDamaged);
   }
 
-  /** What lies directly in the root, junk apart. */
-  async names(): Promise<string[]> {
-    const names = (await entriesOf(this.root)).map(({ name }) => name);
-    return names.filter((name) => !isJunk(name)).sort(byCodePoints);
+  /** Names of what lies directly in the root, junk apart. */
+  async names({ foldersOnly = false } = {}): Promise<string[]> {
+    const there = (await entriesOf(this.root)).filter(({ name }) => !isJunk(name));
+    const found = foldersOnly ? there.filter(({ kind }) => kind === 'folder' || kind === 'link') : there;
+    return found.map(({ name }) => name).sort(byCodePoints);
   }
 
   /**

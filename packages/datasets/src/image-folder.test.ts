@@ -193,6 +193,11 @@ describe('the folder to test on', () => {
     ]);
   });
 
+  it('is val/ where test is a file', async () => {
+    const data = await openImageFolder(at(await treeOf(...two, ...good, 'test'), 'test'));
+    expect([data.count, data.passedOver]).toEqual([2, []]);
+  });
+
   it('is test/ where val/ is good too, and that is told', async () => {
     const root = await treeOf(
       ...two,

@@ -49,7 +49,7 @@ async function classesOf(tree: ImageTree): Promise<string[]> {
 
 /** Those of the names that are there. @throws DatasetError where none is */
 async function foldersOf(tree: ImageTree, split: string, names: readonly string[]): Promise<string[]> {
-  const there = await tree.names();
+  const there = await tree.names({ foldersOnly: true });
   const found = names.filter((name) => there.includes(name));
   if (found.length > 0) return found;
   const wanted = names.map((name) => `${name}/<class>/`).join(' or ');
