@@ -9,8 +9,9 @@ const LONES_AND_CONTROLS = /[\p{Surrogate}\p{Control}]/gu;
 const SHOWN = 200;
 
 /**
- * The name of a file as a string. Names are bytes, and not all of them are UTF-8: old zips and disks hold Latin-1. A byte that
- * is none becomes the lone surrogate U+DC00 + byte, as in Python's `os.fsdecode`: nothing is lost, and names sort as there.
+ * The name of a file as a string. Names are bytes, and not all of them are UTF-8: old zips and disks hold Latin-1. A
+ * byte that is none becomes the lone surrogate U+DC00 + byte, as in Python's `os.fsdecode`: nothing is lost, and names
+ * sort as there.
  */
 export function nameOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();

@@ -27,8 +27,8 @@ interface Entry {
 }
 
 /**
- * The folders under a data set's root. Names are those of file-names.ts, places are relative to the root. Junk is passed over in
- * silence, everything else that is not used is counted. Symbolic links are followed inside the root.
+ * The folders under a data set's root. Names are those of file-names.ts, places are relative to the root. Junk is
+ * passed over in silence, everything else that is not used is counted. Symbolic links are followed inside the root.
  */
 export class ImageTree {
   private constructor(
@@ -53,8 +53,8 @@ export class ImageTree {
   }
 
   /**
-   * Names of the folders in a folder, as Python's `sorted` has them. A link that leads nowhere may be meant for one: it is
-   * refused, also with skipDamaged.
+   * Names of the folders in a folder, as Python's `sorted` has them. A link that leads nowhere may be meant for one: it
+   * is refused, also with skipDamaged.
    */
   async folders(place: string, passedOver: Tally): Promise<string[]> {
     const names: string[] = [];
@@ -67,8 +67,8 @@ export class ImageTree {
   }
 
   /**
-   * Image files under a folder at any depth, in torchvision's order: folder after folder, each by code points. Each folder is
-   * read once.
+   * Image files under a folder at any depth, in torchvision's order: folder after folder, each by code points. Each
+   * folder is read once.
    */
   async images(place: string, passedOver: Tally): Promise<string[]> {
     const folders: { readonly place: string; readonly files: readonly string[] }[] = [];

@@ -154,7 +154,7 @@ describe('what of a folder of images is not used', () => {
     expect([passedOver.length, passedOver[0]?.kind, passedOver[0]?.count]).toEqual([21, 'files of other kinds', 40]);
   });
 
-  it('includes pipes and sockets under the name of an image, which are not waited for, and folders too deep', async () => {
+  it('includes pipes and sockets under the name of an image, never waited for, and folders too deep', async () => {
     const root = await treeOf(...two, `train/dog/${'d/'.repeat(32)}deep.jpg`, `train/dog/${'d/'.repeat(33)}deeper.jpg`);
     execFileSync('mkfifo', [path.join(root, 'train/cat/pipe.jpg')]);
     await symlink('pipe.jpg', path.join(root, 'train/cat/to-pipe.jpg'));
@@ -216,8 +216,9 @@ describe('the folder to test on', () => {
 
   it('is missed with what was found in place of it', async () => {
     expect(await refusal(await treeOf(...two, 'test/1.jpg', 'val/', 'validation/bird/1.jpg'), 'test')).toBe(
-      'ROOT has no images of its classes in test/<class>/ or val/<class>/ or validation/<class>/: test/ has files beside ' +
-        'the class folders: 1 (test/1.jpg); val/ has no files; ROOT/validation/bird is of no class of the training split',
+      'ROOT has no images of its classes in test/<class>/ or val/<class>/ or validation/<class>/: ' +
+        'test/ has files beside the class folders: 1 (test/1.jpg); val/ has no files; ' +
+        'ROOT/validation/bird is of no class of the training split',
     );
     expect(await refusal(await treeOf(...two, 'valid/cat/1.jpg'), 'test')).toBe(
       "ROOT has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ with images in it, " +
@@ -238,7 +239,8 @@ describe('names of classes and images', () => {
     expect([...(await openImageFolder(at(root, 'test'))).labels]).toEqual([0, 1]);
     const twice = await treeOf('train/cafe\u0301/1.jpg', 'train/caf\u00e9/1.jpg');
     expect(await refusal(twice, 'train')).toBe(
-      'ROOT/train has one class name in two Unicode forms, cafe\\u0301 and caf\\u00e9; put their images into one folder',
+      'ROOT/train has one class name in two Unicode forms, cafe\\u0301 and caf\\u00e9; ' +
+        'put their images into one folder',
     );
   });
 

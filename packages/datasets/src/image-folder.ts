@@ -15,9 +15,9 @@ const TESTS: readonly string[] = ['test', 'val', 'validation'];
 const NAMED = 5;
 
 /**
- * A tree of one's own: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the folders of the training
- * split, as Python's `sorted` has them; `test` may be called `val` or `validation`: the first that has images in folders of these
- * classes is read. A name in another Unicode form is of the same class.
+ * A tree of one's own: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the folders of the
+ * training split, as Python's `sorted` has them; `test` may be called `val` or `validation`: the first that has images
+ * in folders of these classes is read. A name in another Unicode form is of the same class.
  */
 export async function openImageFolder(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;

@@ -27,8 +27,9 @@ const JUNK: ReadonlySet<string> = new Set([
 const JUNK_PATTERN = /^paxheaders?(\.\d+)?$|:zone\.identifier$|:com\.dropbox\.attr/i;
 
 /**
- * Whether a file or folder of this name is none of the user's and is passed over in silence: those listed, and all that begins
- * with a dot (`.DS_Store`, `._cat.jpg`, `.git`). A hidden image may be the user's own: it is passed over, but told of.
+ * Whether a file or folder of this name is none of the user's and is passed over in silence: those listed, and all that
+ * begins with a dot (`.DS_Store`, `._cat.jpg`, `.git`). A hidden image may be the user's own: it is passed over, but
+ * told of.
  */
 export function isJunk(name: string): boolean {
   if (name.startsWith('.')) return name.startsWith('._') || !isImageName(name);

@@ -26,8 +26,8 @@ export interface Sample {
 type Members = Map<string, TarEntry>;
 
 /**
- * The samples of a shard. A member's name is its stem, up to the first dot after the last slash, and an extension; members of one
- * stem are a sample, wherever in the shard they are. Stems count within their shard alone.
+ * The samples of a shard. A member's name is its stem, up to the first dot after the last slash, and an extension;
+ * members of one stem are a sample, wherever in the shard they are. Stems count within their shard alone.
  * @param where the shard, for messages
  * @throws DatasetError for a member that is there twice, a sample of several images, and a label that is none
  */
@@ -58,7 +58,10 @@ export async function samplesOf(
 
 const partsOf = (name: string): string[] => name.split('/').filter((part) => part !== '' && part !== '.');
 
-/** Members by their stems, and the names of those that have none: hidden ones, and those without a dot. Junk is left out. */
+/**
+ * Members by their stems, and the names of those that have none: hidden ones, and those without a dot. Junk is left
+ * out.
+ */
 function stemsOf(files: readonly TarEntry[], where: string): { stems: Map<string, Members>; loose: string[] } {
   const stems = new Map<string, Members>();
   const loose: string[] = [];
@@ -86,12 +89,14 @@ function twice(where: string, first: TarEntry, second: TarEntry): DatasetError {
   const at = `bytes ${first.offset} and ${second.offset}`;
   return new DatasetError(
     'damaged',
-    `${shown(where)} holds ${names} twice (at ${at}); each sample of a shard needs a name of its own, up to its first dot`,
+    `${shown(where)} holds ${names} twice (at ${at}); ` +
+      'each sample of a shard needs a name of its own, up to its first dot',
   );
 }
 
 /**
- * A sample's image: of a plain ending (`.jpg`), or else the only one of a longer (`.rgb.jpg`). undefined where there is none.
+ * A sample's image: of a plain ending (`.jpg`), or else the only one of a longer (`.rgb.jpg`). undefined where there is
+ * none.
  * @throws DatasetError where it is not clear which
  */
 function imageOf(stem: string, members: Members, where: string): TarEntry | undefined {

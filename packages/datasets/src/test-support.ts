@@ -35,7 +35,10 @@ export async function pixelsOf(data: Dataset, row: number): Promise<Uint8Array> 
 /** A small photograph, 64×64. */
 export const photo = path.join(samples, 'tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG');
 
-/** A folder with files at these places: photographs where a name ends as one's, text elsewhere; with a `/` at the end, folders. */
+/**
+ * A folder with files at these places: photographs where a name ends as one's, text elsewhere; with a `/` at the end,
+ * folders.
+ */
 export async function treeOf(...places: readonly string[]): Promise<string> {
   const root = await scratch();
   for (const place of places) await put(root, place);

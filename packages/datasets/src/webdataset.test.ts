@@ -56,7 +56,8 @@ describe('a name that is there twice in a shard', () => {
     [
       'of twelve samples',
       Array.from({ length: 12 }, () => [['x.jpg'], ['x.cls', '0']] as Member[]).flat(),
-      'ROOT/train-0.tar holds x.jpg twice (at bytes 512 and 4096); each sample of a shard needs a name of its own, up to its first dot',
+      'ROOT/train-0.tar holds x.jpg twice (at bytes 512 and 4096); ' +
+        'each sample of a shard needs a name of its own, up to its first dot',
     ],
     [
       'of labels',
@@ -68,7 +69,8 @@ describe('a name that is there twice in a shard', () => {
     [
       'in two formats',
       [['a.jpg'], ['a.png'], ['a.cls', '0']],
-      "ROOT/train-0.tar: the sample a has 2 images, expected one: a.jpg, a.png, a.cls (a sample's name ends at the first dot)",
+      'ROOT/train-0.tar: the sample a has 2 images, expected one: a.jpg, a.png, a.cls ' +
+        "(a sample's name ends at the first dot)",
     ],
     [
       'up to its first dot',
@@ -117,7 +119,8 @@ describe('a label of a shard', () => {
     [
       'that is missing',
       [['a.jpg'], ['a.json', '{}'], ['a.cls.txt', '0']],
-      'ROOT/train-0.tar: the sample a has no .cls; it has a.jpg, a.json, a.cls.txt, expected the number of a class, 0 to 65535',
+      'ROOT/train-0.tar: the sample a has no .cls; it has a.jpg, a.json, a.cls.txt, ' +
+        'expected the number of a class, 0 to 65535',
     ],
     [
       'that is empty',
@@ -150,8 +153,8 @@ describe('classes of shards', () => {
   it('that have no sample are refused, unless classes.txt names them: then they are told of', async () => {
     const root = await shards({ 'train-0.tar': [['a.jpg'], ['a.cls', '1'], ['b.jpg'], ['b.cls', '2']] });
     expect(await refusal(root)).toBe(
-      'ROOT has a class without a usable image: class 0 (no sample has its number; if that is meant, name all classes in a ' +
-        'classes.txt)',
+      'ROOT has a class without a usable image: class 0 (no sample has its number; if that is meant, ' +
+        'name all classes in a classes.txt)',
     );
     await writeFile(path.join(root, 'classes.txt'), 'cat\ndog\ncow\n');
     const data = await openWebDataset(at(root, 'train'));
@@ -272,8 +275,8 @@ describe('shards that are none', () => {
       'ROOT/train-0.tar is compressed with gzip; unpack it to a plain .tar',
     );
     expect(await refusal(await shards({ 'train-0.tar.gz': gz }))).toBe(
-      "ROOT has no shards of split 'train'; expected names as train-000000.tar; train-0.tar.gz is compressed: unpack it to " +
-        'a plain .tar',
+      "ROOT has no shards of split 'train'; expected names as train-000000.tar; train-0.tar.gz is compressed: " +
+        'unpack it to a plain .tar',
     );
   });
 

@@ -26,10 +26,10 @@ const MAX_TEXT = 1 << 20;
 const AT_ONCE = 16;
 
 /**
- * WebDataset shards: `.tar` files in a folder, in the order of their names, with samples as shard-samples.ts has them: an image
- * (`.jpg`, `.png`, …) and `.cls`, its class as a number. Shards with `test` or `val` in their name are the test split. Class names
- * come from a `classes.txt` beside them, one a line; without it the classes are the numbers of the training split, each of which
- * must have an image.
+ * WebDataset shards: `.tar` files in a folder, in the order of their names, with samples as shard-samples.ts has them:
+ * an image (`.jpg`, `.png`, …) and `.cls`, its class as a number. Shards with `test` or `val` in their name are the
+ * test split. Class names come from a `classes.txt` beside them, one a line; without it the classes are the numbers of
+ * the training split, each of which must have an image.
  */
 export async function openWebDataset(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
