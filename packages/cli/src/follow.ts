@@ -1,4 +1,5 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/passed-over.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { stateName } from './run-state.js';
 import type { PipelineClient } from './session.js';
@@ -7,6 +8,8 @@ import type { PipelineClient } from './session.js';
 interface Display {
   progress(event: ProgressData): void;
   note(text: string): void;
+  /** Something that the user should not miss. */
+  warn(text: string): void;
   end(): void;
 }
 
@@ -32,6 +35,7 @@ function barDisplay(name: string): Display {
   const format = `${name.padEnd(16)} {bar} {percentage}% | {value}/{total} steps | {rate} images/s | loss {loss} | {left} left`;
   const bar = new SingleBar({ format, stream: out, hideCursor: true, clearOnComplete: false }, Presets.shades_classic);
   let begun: { at: number; step: number } | undefined;
+  const waiting: string[] = [];
   return {
     progress(data) {
       if (!begun) {
@@ -45,7 +49,11 @@ function barDisplay(name: string): Display {
       });
     },
     note() {},
-    end: () => bar.stop(),
+    warn: (text) => void (begun ? waiting.push(text) : out.write(`${name}: ${text}\n`)),
+    end() {
+      bar.stop();
+      for (const text of waiting) out.write(`${name}: ${text}\n`);
+    },
   };
 }
 
@@ -65,11 +73,12 @@ function lineDisplay(name: string): Display {
       );
     },
     note: (text) => void out.write(`${name}: ${text}\n`),
+    warn: (text) => void out.write(`${name}: ${text}\n`),
     end() {},
   };
 }
 
-const silent: Display = { progress() {}, note() {}, end() {} };
+const silent: Display = { progress() {}, note() {}, warn() {}, end() {} };
 
 export interface FollowOptions {
   /** Prints events as JSON lines instead of showing progress. */
@@ -88,9 +97,16 @@ export async function followRun(
   { onEvent, quiet = false }: FollowOptions = {},
 ): Promise<Run | undefined> {
   const display = quiet || onEvent ? silent : out.isTTY ? barDisplay(run.name) : lineDisplay(run.name);
+  const told = new Set<string>();
   try {
     for await (const event of client.watchRun({ runId: run.id }, { signal })) {
       onEvent?.(event);
+      const { passedOver = {} } = (event.data ?? {}) as { readonly passedOver?: PassedOverOfSplits };
+      for (const line of unusedLines(passedOver)) {
+        // Each attempt tells it again.
+        if (!told.has(line)) display.warn(line);
+        told.add(line);
+      }
       if (event.kind === 'progress') display.progress(event.data as unknown as ProgressData);
       else if (event.kind === 'trained') display.note('trained; evaluating');
       if (event.run) {

@@ -79,7 +79,7 @@ async function openCifar(
     labels,
     fingerprint: sha256(name, split, ...parts.map(({ data }) => data), classNames.join('\n')),
     standIn: await standInOf(root),
-    skipped: [],
+    passedOver: [],
     encoded: false,
     raw: pixels,
     picture: (image) => new RawPicture(pixels.subarray(image * bytes, (image + 1) * bytes), SIDE, SIDE),

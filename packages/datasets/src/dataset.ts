@@ -1,4 +1,5 @@
 import type { FingerprintMemory } from './fingerprint.js';
+import type { PassedOver } from './passed-over.js';
 import type { Picture } from './picture.js';
 
 /** Thrown for data that is not there or not what its format says. The message names the file. */
@@ -36,8 +37,8 @@ export interface Dataset {
   readonly fingerprint: string;
   /** What the data are where they are not the original ones; else empty. */
   readonly standIn: string;
-  /** Files that were left out since they cannot be decoded (skipDamaged), relative to the root. */
-  readonly skipped: readonly string[];
+  /** What of its files is not used. */
+  readonly passedOver: readonly PassedOver[];
   /** All images in memory, uint8 [count, height, width, 3], where they are. */
   readonly raw?: Uint8Array;
   /** Whether a picture has to be read and decoded; otherwise it is in memory. */

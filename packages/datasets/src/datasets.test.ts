@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -126,6 +126,50 @@ describe('Tiny-ImageNet', () => {
     const data = await openTinyImagenet(at(root, 'test'));
     await expect(data.picture(0)).rejects.toThrow(`${first} is no image that can be decoded`);
   });
+
+  it('holds its list of validation images against what is there', async () => {
+    const root = await scratch();
+    await cp(tinyRoot, root, { recursive: true });
+    const images = path.join(root, 'val/images');
+    const [first = '', second = ''] = (await readdir(images)).sort();
+    await rm(path.join(images, first));
+    await symlink('nowhere', path.join(images, first));
+    await rename(path.join(images, second), path.join(images, 'other.JPEG'));
+    await writeFile(path.join(images, `._${first}`), 'AppleDouble');
+    await expect(openTinyImagenet(at(root, 'test'))).rejects.toThrow(
+      `${images}/${first} is a symbolic link to nowhere: no such file or directory`,
+    );
+    const data = await openTinyImagenet(at(root, 'test', { skipDamaged: true }));
+    expect([data.count, data.passedOver]).toEqual([
+      98,
+      [
+        {
+          kind: 'images of val_annotations.txt that are not there',
+          count: 2,
+          names: expect.arrayContaining([`val/images/${first}`, `val/images/${second}`]),
+        },
+        { kind: 'images that val_annotations.txt does not name', count: 1, names: ['val/images/other.JPEG'] },
+        { kind: 'links that lead nowhere', count: 1, names: [`val/images/${first}`] },
+      ],
+    ]);
+    await rm(path.join(images, first));
+    await expect(openTinyImagenet(at(root, 'test'))).rejects.toThrow(
+      /val_annotations\.txt: line \d+ names val_\d+\.JPEG, but there is no such image/,
+    );
+  });
+
+  it('needs an image of each class, and leaves its root for none', async () => {
+    const root = await scratch();
+    await cp(tinyRoot, root, { recursive: true });
+    const folder = path.join(root, 'train', frog, 'images');
+    for (const name of await readdir(folder)) await rename(path.join(folder, name), path.join(folder, `${name}.heic`));
+    await expect(openTinyImagenet(at(root, 'train'))).rejects.toThrow(
+      `${root} has a class without a usable image: train/${frog}/images (files ending in .heic: 20 (train/${frog}/images/`,
+    );
+    await writeFile(path.join(root, 'wnids.txt'), `../..\n${fish}\n`);
+    await mkdir(path.join(root, 'images'), { recursive: true });
+    await expect(openTinyImagenet(at(root, 'train'))).rejects.toThrow(`../images lies outside ${root}`);
+  });
 });
 
 describe('a folder of images', () => {
@@ -175,10 +219,13 @@ describe('a folder of images', () => {
     const memory = new FingerprintMemory(await scratch());
     for (let i = 0; i < 2; i++) {
       const data = await openImageFolder(at(root, 'train', { skipDamaged: true, memory }));
-      expect([data.count, data.skipped]).toEqual([3, ['train/cat/broken.jpg']]);
+      expect([data.count, data.passedOver]).toEqual([
+        3,
+        [{ kind: 'damaged images', count: 1, names: ['train/cat/broken.jpg'] }],
+      ]);
     }
     const all = await openImageFolder(at(root, 'train', { memory }));
-    expect([all.count, all.skipped]).toEqual([4, []]);
+    expect([all.count, all.passedOver]).toEqual([4, []]);
     await expect(pixelsOf(all, 0)).rejects.toThrow(/broken\.jpg is no image that can be decoded: .*at byte \d+/);
   });
 
@@ -186,9 +233,15 @@ describe('a folder of images', () => {
     const root = await folder();
     await symlink('..', path.join(root, 'train/cat/loop'));
     await symlink(path.join(root, 'train/cat'), path.join(root, 'train/cat/again'));
-    expect((await openImageFolder(at(root, 'train'))).count).toBeLessThanOrEqual(6);
+    const data = await openImageFolder(at(root, 'train'));
+    expect([data.count, data.passedOver]).toEqual([
+      3,
+      [{ kind: 'links to a folder that they lie in', count: 2, names: ['train/cat/again', 'train/cat/loop'] }],
+    ]);
     await symlink(tinyTrain(fish, 0), path.join(root, 'train/cat/out.jpg'));
-    await expect(openImageFolder(at(root, 'train'))).rejects.toThrow('out.jpg is a symbolic link out of');
+    await expect(openImageFolder(at(root, 'train'))).rejects.toThrow(
+      `${root}/train/cat/out.jpg is a symbolic link out of the data set's root ${root}: it leads to ${tinyTrain(fish, 0)}`,
+    );
   });
 
   it('says what it expects where it is not there', async () => {
@@ -256,5 +309,35 @@ describe('ImageNet', () => {
       ['goldfish', frog],
     ]);
     expect([...(await openImagenet(at(root, 'train'))).labels]).toEqual([0, 1]);
+  });
+
+  it('says what of train/ and val/ is not used, and what the list names in vain', async () => {
+    const root = await tree();
+    const rows = [frog, fish, frog, fish].map((wnid, n) => `ILSVRC2012_val_0000000${n + 1},${wnid} 1 2 3 4`);
+    await writeFile(path.join(root, 'LOC_val_solution.csv'), `ImageId,PredictionString\n${rows.join('\n')}\n`);
+    for (const junk of ['train/.DS_Store', `train/${fish}/._${fish}_0.JPEG`, 'val/._ILSVRC2012_val_00000001.JPEG']) {
+      await writeFile(path.join(root, junk), 'AppleDouble');
+    }
+    await writeFile(path.join(root, 'val/readme.txt'), 'of the mirror');
+    const test = await openImagenet(at(root, 'test'));
+    expect([[...test.labels], test.passedOver]).toEqual([
+      [1, 0, 1],
+      [
+        { kind: 'files ending in .txt', count: 1, names: ['val/readme.txt'] },
+        {
+          kind: 'images of the validation list that are not in val/',
+          count: 1,
+          names: ['ILSVRC2012_val_00000004'],
+        },
+      ],
+    ]);
+    await writeFile(path.join(root, 'train/n09999999.tar'), 'not unpacked');
+    expect((await openImagenet(at(root, 'train'))).passedOver).toEqual([
+      { kind: 'files beside the class folders', count: 1, names: ['train/n09999999.tar'] },
+    ]);
+    await mkdir(path.join(root, 'train/n09999999'));
+    await expect(openImagenet(at(root, 'train'))).rejects.toThrow(
+      `${root} has a class without a usable image: train/n09999999 (empty)`,
+    );
   });
 });

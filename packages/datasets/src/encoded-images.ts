@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
 import { standInOf } from './files.js';
 import { type Findings, inOrder, stampOf } from './fingerprint.js';
+import { DAMAGED, type PassedOver, Tally, WITHOUT_IMAGES } from './passed-over.js';
 import { openPicture, type Picture } from './picture.js';
+
+/** Labels are stored in two bytes. */
+const MAX_CLASSES = 1 << 16;
+
+/** Classes that one error names. */
+const NAMED = 5;
 
 /** Encoded images (JPEG, PNG, …) wherever they lie; `T` is the address of one. */
 export interface EncodedImages<T extends { readonly label: number }> {
@@ -15,6 +22,14 @@ export interface EncodedImages<T extends { readonly label: number }> {
   readonly imageSize?: ImageSize;
   /** Files, relative to the root, whose size and time tell whether anything changed. */
   readonly files: readonly string[];
+  /** What was passed over when they were listed. */
+  readonly passedOver: Tally;
+  /** Whether a class without an image is refused, or told of: a test split need not have all of them. */
+  readonly needsEveryClass: boolean;
+  /** For messages: where a class's images should be. */
+  placeOf(label: number): string;
+  /** For messages: what is there, in a class without images. */
+  insteadOf(label: number): string;
   /** For messages: the file, and the place in it. */
   nameOf(item: T): string;
   /** @throws DatasetError */
@@ -33,15 +48,21 @@ export async function openEncoded<T extends { readonly label: number }>(
   const { root, split, skipDamaged, memory } = location;
   const { kind, items, classNames, labelled, imageSize } = images;
   if (items.length === 0) throw new DatasetError('missing', `${root} has no images for ${kind}'s split ${split}`);
+  if (classNames.length > MAX_CLASSES) {
+    throw new DatasetError('damaged', `${root} has ${classNames.length} classes; at most ${MAX_CLASSES} are read`);
+  }
+  if (split === 'train' && classNames.length < 2) {
+    throw new DatasetError('missing', `${root} has a single class, ${classNames[0]}; expected two or more`);
+  }
+  if (images.needsEveryClass) refuseEmpty('missing', root, images, items, (label) => images.insteadOf(label));
   const about = JSON.stringify([kind, split, skipDamaged, classNames]);
-  const stamp = await stampOf([about, ...items.map(({ label }) => label)], root, images.files).catch((error: Error) => {
-    throw new DatasetError('missing', `cannot look at the files of ${root}: ${error.message}`, { cause: error });
-  });
+  const stamp = await stampOf([about, ...items.map(({ label }) => label)], root, images.files);
   const findings = (await memory.recall(stamp)) ?? (await readAll(images, about, skipDamaged));
   await memory.keep(stamp, findings);
   const left = new Set(findings.damaged);
   const kept = left.size === 0 ? items : items.filter((_, row) => !left.has(row));
   if (kept.length === 0) throw new DatasetError('damaged', `none of the ${left.size} images of ${root} can be decoded`);
+  if (images.needsEveryClass) refuseEmpty('damaged', root, images, kept, () => 'none of its images can be decoded');
   return {
     count: kept.length,
     classNames,
@@ -49,10 +70,44 @@ export async function openEncoded<T extends { readonly label: number }>(
     labels: labelled ? Uint16Array.from(kept, ({ label }) => label) : new Uint16Array(),
     fingerprint: findings.fingerprint,
     standIn: await standInOf(root),
-    skipped: findings.damaged.map((row) => images.nameOf(items[row] as T)),
+    passedOver: notUsed(images, findings.damaged, kept),
     encoded: true,
     picture: (row) => openItem(images, kept[row] as T),
   };
+}
+
+function notUsed<T extends { readonly label: number }>(
+  images: EncodedImages<T>,
+  damaged: readonly number[],
+  kept: readonly T[],
+): PassedOver[] {
+  const passedOver = new Tally();
+  passedOver.addAll(images.passedOver);
+  for (const row of damaged) passedOver.add(DAMAGED, images.nameOf(images.items[row] as T));
+  const empty = images.labelled ? labelsWithout(images.classNames, kept) : [];
+  for (const label of empty) passedOver.add(WITHOUT_IMAGES, images.placeOf(label));
+  return passedOver.list();
+}
+
+function labelsWithout(classNames: readonly string[], items: readonly { readonly label: number }[]): number[] {
+  const found = new Set(items.map(({ label }) => label));
+  return Array.from(classNames.keys()).filter((label) => !found.has(label));
+}
+
+/** A class without images would be trained as if it were there. @throws DatasetError */
+function refuseEmpty<T extends { readonly label: number }>(
+  reason: DatasetError['reason'],
+  root: string,
+  { classNames, placeOf }: EncodedImages<T>,
+  items: readonly T[],
+  why: (label: number) => string,
+): void {
+  const empty = labelsWithout(classNames, items);
+  if (empty.length === 0) return;
+  const named = empty.slice(0, NAMED).map((label) => `${placeOf(label)} (${why(label)})`);
+  if (empty.length > NAMED) named.push('…');
+  const classes = empty.length === 1 ? 'a class' : `${empty.length} classes`;
+  throw new DatasetError(reason, `${root} has ${classes} without a usable image: ${named.join(', ')}`);
 }
 
 async function openItem<T extends { readonly label: number }>(images: EncodedImages<T>, item: T): Promise<Picture> {

@@ -1,20 +1,37 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { DatasetError } from './dataset.js';
+import { shown } from './file-names.js';
+
+/** How files are opened: a pipe under the name of a file is read as empty, where it would be waited for without end. */
+export const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** What the system says, without the path, which Node mangles where it is no UTF-8. */
+export const reasonOf = ({ errno, message }: NodeJS.ErrnoException): string =>
+  (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message;
+
+/** What to throw where a file or folder cannot be reached. @param what 'cannot read', for the message */
+export function fileError(what: string, file: string, error: NodeJS.ErrnoException): DatasetError {
+  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+  const message = `${what} ${shown(file)}: ${reasonOf(error)}`;
+  return new DatasetError(isMissing ? 'missing' : 'damaged', message, { cause: error });
+}
 
 /** Reads a file of a data set. @throws DatasetError `missing` with a hint where to get it */
 export async function readDataFile(root: string, name: string, hint: string): Promise<Buffer> {
   const file = path.join(root, name);
   try {
-    return await readFile(file);
+    return await readFile(file, { flag: READ_NOW });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') {
       throw new DatasetError('missing', `no file ${file}; ${hint}`);
     }
-    throw new DatasetError('damaged', `cannot read ${file}: ${(error as Error).message}`, { cause: error });
+    throw fileError('cannot read', file, error as NodeJS.ErrnoException);
   }
 }
 
@@ -29,8 +46,8 @@ export async function mapDataFile(root: string, name: string, hint: string): Pro
 
 /** The first line of a STAND-IN.txt beside the data, which tells that they are not the original ones. */
 export async function standInOf(root: string): Promise<string> {
-  const text = await readFile(path.join(root, 'STAND-IN.txt'), 'utf8').catch(() => '');
-  return text.split('\n')[0] ?? '';
+  const text = await readFile(path.join(root, 'STAND-IN.txt'), { flag: READ_NOW }).catch(() => '');
+  return text.toString().split('\n')[0] ?? '';
 }
 
 export const textLines = (data: Buffer): string[] =>

@@ -1,6 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { addressOf, readable } from './file-names.js';
+import { fileError } from './files.js';
 
 /** What opening a data set found out by reading all of it. */
 export interface Findings {
@@ -44,12 +46,18 @@ export class FingerprintMemory {
 /** Files looked at or read at once. */
 const AT_ONCE = 16;
 
-/** sha256 over names, sizes and times of change. @param about what else the findings depend on */
+/**
+ * sha256 over names, sizes and times of change.
+ * @param about what else the findings depend on @throws DatasetError
+ */
 export async function stampOf(about: readonly unknown[], root: string, files: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(`${JSON.stringify(about)}\n${path.resolve(root)}\n`);
   const look = async (file: string) => {
-    const { size, mtimeNs } = await stat(path.join(root, file), { bigint: true });
-    return `${file}\0${size}\0${mtimeNs}\n`;
+    const full = path.join(root, file);
+    const { size, mtimeNs } = await stat(addressOf(full), { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+      throw fileError('cannot look at', full, error);
+    });
+    return `${readable(file)}\0${size}\0${mtimeNs}\n`;
   };
   await inOrder(files, look, hash);
   return hash.digest('hex');

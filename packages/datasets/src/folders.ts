@@ -1,78 +1,189 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from './dataset.js';
+import { addressOf, byCodePoints, nameOf, readable, shown } from './file-names.js';
+import { fileError, reasonOf } from './files.js';
 import { isImageName } from './image-names.js';
+import { isJunk } from './junk-names.js';
+import { DANGLING, endingKind, HIDDEN, type Tally } from './passed-over.js';
 
-/** Deepest tree of folders that is walked. */
+/** Deepest tree of folders that is walked under a class. */
 const MAX_DEPTH = 32;
 
-/** By code points, numbers by value: the same on every machine. */
-const byName = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true }) || (a < b ? -1 : 1);
+/** How the system says that a link leads nowhere, or in a circle. */
+const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
-/** Names of the folders in a folder, sorted by code points; symbolic links to folders count. */
-export async function folderNames(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await entriesOf(folder)) {
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(path.join(folder, entry.name))))) {
-      names.push(entry.name);
-    }
-  }
-  return names.sort((a, b) => (a < b ? -1 : 1));
+type Kind = 'folder' | 'file' | 'other';
+
+/** Something in a folder, links followed. */
+interface Entry {
+  readonly name: string;
+  /** Relative to the root. */
+  readonly place: string;
+  readonly kind: Kind;
+  /** Where it really lies. */
+  readonly real: string;
 }
 
 /**
- * Image files under a folder at any depth, relative to the root, in a fixed order. Symbolic links are followed, each
- * folder once.
- * @throws DatasetError for one that leads out of the root
+ * The folders under a data set's root. Names are those of file-names.ts, places are relative to the root. Junk is
+ * passed over in silence, everything else that is not used is counted. Symbolic links are followed inside the root.
  */
-export async function imagesUnder(root: string, folder: string): Promise<string[]> {
-  const base = await realpath(root);
-  const seen = new Set<string>();
-  const files: string[] = [];
-  async function walk(inside: string, depth: number): Promise<void> {
-    const real = await inRoot(base, path.join(root, inside));
-    if (seen.has(real) || depth > MAX_DEPTH) return;
-    seen.add(real);
-    const entries = await entriesOf(path.join(root, inside));
-    for (const entry of entries.sort((a, b) => byName(a.name, b.name))) {
-      const name = path.join(inside, entry.name);
-      if (entry.name.startsWith('.')) continue;
-      if (entry.isSymbolicLink()) {
-        await inRoot(base, path.join(root, name));
-        if (await isFolder(path.join(root, name))) await walk(name, depth + 1);
-        else if (isImageName(entry.name)) files.push(name);
-      } else if (entry.isDirectory()) await walk(name, depth + 1);
-      else if (entry.isFile() && isImageName(entry.name)) files.push(name);
+export class ImageTree {
+  private constructor(
+    readonly root: string,
+    private readonly real: string,
+    private readonly skipDamaged: boolean,
+  ) {}
+
+  /** @throws DatasetError */
+  static async open({ root, skipDamaged }: { root: string; skipDamaged: boolean }): Promise<ImageTree> {
+    const real = await realpath(root, 'buffer').catch((error: NodeJS.ErrnoException) => {
+      throw fileError('cannot find the folder', root, error);
+    });
+    return new ImageTree(root, nameOf(real), skipDamaged);
+  }
+
+  /** Names of what lies directly in the root, junk apart. */
+  async names({ foldersOnly = false } = {}): Promise<string[]> {
+    const there = (await entriesOf(this.root)).filter(({ name }) => !isJunk(name));
+    const found = foldersOnly ? there.filter(({ kind }) => kind === 'folder' || kind === 'link') : there;
+    return found.map(({ name }) => name).sort(byCodePoints);
+  }
+
+  /**
+   * Names of the folders in a folder, as Python's `sorted` has them. A link that leads nowhere may be meant for one: it
+   * is refused, also with skipDamaged.
+   */
+  async folders(place: string, passedOver: Tally): Promise<string[]> {
+    const names: string[] = [];
+    const real = await this.#enter(place);
+    for (const entry of await this.#entries({ place, real }, passedOver, isImageName)) {
+      if (entry.kind === 'folder') names.push(entry.name);
+      else passedOver.add('files beside the class folders', entry.place);
+    }
+    return names;
+  }
+
+  /**
+   * Image files under a folder at any depth, in torchvision's order: folder after folder, each by code points. Each
+   * folder is read once.
+   */
+  async images(place: string, passedOver: Tally): Promise<string[]> {
+    const folders: { readonly place: string; readonly files: readonly string[] }[] = [];
+    const seen = new Set<string>();
+    const walk = async (folder: Pick<Entry, 'place' | 'real'>, depth: number): Promise<void> => {
+      if (seen.has(folder.real)) return passedOver.add('folders that were read already by another name', folder.place);
+      if (depth > MAX_DEPTH) return passedOver.add(`folders more than ${MAX_DEPTH} deep`, folder.place);
+      seen.add(folder.real);
+      const files: string[] = [];
+      for (const entry of await this.#entries(folder, passedOver, () => true)) {
+        if (entry.kind !== 'folder') {
+          if (isUsed(entry, passedOver)) files.push(entry.place);
+        } else if (isInside(entry.real, folder.real)) {
+          passedOver.add('links to a folder that they lie in', entry.place);
+        } else await walk(entry, depth + 1);
+      }
+      folders.push({ place: folder.place, files });
+    };
+    await walk({ place, real: await this.#enter(place) }, 0);
+    return folders.sort((a, b) => byCodePoints(a.place, b.place)).flatMap(({ files }) => files);
+  }
+
+  /** @param mayDangle of which names a link that leads nowhere is passed over with skipDamaged */
+  async #entries(
+    folder: Pick<Entry, 'place' | 'real'>,
+    passedOver: Tally,
+    mayDangle: (name: string) => boolean,
+  ): Promise<Entry[]> {
+    const found: Entry[] = [];
+    // In their order, so that the first names that are told are the same everywhere.
+    const entries = (await entriesOf(path.join(this.root, folder.place))).sort((a, b) => byCodePoints(a.name, b.name));
+    for (const { name, kind } of entries) {
+      if (isJunk(name)) continue;
+      const place = path.join(folder.place, name);
+      const entry = kind === 'link' ? await this.#follow(place) : { kind, real: path.join(folder.real, name) };
+      if (entry instanceof DatasetError) {
+        if (!this.skipDamaged || !mayDangle(name)) throw entry;
+        passedOver.add(DANGLING, place);
+      } else if (entry.kind !== 'folder' || !name.startsWith('.')) found.push({ name, place, ...entry });
+    }
+    return found;
+  }
+
+  /** Where a folder of the root really lies. Its links are looked at one by one, so that the one at fault is named. */
+  async #enter(place: string): Promise<string> {
+    let [at, real] = ['', this.real];
+    for (const part of place.split(path.sep)) {
+      if (part === '..') throw new DatasetError('damaged', `${shown(place)} lies outside ${readable(this.root)}`);
+      at = path.join(at, part);
+      const full = path.join(this.root, at);
+      const about = await lstat(addressOf(full)).catch((error: NodeJS.ErrnoException) => {
+        throw fileError('cannot find the folder', full, error);
+      });
+      const target = about.isSymbolicLink() ? await this.#follow(at) : { real: path.join(real, part) };
+      if (target instanceof DatasetError) throw target;
+      real = target.real;
+    }
+    return real;
+  }
+
+  /**
+   * What a symbolic link leads to.
+   * @returns the error of one that leads nowhere @throws DatasetError for one that leads out of the root
+   */
+  async #follow(place: string): Promise<{ kind: Kind; real: string } | DatasetError> {
+    const link = path.join(this.root, place);
+    const what = `${shown(link)} is a symbolic link`;
+    try {
+      const real = nameOf(await realpath(addressOf(link), 'buffer'));
+      if (!isInside(this.real, real)) {
+        const where = `out of the data set's root ${readable(this.root)}: it leads to ${shown(real)}`;
+        throw new DatasetError('damaged', `${what} ${where}`);
+      }
+      const about = await stat(addressOf(real));
+      return { kind: about.isDirectory() ? 'folder' : about.isFile() ? 'file' : 'other', real };
+    } catch (error) {
+      if (error instanceof DatasetError) throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      const target = await readlink(addressOf(link), 'buffer').then(nameOf, () => '?');
+      const where = `to ${shown(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
+      const failure = new DatasetError('damaged', `${what} ${where}`, { cause: error });
+      if (NOWHERE.has(code)) return failure;
+      throw failure;
     }
   }
-  await walk(folder, 0);
-  return files;
 }
 
-async function inRoot(base: string, name: string): Promise<string> {
-  const real = await realpath(name).catch((error: NodeJS.ErrnoException) => {
-    throw new DatasetError('damaged', `${name} leads nowhere: ${error.message}`, { cause: error });
-  });
-  if (real === base || real.startsWith(base + path.sep)) return real;
-  throw new DatasetError('damaged', `${name} is a symbolic link out of the data set's root ${base}`);
+/** Whether a file is an image to be used; if not, it is counted. */
+function isUsed({ name, place, kind }: Entry, passedOver: Tally): boolean {
+  if (kind === 'other') passedOver.add('pipes, sockets and devices', place);
+  else if (!isImageName(name)) passedOver.addOpen(endingKind(name), place);
+  else if (name.startsWith('.')) passedOver.add(HIDDEN, place);
+  else return true;
+  return false;
 }
 
-const isFolder = (name: string): Promise<boolean> =>
-  stat(name).then(
-    (about) => about.isDirectory(),
-    () => false,
-  );
+const isInside = (folder: string, place: string): boolean =>
+  place === folder || place.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep);
 
-async function entriesOf(folder: string) {
+async function entriesOf(folder: string): Promise<{ name: string; kind: Kind | 'link' }[]> {
   try {
-    return await readdir(folder, { withFileTypes: true });
+    const entries = await readdir(addressOf(folder), { withFileTypes: true });
+    if (!entries.some(({ name }) => name.includes('\ufffd'))) {
+      return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+    }
+    // A name that is no UTF-8 would not be found again by what Node makes of it.
+    const raw = await readdir(addressOf(folder), { withFileTypes: true, encoding: 'buffer' });
+    return raw.map((entry) => ({ name: nameOf(entry.name), kind: kindOf(entry) }));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const missing = code === 'ENOENT' || code === 'ENOTDIR';
-    throw new DatasetError(
-      missing ? 'missing' : 'damaged',
-      missing ? `no folder ${folder}` : `cannot list ${folder}: ${message}`,
-    );
+    throw fileError('cannot list', folder, error as NodeJS.ErrnoException);
   }
+}
+
+function kindOf(entry: Dirent<string> | Dirent<Buffer>): Kind | 'link' {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  return entry.isSymbolicLink() ? 'link' : 'other';
 }

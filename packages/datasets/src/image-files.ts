@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
+import type { Dataset, DatasetLocation, ImageSize } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
+import { addressOf, readable, shown } from './file-names.js';
+import { fileError, READ_NOW } from './files.js';
+import { Tally } from './passed-over.js';
 
 /** An image file with its class. */
 export interface LabelledFile {
@@ -10,29 +13,45 @@ export interface LabelledFile {
   readonly label: number;
 }
 
-/** A data set of one file an image. */
-export function openImageFiles(
-  location: DatasetLocation,
-  about: { kind: string; files: readonly LabelledFile[]; classNames: readonly string[]; imageSize?: ImageSize },
-): Promise<Dataset> {
-  const { files, ...rest } = about;
-  const { root } = location;
+interface ImageFiles {
+  /** Name of the reader. */
+  readonly kind: string;
+  readonly files: readonly LabelledFile[];
+  readonly classNames: readonly string[];
+  readonly imageSize?: ImageSize;
+  /** What was passed over when they were listed. */
+  readonly passedOver?: Tally;
+  /** Where a class's images lie, relative to the root; absent: its name tells. */
+  readonly classPlaces?: readonly string[];
+  /** What a class without images has in their place, by label. */
+  readonly instead?: ReadonlyMap<number, string>;
+}
+
+/** A data set of one file an image. Each class of its training split must have one. */
+export function openImageFiles(location: DatasetLocation, about: ImageFiles): Promise<Dataset> {
+  const { kind, files, imageSize, passedOver = new Tally(), instead } = about;
+  const { root, split } = location;
+  const classNames = about.classNames.map(readable);
   return openEncoded<LabelledFile>(location, {
-    ...rest,
+    kind,
+    classNames,
+    ...(imageSize && { imageSize }),
     items: files,
     labelled: true,
     files: files.map(({ file }) => file),
-    nameOf: ({ file }) => file,
+    passedOver,
+    needsEveryClass: split === 'train',
+    placeOf: (label) => shown(about.classPlaces?.[label] ?? `class ${classNames[label]}`),
+    insteadOf: (label) => instead?.get(label) ?? 'no image',
+    nameOf: ({ file }) => readable(file),
     read: ({ file }) => readImage(path.join(root, file)),
   });
 }
 
 async function readImage(name: string): Promise<Buffer> {
   try {
-    return await readFile(name);
+    return await readFile(addressOf(name), { flag: READ_NOW });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'missing' : 'damaged';
-    throw new DatasetError(reason, `cannot read ${name}: ${message}`, { cause: error });
+    throw fileError('cannot read', name, error as NodeJS.ErrnoException);
   }
 }

@@ -1,45 +1,122 @@
 import path from 'node:path';
-import { type Dataset, DatasetError, type DatasetLocation, type Split } from './dataset.js';
-import { folderNames, imagesUnder } from './folders.js';
+import { type ClassFolder, type ClassImages, imagesOfClasses } from './class-folders.js';
+import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import { composed, shown, spelledOut } from './file-names.js';
+import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';
+import { passedOverText, Tally } from './passed-over.js';
 
-/** Names under which a split is looked for. */
-const splitFolders: Readonly<Record<Split, readonly string[]>> = {
-  train: ['train'],
-  test: ['test', 'val', 'validation'],
-  unlabeled: [],
-};
+const TRAIN = 'train';
+
+/** Names of the folder to test on, in the order in which they are tried. */
+const TESTS: readonly string[] = ['test', 'val', 'validation'];
+
+/** Folders that an error lists. */
+const NAMED = 5;
 
 /**
- * A tree of one's own: `<split>/<class>/…/*.jpg` (JPEG, PNG, WebP, TIFF; of any depth, shape and colours). The classes
- * are the folders of the training split in the order of their names; `test` may be called `val` or `validation`.
+ * A tree of one's own: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the folders of the
+ * training split, as Python's `sorted` has them; `test` may be called `val` or `validation`: the first that has images
+ * in folders of these classes is read. A name in another Unicode form is of the same class.
  */
 export async function openImageFolder(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
-  const folder = await splitFolder(root, split);
-  const classNames = await folderNames(path.join(root, await splitFolder(root, 'train')));
-  if (classNames.length < 2) {
-    throw new DatasetError(
-      'missing',
-      `${path.join(root, 'train')} has ${classNames.length} folders; expected one a class`,
-    );
-  }
-  const places = new Map(classNames.map((name, label) => [name, label]));
-  const files = [];
-  for (const name of await folderNames(path.join(root, folder))) {
-    const label = places.get(name);
-    if (label === undefined) {
-      throw new DatasetError('damaged', `${path.join(root, folder, name)} is of no class of the training split`);
-    }
-    for (const file of await imagesUnder(root, path.join(folder, name))) files.push({ file, label });
-  }
-  return openImageFiles(location, { kind: 'image-folder', files, classNames });
+  if (split === 'unlabeled')
+    throw new DatasetError('missing', `${root} has no split 'unlabeled': a folder of images has none`);
+  const tree = await ImageTree.open(location);
+  const isTrain = split === 'train';
+  const classes = await classesOf(tree);
+  const images = isTrain ? (await splitImages(tree, TRAIN, classes)).images : await testImages(tree, classes);
+  return openImageFiles(location, {
+    kind: 'image-folder',
+    classNames: classes,
+    classPlaces: isTrain ? classes.map((name) => path.join(TRAIN, name)) : classes,
+    ...images,
+  });
 }
 
-async function splitFolder(root: string, split: Split): Promise<string> {
-  const there = await folderNames(root);
-  const found = splitFolders[split].find((name) => there.includes(name));
-  if (found) return found;
-  const wanted = splitFolders[split].map((name) => `${name}/<class>/`).join(' or ') || 'no folder: it has none';
-  throw new DatasetError('missing', `${root} has no split '${split}'; expected ${wanted} with images in it`);
+async function classesOf(tree: ImageTree): Promise<string[]> {
+  await foldersOf(tree, 'train', [TRAIN]);
+  const beside = new Tally();
+  const classes = await distinctFolders(tree, TRAIN, beside);
+  if (classes.length > 1) return classes;
+  const found = passedOverText(beside.list());
+  throw new DatasetError(
+    'missing',
+    `${path.join(tree.root, TRAIN)} has ${classes.length} folders; expected one a class${found && `, found ${found}`}`,
+  );
+}
+
+/** Those of the names that are there. @throws DatasetError where none is */
+async function foldersOf(tree: ImageTree, split: string, names: readonly string[]): Promise<string[]> {
+  const there = await tree.names({ foldersOnly: true });
+  const found = names.filter((name) => there.includes(name));
+  if (found.length > 0) return found;
+  const wanted = names.map((name) => `${name}/<class>/`).join(' or ');
+  const others = there.slice(0, NAMED).map(shown).join(', ');
+  throw new DatasetError(
+    'missing',
+    `${tree.root} has no split '${split}'; expected ${wanted} with images in it, found ${others || 'nothing'}`,
+  );
+}
+
+async function distinctFolders(tree: ImageTree, folder: string, passedOver: Tally): Promise<string[]> {
+  const names = await tree.folders(folder, passedOver);
+  const byForm = new Map<string, string>();
+  for (const name of names) {
+    const other = byForm.get(composed(name));
+    if (other !== undefined) {
+      throw new DatasetError(
+        'damaged',
+        `${path.join(tree.root, folder)} has one class name in two Unicode forms, ${spelledOut(other)} and ` +
+          `${spelledOut(name)}; put their images into one folder`,
+      );
+    }
+    byForm.set(composed(name), name);
+  }
+  return names;
+}
+
+/** The images of a split's folder, and which of its folders are of no class. */
+async function splitImages(
+  tree: ImageTree,
+  folder: string,
+  classes: readonly string[],
+): Promise<{ images: ClassImages; unknown: string[] }> {
+  const passedOver = new Tally();
+  const labels = new Map(classes.map((name, label) => [composed(name), label]));
+  const known: ClassFolder[] = [];
+  const unknown: string[] = [];
+  for (const name of await distinctFolders(tree, folder, passedOver)) {
+    const label = labels.get(composed(name));
+    const place = path.join(folder, name);
+    if (label === undefined) unknown.push(place);
+    else known.push({ folder: place, label });
+  }
+  return { images: await imagesOfClasses(tree, known, passedOver), unknown };
+}
+
+/** The images of the first folder that has any of these classes. @throws DatasetError */
+async function testImages(tree: ImageTree, classes: readonly string[]): Promise<ClassImages> {
+  const folders = await foldersOf(tree, 'test', TESTS);
+  const refused: string[] = [];
+  for (const folder of folders) {
+    const { images, unknown } = await splitImages(tree, folder, classes);
+    const [stranger] = unknown;
+    const trouble = stranger && `${path.join(tree.root, shown(stranger))} is of no class of the training split`;
+    if (images.files.length === 0) {
+      refused.push(trouble ?? `${folder}/ has ${passedOverText(images.passedOver.list()) || 'no files'}`);
+      continue;
+    }
+    if (trouble) throw new DatasetError('damaged', trouble);
+    for (const other of folders) {
+      if (other !== folder) images.passedOver.add(`folders beside ${folder}/, which is the test split`, other);
+    }
+    return images;
+  }
+  throw new DatasetError(
+    'missing',
+    `${tree.root} has no images of its classes in ${folders.map((name) => `${name}/<class>/`).join(' or ')}: ` +
+      refused.join('; '),
+  );
 }

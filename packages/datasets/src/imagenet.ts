@@ -1,9 +1,12 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import { shown } from './file-names.js';
 import { readDataFile, textLines } from './files.js';
-import { folderNames, imagesUnder } from './folders.js';
-import { type LabelledFile, openImageFiles } from './image-files.js';
+import { ImageTree } from './folders.js';
+import { openImageFiles } from './image-files.js';
+import { Tally } from './passed-over.js';
 
 const HINT = "name the folder that holds ImageNet's train/ and val/ as the recipe's root";
 
@@ -15,45 +18,60 @@ const HINT = "name the folder that holds ImageNet's train/ and val/ as the recip
  */
 export async function openImagenet(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
-  const wnids = await folderNames(path.join(root, 'train'));
+  const tree = await ImageTree.open(location);
+  const passedOver = new Tally();
+  const wnids = await tree.folders('train', passedOver);
   if (wnids.length < 2) throw new DatasetError('missing', `${path.join(root, 'train')} has no class folders; ${HINT}`);
-  const files = split === 'train' ? await inFolders(root, 'train', wnids) : await validation(root, wnids);
+  const labels = new Map(wnids.map((wnid, label) => [wnid, label]));
+  const isTrain = split === 'train';
+  const images = isTrain ? await inFolders(tree, 'train', labels, passedOver) : await validation(tree, labels);
   const names = await classNames(root);
   return openImageFiles(location, {
     kind: 'imagenet',
-    files,
     classNames: wnids.map((wnid) => names.get(wnid) ?? wnid),
+    classPlaces: isTrain ? wnids.map((wnid) => path.join('train', wnid)) : wnids,
+    ...images,
   });
 }
 
-async function inFolders(root: string, split: string, wnids: readonly string[]): Promise<LabelledFile[]> {
-  const files: LabelledFile[] = [];
-  for (const [label, wnid] of wnids.entries()) {
-    for (const file of await imagesUnder(root, path.join(split, wnid))) files.push({ file, label });
-  }
-  return files;
+function inFolders(
+  tree: ImageTree,
+  split: string,
+  labels: ReadonlyMap<string, number>,
+  passedOver: Tally,
+): Promise<ClassImages> {
+  const folders = Array.from(labels, ([wnid, label]) => ({ folder: path.join(split, wnid), label }));
+  return imagesOfClasses(tree, folders, passedOver);
 }
 
-async function validation(root: string, wnids: readonly string[]): Promise<LabelledFile[]> {
-  const folders = await folderNames(path.join(root, 'val'));
-  const places = new Map(wnids.map((wnid, label) => [wnid, label]));
-  const unknown = folders.find((name) => !places.has(name));
-  if (unknown) throw new DatasetError('damaged', `${path.join(root, 'val', unknown)} is of no class of train/`);
-  if (folders.length > 0)
-    return inFolders(
-      root,
-      'val',
-      wnids.filter((wnid) => folders.includes(wnid)),
-    );
-  const files = await imagesUnder(root, 'val');
-  const wnidOf = await truth(root, files);
-  return files.map((file) => {
-    const label = places.get(wnidOf.get(path.parse(file).name) ?? '');
-    if (label === undefined)
-      throw new DatasetError('damaged', `the validation list has no class for ${path.join(root, file)}`);
+async function validation(tree: ImageTree, labels: ReadonlyMap<string, number>): Promise<ClassImages> {
+  const { root } = tree;
+  const beside = new Tally();
+  const folders = await tree.folders('val', beside);
+  const unknown = folders.find((name) => !labels.has(name));
+  if (unknown) throw new DatasetError('damaged', `${path.join(root, 'val', shown(unknown))} is of no class of train/`);
+  if (folders.length > 0) {
+    const found = new Map(Array.from(labels).filter(([wnid]) => folders.includes(wnid)));
+    return inFolders(tree, 'val', found, beside);
+  }
+  const passedOver = new Tally();
+  const listed = await tree.images('val', passedOver);
+  const wnidOf = await truth(root, listed);
+  const files = listed.map((file) => {
+    const label = labels.get(wnidOf.get(imageName(file)) ?? '');
+    if (label === undefined) {
+      throw new DatasetError('damaged', `the validation list has no class for ${shown(path.join(root, file))}`);
+    }
     return { file, label };
   });
+  const there = new Set(listed.map(imageName));
+  for (const name of wnidOf.keys()) {
+    if (!there.has(name)) passedOver.add('images of the validation list that are not in val/', name);
+  }
+  return { files, passedOver, instead: new Map() };
 }
+
+const imageName = (file: string): string => path.parse(file).name;
 
 /** Image name → wnid, from whichever list is there. */
 async function truth(root: string, files: readonly string[]): Promise<Map<string, string>> {
@@ -72,7 +90,7 @@ async function truth(root: string, files: readonly string[]): Promise<Map<string
       `${path.join(root, list)} has ${ids.length} lines for ${files.length} images in val/`,
     );
   }
-  return new Map(files.map((file, i) => [path.parse(file).name, wnids.get(ids[i]?.trim()) ?? '']));
+  return new Map(files.map((file, i) => [imageName(file), wnids.get(ids[i]?.trim()) ?? '']));
 }
 
 async function classNames(root: string): Promise<Map<string, string>> {

@@ -30,7 +30,7 @@ export async function openStl10({ root, split }: DatasetLocation): Promise<Datas
     labels: Uint16Array.from(stored, (label) => label - 1),
     fingerprint: sha256('stl-10', split, data, stored, classNames.join('\n')),
     standIn: await standInOf(root),
-    skipped: [],
+    passedOver: [],
     encoded: false,
     picture: (row) => new RawPicture(rowMajor(data, row * BYTES), SIDE, SIDE),
   };

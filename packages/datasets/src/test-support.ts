@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,4 +30,24 @@ export async function pixelsOf(data: Dataset, row: number): Promise<Uint8Array> 
   const out = new Uint8Array(width * height * 3);
   await picture.draw({ box: { x: 0, y: 0, width, height }, height, width, mirrored: false, out, at: 0 });
   return out;
+}
+
+/** A small photograph, 64×64. */
+export const photo = path.join(samples, 'tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG');
+
+/**
+ * A folder with files at these places: photographs where a name ends as one's, text elsewhere; with a `/` at the end,
+ * folders.
+ */
+export async function treeOf(...places: readonly string[]): Promise<string> {
+  const root = await scratch();
+  for (const place of places) await put(root, place);
+  return root;
+}
+
+export async function put(root: string, place: string): Promise<void> {
+  const file = path.join(root, place);
+  await mkdir(place.endsWith('/') ? file : path.dirname(file), { recursive: true });
+  if (/\.jpe?g$/i.test(place)) await cp(photo, file);
+  else if (!place.endsWith('/')) await writeFile(file, 'no image');
 }

@@ -1,8 +1,10 @@
 import path from 'node:path';
+import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { readDataFile, textLines } from './files.js';
-import { imagesUnder } from './folders.js';
+import { ImageTree } from './folders.js';
 import { type LabelledFile, openImageFiles } from './image-files.js';
+import { Tally } from './passed-over.js';
 
 const SIDE = 64;
 const HINT = "get it with 'mcld data fetch tiny-imagenet', or name its folder as the root";
@@ -17,37 +19,61 @@ export async function openTinyImagenet(location: DatasetLocation): Promise<Datas
   const words = new Map(
     textLines(await readDataFile(root, 'words.txt', HINT)).map((line) => line.split('\t') as [string, string]),
   );
+  const tree = await ImageTree.open(location);
   return openImageFiles(location, {
     kind: 'tiny-imagenet',
-    files: split === 'train' ? await listTrain(root, wnids) : await listVal(root, wnids),
     classNames: wnids.map((wnid) => (words.get(wnid) ?? wnid).split(',')[0] as string),
+    classPlaces: split === 'train' ? wnids.map(trainFolder) : wnids,
     imageSize: { height: SIDE, width: SIDE },
+    ...(split === 'train' ? await listTrain(tree, wnids) : await listVal(tree, wnids, location.skipDamaged)),
   });
 }
 
-async function listTrain(root: string, wnids: readonly string[]): Promise<LabelledFile[]> {
-  const files: LabelledFile[] = [];
-  for (const [label, wnid] of wnids.entries()) {
-    const found = await imagesUnder(root, path.join('train', wnid, 'images')).catch((error: Error) => {
+const trainFolder = (wnid: string): string => path.join('train', wnid, 'images');
+
+function listTrain(tree: ImageTree, wnids: readonly string[]): Promise<ClassImages> {
+  const folders = wnids.map((wnid, label) => ({ folder: trainFolder(wnid), label }));
+  return imagesOfClasses(tree, folders, new Tally()).catch((error: Error) => {
+    if (error instanceof DatasetError && error.reason === 'missing') {
       throw new DatasetError('missing', `${error.message}; ${HINT}`, { cause: error });
-    });
-    for (const file of found) files.push({ file, label });
-  }
-  return files;
+    }
+    throw error;
+  });
 }
 
-async function listVal(root: string, wnids: readonly string[]): Promise<LabelledFile[]> {
+async function listVal(
+  tree: ImageTree,
+  wnids: readonly string[],
+  skipDamaged: boolean,
+): Promise<{ files: LabelledFile[]; passedOver: Tally }> {
+  const { root } = tree;
+  const passedOver = new Tally();
+  const there = new Set(await tree.images(path.join('val', 'images'), passedOver));
   const place = new Map(wnids.map((wnid, label) => [wnid, label]));
   const name = path.join('val', 'val_annotations.txt');
-  return textLines(await readDataFile(root, name, HINT)).map((line, i) => {
-    const [file = '', wnid = ''] = line.split('\t');
+  const files: LabelledFile[] = [];
+  const named = new Set<string>();
+  for (const [i, line] of textLines(await readDataFile(root, name, HINT)).entries()) {
+    const [image = '', wnid = ''] = line.split('\t');
     const label = place.get(wnid);
-    if (label === undefined || !/^[\w.-]+$/.test(file)) {
+    if (label === undefined || !/^[\w.-]+$/.test(image)) {
       throw new DatasetError(
         'damaged',
-        `${path.join(root, name)}: line ${i + 1} names '${file}' of class '${wnid}', which is not in wnids.txt`,
+        `${path.join(root, name)}: line ${i + 1} names '${image}' of class '${wnid}', which is not in wnids.txt`,
       );
     }
-    return { file: path.join('val', 'images', file), label };
-  });
+    const file = path.join('val', 'images', image);
+    named.add(file);
+    if (there.has(file)) files.push({ file, label });
+    else if (skipDamaged) passedOver.add('images of val_annotations.txt that are not there', file);
+    else
+      throw new DatasetError(
+        'missing',
+        `${path.join(root, name)}: line ${i + 1} names ${image}, but there is no such image`,
+      );
+  }
+  for (const file of there) {
+    if (!named.has(file)) passedOver.add('images that val_annotations.txt does not name', file);
+  }
+  return { files, passedOver };
 }

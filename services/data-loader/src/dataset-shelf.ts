@@ -104,12 +104,9 @@ export class DatasetShelf {
   async #read(name: string, location: { root: string; split: Split; skipDamaged: boolean }): Promise<Opened> {
     const kind: DatasetKind = datasetKinds[name as keyof typeof datasetKinds];
     const data = await kind.open({ ...location, memory: this.memory });
-    if (data.skipped.length > 0) {
+    if (data.passedOver.length > 0) {
       const { root, split } = location;
-      this.logger.warn(
-        { root, split, skipped: data.skipped.length, files: data.skipped.slice(0, 20) },
-        'images left out',
-      );
+      this.logger.warn({ root, split, images: data.count, passedOver: data.passedOver }, 'not all files are used');
     }
     return { kind, data };
   }

@@ -8,6 +8,7 @@ import {
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
 import { sha256 } from '@mcld/datasets/files.js';
 import { drawMixture, mixBatch } from '@mcld/datasets/mix.js';
+import { DAMAGED } from '@mcld/datasets/passed-over.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
@@ -17,9 +18,6 @@ import { addressOf, type ViewRenderer } from './view-renderer.js';
 
 /** Batches drawn ahead of the one being sent. */
 const AHEAD = 2;
-
-/** Names of skipped files that an answer lists. */
-const NAMED = 20;
 
 const start: Cursor = { epoch: 0, step: 0 };
 
@@ -51,6 +49,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
     async describeDataset({ dataset, augmentation, seed }) {
       const opened = await shelf.get(dataset);
       const { kind, data, size } = opened;
+      const damaged = data.passedOver.find((one) => one.kind === DAMAGED);
       return {
         fingerprint: data.fingerprint,
         count: data.count,
@@ -62,9 +61,10 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
         mean: [...kind.normalisation.mean],
         std: [...kind.normalisation.std],
         standIn: data.standIn,
-        skipped: data.skipped.length,
-        skippedNames: data.skipped.slice(0, NAMED),
+        skipped: damaged?.count ?? 0,
+        skippedNames: [...(damaged?.names ?? [])],
         viewsDigest: sha256(addressOf(opened, augmentationOf(augmentation), seed)),
+        passedOver: data.passedOver.map(({ names, ...rest }) => ({ ...rest, names: [...names] })),
       };
     },
 

@@ -53,12 +53,21 @@ describe('reportHtml', () => {
       meanKl: 1e-7,
       maxKl: 2e-6,
     };
-    const html = reportHtml([{ ...report, logits, dataset: { ...report.dataset, skipped: 3 } }]);
-    expect(html).toContain('3 training images were left out');
+    const heic = { kind: 'files ending in .heic', count: 12, names: ['a.heic', '<b>.heic', 'c.heic', 'd.heic'] };
+    const damaged = { kind: 'damaged images', count: 1, names: ['x.jpg'] };
+    const dataset = { ...report.dataset, passedOver: { train: [heic, damaged], test: [damaged] } };
+    const transfer = [{ ...report.transfer[0]!, passedOver: { train: [], test: [damaged] } }];
+    const html = reportHtml([{ ...report, logits, dataset, transfer }]);
+    expect(html).toContain(
+      'cifar-100: files of the train split that are not used: files ending in .heic: 12 (a.heic, &#60;b&#62;.heic, c.heic, …); ' +
+        'damaged images: 1 (x.jpg).',
+    );
+    expect(html).toContain('cifar-100: files of the test split that are not used: damaged images: 1 (x.jpg).');
+    expect(html).toContain('stl-10: files of the test split that are not used: damaged images: 1 (x.jpg).');
     expect(html).toContain('stored approximately (fp16): KL 1.0e-7 on average, 2.0e-6 at most, over 64 views');
     expect(html).toContain('more than one kind of machine: cpu; gpu');
     const exact = { ...logits, precision: 'fp32', identities: ['cpu'] };
-    expect(reportHtml([{ ...report, logits: exact }])).not.toMatch(/approximately|more than one kind|left out/);
+    expect(reportHtml([{ ...report, logits: exact }])).not.toMatch(/approximately|more than one kind|not used/);
   });
 
   it('marks a stand-in wherever its result shows', () => {

@@ -1,3 +1,4 @@
+import { unusedLines } from '@mcld/datasets/passed-over.js';
 import { escapeHtml as e, lineChart, type Series } from './charts.js';
 import type { Report } from './report.js';
 
@@ -133,9 +134,9 @@ ${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
 }
 
 /** What a reader of the figures should know. */
-function remarks({ dataset, logits }: Report): string[] {
-  const found: string[] = [];
-  if (dataset.skipped > 0) found.push(`${dataset.skipped} training images were left out: they cannot be decoded.`);
+function remarks({ dataset, transfer, logits }: Report): string[] {
+  const sets = [dataset, ...transfer.map((t) => ({ name: t.dataset, ...t }))];
+  const found = sets.flatMap(({ name, passedOver = {} }) => unusedLines(passedOver).map((line) => `${name}: ${line}.`));
   if (logits?.precision === 'unstored') found.push('The teacher saw mixed images; its logits were not stored.');
   else if (logits && logits.precision !== 'fp32') {
     const { precision, meanKl, maxKl, probedViews } = logits;

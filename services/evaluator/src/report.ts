@@ -1,3 +1,4 @@
+import type { PassedOverOfSplits } from '@mcld/datasets/passed-over.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { evaluationKey } from '@mcld/platform/layout.js';
 import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
@@ -51,6 +52,8 @@ export interface Report {
     readonly standIn: string;
     /** Training images left out since they cannot be decoded. */
     readonly skipped: number;
+    /** What of each split's files is not used; absent in reports of earlier builds. */
+    readonly passedOver?: PassedOverOfSplits;
     readonly trainImages: number;
     readonly testImages: number;
   };

@@ -60,6 +60,7 @@ export class RunEvaluator {
         epochs: EpochPoint[];
       };
       const train = await this.parts.loader.describeDataset({ dataset: { ...test, split: 'train' } });
+      const tested = await this.parts.loader.describeDataset({ dataset: test });
       const report: Report = {
         schema: 'mcld.report/1',
         run,
@@ -74,6 +75,7 @@ export class RunEvaluator {
           name: recipe.dataset.name,
           standIn: train.standIn,
           skipped: train.skipped,
+          passedOver: { train: train.passedOver, test: tested.passedOver },
           trainImages: train.count,
           testImages: evaluation.metrics.count,
         },

@@ -1,4 +1,6 @@
+import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { PassedOverOfSplits } from '@mcld/datasets/passed-over.js';
 import { type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
 
@@ -16,6 +18,8 @@ export interface TransferResult {
   readonly testImages: number;
   readonly top1: number;
   readonly trainTop1: number;
+  /** What of each split's files is not used; absent in reports of earlier builds. */
+  readonly passedOver?: PassedOverOfSplits;
 }
 
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
@@ -27,7 +31,7 @@ export async function probeTransfer(
   const sized = { ...dataset, size: dataset.size || SIZE };
   const train = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'train' }));
   const test = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'test' }));
-  const { classes, standIn } = train;
+  const { classes, standIn } = train.described;
   const settings = {
     classes,
     batchSize: dataset.name === 'tiny-imagenet' ? 128 : 64,
@@ -37,13 +41,14 @@ export async function probeTransfer(
   };
   const result = await parts.thread.call('probe', { train: train.data, test: test.data, settings });
   const [trainImages, testImages] = [train.data.labels.length, test.data.labels.length];
-  return { dataset: dataset.name, standIn, mode: 'cached', classes, trainImages, testImages, ...result };
+  const passedOver = { train: train.described.passedOver, test: test.described.passedOver };
+  return { dataset: dataset.name, standIn, mode: 'cached', classes, trainImages, testImages, passedOver, ...result };
 }
 
 async function extract(
   parts: InferenceParts,
   dataset: DatasetRef,
-): Promise<{ data: ProbeData; classes: number; standIn: string }> {
+): Promise<{ data: ProbeData; described: DescribeDatasetResponse }> {
   const described = await parts.loader.describeDataset({ dataset });
   const features: Float32Array[] = [];
   const labels: number[] = [];
@@ -57,9 +62,5 @@ async function extract(
     joined.set(piece, at);
     at += piece.length;
   }
-  return {
-    data: { features: joined, labels: Int32Array.from(labels) },
-    classes: described.classes,
-    standIn: described.standIn,
-  };
+  return { data: { features: joined, labels: Int32Array.from(labels) }, described };
 }

@@ -48,10 +48,9 @@ export class WorkLoop {
     const record = (await adapters.runs.get(run))?.record;
     if (!record || hasEnded(record.state)) return;
     if (final) {
-      const { metrics, transfer } = await this.evaluator.report(run, step);
-      await adapters.events.publish(
-        runEvent(run, 'evaluated', `final.${record.submissions}`, { step, metrics, transfer, final }, 'evaluator'),
-      );
+      const { metrics, transfer, dataset } = await this.evaluator.report(run, step);
+      const data = { step, metrics, transfer, final, passedOver: { test: dataset.passedOver?.test ?? [] } };
+      await adapters.events.publish(runEvent(run, 'evaluated', `final.${record.submissions}`, data, 'evaluator'));
     } else if (await this.evaluator.has(run, step)) {
       const { metrics } = await this.evaluator.evaluate(run, step);
       await adapters.events.publish(runEvent(run, 'evaluated', String(step), { step, metrics, final }, 'evaluator'));

@@ -133,7 +133,12 @@ export class TrainingContext {
       teacherLogits(teacher, logits, signal),
     );
     context.#checkpoint = checkpoint?.manifest.step;
-    await context.emit('started', String(record.attempt), { attempt: record.attempt, step, totalSteps });
+    await context.emit('started', String(record.attempt), {
+      attempt: record.attempt,
+      step,
+      totalSteps,
+      passedOver: { train: described.passedOver },
+    });
     return context;
   }
 
