@@ -154,7 +154,24 @@ napi_value ShiftImages(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// jpegHeader(bytes, out: Int32Array of width, height, plain) → undefined, or the error's text
+// turn(pixels, height, width, orientation, out): uint8 [height, width, 3] as it is stored, upright into `out`
+napi_value TurnPixels(napi_env env, napi_callback_info info) {
+  const Arguments<5> a(env, info);
+  const Bytes pixels(env, a.values[0]), out(env, a.values[4]);
+  const int height = Int(env, a.values[1]), width = Int(env, a.values[2]);
+  mcld::Turn(Int(env, a.values[3])).Apply(pixels.data, static_cast<size_t>(width) * mcld::kChannels, width, height, out.data);
+  return nullptr;
+}
+
+// cmykToRgb(inks, out): uint8 [pixels, 4] into uint8 [pixels, 3]
+napi_value ConvertCmyk(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  const Bytes inks(env, a.values[0]), out(env, a.values[1]);
+  mcld::CmykToRgb(inks.data, inks.length / mcld::kInks, 0, out.data);
+  return nullptr;
+}
+
+// jpegHeader(bytes, out: Int32Array of width, height) → undefined, or the error's text
 napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   const Arguments<2> a(env, info);
   const Bytes bytes(env, a.values[0]);
@@ -169,27 +186,28 @@ napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   }
   out[0] = header.width;
   out[1] = header.height;
-  out[2] = header.plain;
   return nullptr;
 }
 
 struct JpegTask : Task {
   Bytes bytes, out;
   Target target;
+  mcld::Turn turn;
 
-  JpegTask(napi_env env, const Arguments<3>& a) : bytes(env, a.values[0]), out(env, a.values[2]), target(env, a.values[1]) {}
+  JpegTask(napi_env env, const Arguments<4>& a)
+      : bytes(env, a.values[0]), out(env, a.values[3]), target(env, a.values[2]), turn(Int(env, a.values[1])) {}
 
   void Run() override {
     mcld::Jpeg jpeg(bytes.data, bytes.length);
-    const bool drawn = jpeg.Draw(target.box, target.height, target.width, target.mirrored, out.data + target.at);
+    const bool drawn = jpeg.Draw(target.box, turn, target.height, target.width, target.mirrored, out.data + target.at);
     if (!drawn) error = std::string(jpeg.error()) + " (at byte " + std::to_string(jpeg.offset()) + ")";
   }
 };
 
-// drawJpeg(bytes, target, out) → Promise
+// drawJpeg(bytes, orientation, target, out) → Promise
 napi_value DrawJpeg(napi_env env, napi_callback_info info) {
-  const Arguments<3> a(env, info);
-  return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[2]});
+  const Arguments<4> a(env, info);
+  return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[3]});
 }
 
 // mapFile(path) → ArrayBuffer of the file's bytes, read-only: writing to it ends the process
@@ -262,6 +280,8 @@ NAPI_MODULE_INIT() {
   KeepMemory();
   Export(env, exports, "resample", ResamplePixels);
   Export(env, exports, "shiftImages", ShiftImages);
+  Export(env, exports, "turn", TurnPixels);
+  Export(env, exports, "cmykToRgb", ConvertCmyk);
   Export(env, exports, "jpegHeader", ReadJpegHeader);
   Export(env, exports, "drawJpeg", DrawJpeg);
   Export(env, exports, "mapFile", MapFile);
