@@ -1,4 +1,4 @@
-// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs,
+// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs, AVIFs,
 // and files mapped into memory. The TypeScript beside it (src/) checks arguments; nothing here does so twice.
 #include <fcntl.h>
 #include <malloc.h>
@@ -14,6 +14,7 @@
 
 #include <node_api.h>
 
+#include "avif.h"
 #include "checksum.h"
 #include "jpeg.h"
 
@@ -210,6 +211,49 @@ napi_value DrawJpeg(napi_env env, napi_callback_info info) {
   return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[3]});
 }
 
+// avifHeader(bytes, out: Int32Array of width, height, orientation) → [EXIF, XMP], or the error's text
+napi_value ReadAvifHeader(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  const Bytes bytes(env, a.values[0]);
+  int32_t* out = nullptr;
+  napi_get_typedarray_info(env, a.values[1], nullptr, nullptr, reinterpret_cast<void**>(&out), nullptr, nullptr);
+  const mcld::Avif avif(bytes.data, bytes.length);
+  napi_value result = nullptr;
+  if (!avif.error().empty()) {
+    napi_create_string_utf8(env, avif.error().c_str(), NAPI_AUTO_LENGTH, &result);
+    return result;
+  }
+  out[0] = static_cast<int32_t>(avif.image().width);
+  out[1] = static_cast<int32_t>(avif.image().height);
+  out[2] = avif.Orientation();
+  napi_create_array_with_length(env, 2, &result);
+  uint32_t at = 0;
+  for (const avifRWData& note : {avif.image().exif, avif.image().xmp}) {
+    napi_value buffer = nullptr;
+    napi_create_buffer_copy(env, note.size, note.data, nullptr, &buffer);
+    napi_set_element(env, result, at++, buffer);
+  }
+  return result;
+}
+
+struct AvifTask : Task {
+  Bytes bytes, out;
+
+  AvifTask(napi_env env, const Arguments<2>& a) : bytes(env, a.values[0]), out(env, a.values[1]) {}
+
+  void Run() override {
+    mcld::Avif avif(bytes.data, bytes.length);
+    if (avif.error().empty()) avif.Decode(out.data);
+    error = avif.error();
+  }
+};
+
+// decodeAvif(bytes, out) → Promise; `out` has three bytes for each pixel of the header
+napi_value DecodeAvif(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  return (new AvifTask(env, a))->Queue(env, "mcld:avif", {a.values[0], a.values[1]});
+}
+
 // mapFile(path) → ArrayBuffer of the file's bytes, read-only: writing to it ends the process
 napi_value MapFile(napi_env env, napi_callback_info info) {
   const Arguments<1> a(env, info);
@@ -284,6 +328,8 @@ NAPI_MODULE_INIT() {
   Export(env, exports, "cmykToRgb", ConvertCmyk);
   Export(env, exports, "jpegHeader", ReadJpegHeader);
   Export(env, exports, "drawJpeg", DrawJpeg);
+  Export(env, exports, "avifHeader", ReadAvifHeader);
+  Export(env, exports, "decodeAvif", DecodeAvif);
   Export(env, exports, "mapFile", MapFile);
   Export(env, exports, "addressOf", AddressOf);
   Export(env, exports, "readRows", ReadRows);

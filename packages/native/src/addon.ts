@@ -8,6 +8,8 @@ interface Addon {
   cmykToRgb(inks: Uint8Array, out: Uint8Array): void;
   jpegHeader(bytes: Uint8Array, out: Int32Array): string | undefined;
   drawJpeg(bytes: Uint8Array, orientation: number, target: Int32Array, out: Uint8Array): Promise<void>;
+  avifHeader(bytes: Uint8Array, out: Int32Array): string | [exif: Uint8Array, xmp: Uint8Array];
+  decodeAvif(bytes: Uint8Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;
   addressOf(array: Int32Array): number;
   readRows(

@@ -16,16 +16,17 @@ const ORIENTATION = 0x0112;
  * is damaged or out of range leaves the picture as it is.
  */
 export function orientationOf({ exif, xmp }: Notes): Orientation {
-  return fromExif(exif) ?? fromXmp(xmp) ?? 1;
+  return exifOrientation(exif) ?? xmpOrientation(xmp) ?? 1;
 }
 
-function fromExif(exif: Uint8Array | undefined): Orientation | undefined {
+/** @returns undefined where EXIF, if there is any, has no orientation */
+export function exifOrientation(exif: Uint8Array | undefined): Orientation | undefined {
   const values = exif && TiffDirectory.of(withoutHeader(exif))?.integers(ORIENTATION);
   if (!values) return undefined;
   return values.length === 1 ? asOrientation(values[0]) : 1;
 }
 
-function fromXmp(xmp: Uint8Array | undefined): Orientation | undefined {
+function xmpOrientation(xmp: Uint8Array | undefined): Orientation | undefined {
   const found = xmp && /tiff:Orientation(?:="|>)([0-9])/.exec(Buffer.from(xmp).toString('latin1'));
   return found ? asOrientation(Number(found[1])) : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Orientation } from '@mcld/native/orientation.js';
+import { readAvif } from './avif.js';
 import { readBmp } from './bmp.js';
 import type { ImageFormat } from './content.js';
 import { readGif } from './gif.js';
@@ -19,18 +20,17 @@ export async function readWhole(bytes: Uint8Array, format: Exclude<ImageFormat, 
   if (format === 'bmp') return { image: readBmp(bytes), orientation: 1 };
   if (format === 'pnm') return { image: readPnm(bytes), orientation: 1 };
   if (format === 'gif') return { image: await readGif(bytes), orientation: 1 };
+  if (format === 'avif') return readAvif(bytes);
   if (format === 'tiff') assertReadableTiff(bytes);
   const header = await headerOf(bytes);
   const orientation = orientationOf(notesOf(bytes, format, header.notes));
   return { image: await decode(bytes, samplesOf(bytes, format, header.samples)), orientation };
 }
 
-function notesOf(bytes: Uint8Array, format: 'png' | 'webp' | 'tiff' | 'avif', notes: Notes): Notes {
+function notesOf(bytes: Uint8Array, format: 'png' | 'webp' | 'tiff', notes: Notes): Notes {
   if (format === 'png') return pngNotes(bytes);
   // EXIF is written as a TIFF is, so a TIFF is its own EXIF.
-  if (format === 'tiff') return { ...notes, exif: bytes };
-  // What turns an AVIF are transformations of the format itself, which libvips applies.
-  return format === 'avif' ? {} : notes;
+  return format === 'tiff' ? { ...notes, exif: bytes } : notes;
 }
 
 /** libvips makes alpha out of a transparent colour of grey, which Pillow does not. */

@@ -24,7 +24,7 @@ export async function headerOf(bytes: Uint8Array): Promise<{ samples: Samples; n
   return { samples: { space, depth, channels }, notes: { exif, xmp } };
 }
 
-/** Decodes PNG, WebP, TIFF, GIF or AVIF as Pillow's `convert('RGB')` does. */
+/** Decodes PNG, WebP, TIFF or GIF as Pillow's `convert('RGB')` does. */
 export async function decode(bytes: Uint8Array, { space, depth, channels }: Samples): Promise<StoredImage> {
   const kind = `${space} ${depth}`;
   if (kind === 'b-w uchar' || kind === 'srgb uchar' || kind === 'rgb16 ushort') return ofColours(bytes);
