@@ -53,10 +53,10 @@ class JpegPicture implements Picture {
 
 /**
  * Opens an encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, PBM, PGM, PPM or AVIF, whatever it is called; of several
- * frames or pages the first. What it means is what Pillow's `exif_transpose(Image.open(file)).convert('RGB')` makes of it, in all
- * formats: colour profiles are ignored, orientation is applied, alpha is dropped, grey becomes three equal channels, inks become
- * colours by arithmetic. The bits are Pillow's (`npm run pixels`), but for AVIF, whose colours libvips decodes in another
- * way. JPEGs are decoded by packages/native, which draws boxes (1.0 ms for 500×375 against libvips' 3.3 ms), all others whole.
+ * frames or pages the first. What it means is what Pillow's `exif_transpose(Image.open(file)).convert('RGB')` makes of it, to
+ * the bit and in all formats (`npm run pixels`): colour profiles are ignored, EXIF's orientation is applied, alpha is dropped, grey
+ * becomes three equal channels, inks become colours by arithmetic, grey of more than eight bits is clipped. JPEGs are decoded by
+ * packages/native, which draws boxes (1.0 ms for 500×375 against libvips' 3.3 ms), all others whole.
  * @param name the file, for messages
  * @throws DatasetError
  */

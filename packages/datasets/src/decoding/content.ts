@@ -56,8 +56,8 @@ const latin1 = (bytes: Uint8Array, from: number, to: number) =>
 
 /** @throws Error that says what the bytes are, where they are no image that is read */
 export function formatOf(bytes: Uint8Array): ImageFormat {
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'jpeg';
   const start = latin1(bytes, 0, 12);
-  if (start.startsWith('\xff\xd8')) return 'jpeg';
   if (start.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
   if (isRiff(start, 'WEBP')) return 'webp';
   if (/^GIF8[79]a/.test(start)) return 'gif';
