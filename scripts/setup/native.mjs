@@ -1,5 +1,5 @@
-// This project's own addon (packages/native): Pillow's resize, rectangles of JPEGs, AVIFs, mapped files. They are decoded
-// by the libjpeg-turbo and the libavif out of Pillow's wheel, so that pixels are Pillow's, bit for bit.
+// This project's own addon (packages/native): Pillow's resize, rectangles of JPEGs, AVIFs, mapped files. They are
+// decoded by the libjpeg-turbo and the libavif out of Pillow's wheel, so that pixels are Pillow's, bit for bit.
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fillFolder } from './cache-folder.mjs';

@@ -1,5 +1,6 @@
-"""Stores photographs in every format and way that the fixtures of packages/datasets have, with what Pillow makes of each:
-`python formats.py FOLDER PHOTOGRAPH...` writes into FOLDER the files, beside each its pixels (.rgb), and index.json."""
+"""Stores photographs in every format and way that the fixtures of packages/datasets have, with what Pillow makes of
+each: `python formats.py FOLDER PHOTOGRAPH...` writes into FOLDER the files, beside each its pixels (.rgb), and
+index.json."""
 
 import json
 import pathlib

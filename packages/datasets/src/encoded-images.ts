@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
 import { standInOf } from './files.js';
 import { type Findings, inOrder, stampOf } from './fingerprint.js';
-import { openPicture, type Picture } from './picture.js';
+import { DECODING, openPicture, type Picture } from './picture.js';
 
 /** Encoded images (JPEG, PNG, …) wherever they lie; `T` is the address of one. */
 export interface EncodedImages<T extends { readonly label: number }> {
@@ -33,7 +33,7 @@ export async function openEncoded<T extends { readonly label: number }>(
   const { root, split, skipDamaged, memory } = location;
   const { kind, items, classNames, labelled, imageSize } = images;
   if (items.length === 0) throw new DatasetError('missing', `${root} has no images for ${kind}'s split ${split}`);
-  const about = JSON.stringify([kind, split, skipDamaged, classNames]);
+  const about = JSON.stringify([DECODING, kind, split, skipDamaged, classNames]);
   const stamp = await stampOf([about, ...items.map(({ label }) => label)], root, images.files).catch((error: Error) => {
     throw new DatasetError('missing', `cannot look at the files of ${root}: ${error.message}`, { cause: error });
   });

@@ -188,9 +188,8 @@ describe('what is no picture of a data set is refused as what it is', () => {
     [{ 258: 16, 259: 1, 262: 2, 338: 1 }, 'of 16 bits with alpha multiplied into the colours'],
     [{ 258: 8, 259: 7, 262: 6, 50706: 1 }, 'of raw camera data (DNG)'],
   ])('a TIFF of tags %o', async (tags, what) => {
-    expect(await refusal(tiff(tags))).toBe(
-      `DatasetError: x.jpg is no image that can be decoded: it is a TIFF ${what}, which is not read; save it as 8-bit RGB`,
-    );
+    const told = `it is a TIFF ${what}, which is not read; save it as 8-bit RGB`;
+    expect(await refusal(tiff(tags))).toBe(`DatasetError: x.jpg is no image that can be decoded: ${told}`);
   });
 
   it('a BMP or a PPM that leads nowhere', async () => {

@@ -8,6 +8,12 @@ import { orientationOf } from './decoding/orientation.js';
 import { assertSize } from './decoding/stored-image.js';
 import { readWhole } from './decoding/whole.js';
 
+/**
+ * Counted up when the same file comes to other pixels than before: fingerprints hold it, so that logits and decoded
+ * copies of the former pixels are not taken for those of the new ones.
+ */
+export const DECODING = 2;
+
 /** An image of a data set, decoded as far as a view needs it. */
 export interface Picture {
   readonly height: number;
@@ -53,10 +59,11 @@ class JpegPicture implements Picture {
 
 /**
  * Opens an encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, PBM, PGM, PPM or AVIF, whatever it is called; of several
- * frames or pages the first. What it means is what Pillow's `exif_transpose(Image.open(file)).convert('RGB')` makes of it, to
- * the bit and in all formats (`npm run pixels`): colour profiles are ignored, EXIF's orientation is applied, alpha is dropped, grey
- * becomes three equal channels, inks become colours by arithmetic, grey of more than eight bits is clipped. JPEGs are decoded by
- * packages/native, which draws boxes (1.0 ms for 500×375 against libvips' 3.3 ms), all others whole.
+ * frames or pages the first. What it means is what Pillow's `exif_transpose(Image.open(file)).convert('RGB')` makes of
+ * it, to the bit and in all formats (`npm run pixels`): colour profiles are ignored, EXIF's orientation is applied,
+ * alpha is dropped, grey becomes three equal channels, inks become colours by arithmetic, grey of more than eight bits
+ * is clipped. JPEGs are decoded by packages/native, which draws boxes (1.0 ms for 500×375 against libvips' 3.3 ms), all
+ * others whole.
  * @param name the file, for messages
  * @throws DatasetError
  */

@@ -160,7 +160,8 @@ napi_value TurnPixels(napi_env env, napi_callback_info info) {
   const Arguments<5> a(env, info);
   const Bytes pixels(env, a.values[0]), out(env, a.values[4]);
   const int height = Int(env, a.values[1]), width = Int(env, a.values[2]);
-  mcld::Turn(Int(env, a.values[3])).Apply(pixels.data, static_cast<size_t>(width) * mcld::kChannels, width, height, out.data);
+  const size_t stride = static_cast<size_t>(width) * mcld::kChannels;
+  mcld::Turn(Int(env, a.values[3])).Apply(pixels.data, stride, width, height, out.data);
   return nullptr;
 }
 

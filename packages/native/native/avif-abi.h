@@ -1,6 +1,7 @@
-// What is used of libavif 1.4.2, as its include/avif/avif.h declares it (Copyright 2019 Joe Drago, BSD-2-Clause): Pillow's wheel
-// has the library without its headers. The wheel is pinned by its digest (scripts/setup/native.mjs), so the layout cannot
-// change unseen; fields behind the last one that is used are left out, since libavif allocates these itself.
+// What is used of libavif 1.4.2, as its include/avif/avif.h declares it (Copyright 2019 Joe Drago, BSD-2-Clause):
+// Pillow's wheel has the library without its headers. The wheel is pinned by its digest (scripts/setup/native.mjs), so
+// the layout cannot change unseen; fields behind the last one that is used are left out, since libavif allocates these
+// itself.
 #pragma once
 
 #include <cstddef>

@@ -41,8 +41,8 @@ class Jpeg {
     Open();
     Describe(&header);
     const Box stored = turn.Stored(box, header.width, header.height);
-    if (stored.x < 0 || stored.y < 0 || stored.width < 1 || stored.height < 1 || stored.x + stored.width > header.width ||
-        stored.y + stored.height > header.height) {
+    if (stored.x < 0 || stored.y < 0 || stored.width < 1 || stored.height < 1 ||
+        stored.x + stored.width > header.width || stored.y + stored.height > header.height) {
       std::snprintf(message_, sizeof message_, "box %d,%d %dx%d is not inside %dx%d", box.x, box.y, box.width, box.height, header.width, header.height);
       return Close(false);
     }

@@ -10,8 +10,8 @@
 
 namespace mcld {
 
-// The upright pixel (x, y) is the stored one at (x, y), or (y, x) if rows and columns are swapped, counted from the right
-// if it is mirrored and from the bottom if it is flipped.
+// The upright pixel (x, y) is the stored one at (x, y), or (y, x) if rows and columns are swapped, counted from the
+// right if it is mirrored and from the bottom if it is flipped.
 struct Turn {
   bool swapped, mirrored, flipped;
 

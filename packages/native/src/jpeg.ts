@@ -23,8 +23,8 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader {
 }
 
 /**
- * Decodes what a box of the upright picture needs of a JPEG, in the thread pool, and draws it as `drawPixels` does. Inks
- * (CMYK, YCCK) become colours as Pillow's `convert('RGB')` makes them.
+ * Decodes what a box of the upright picture needs of a JPEG, in the thread pool, and draws it as `drawPixels` does.
+ * Inks (CMYK, YCCK) become colours as Pillow's `convert('RGB')` makes them.
  * @param bytes not to be written to until it is done
  * @throws JpegError for damage in what was decoded
  */

@@ -13,8 +13,8 @@ interface Entry {
 }
 
 /**
- * Photographs stored in every format and way, each with profiles, orientations, inks and depths where the format has them: what
- * is decoded here against Pillow's `exif_transpose(Image.open(file)).convert('RGB')`, by ending.
+ * Photographs stored in every format and way, each with profiles, orientations, inks and depths where the format has
+ * them: what is decoded here against Pillow's `exif_transpose(Image.open(file)).convert('RGB')`, by ending.
  */
 export async function compareFormats(photographs: readonly string[]): Promise<ReadonlyMap<string, Differences>> {
   const folder = mkdtempSync(path.join(tmpdir(), 'mcld-formats-'));

@@ -1,7 +1,7 @@
 /**
- * `npm run pixels`: decoding of every format, and boxes, resizes, frames and changes of colour of 200 photographs, against Pillow's
- * and torchvision's, which the script's own Python environment has. Prints the largest differences in grey levels; exits
- * 1 past the limits.
+ * `npm run pixels`: decoding of every format, and boxes, resizes, frames and changes of colour of 200 photographs,
+ * against Pillow's and torchvision's, which the script's own Python environment has. Prints the largest differences in
+ * grey levels; exits 1 past the limits.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -91,7 +91,8 @@ const checks: readonly Check[] = [
     draw: (picture, { box, size }) => boxed(picture, box as number[], size as number),
   },
   {
-    // torchvision rounds bytes' weights to 16 bits and always goes over them horizontally first: Pillow is as far from it.
+    // torchvision rounds bytes' weights to 16 bits and always goes over them horizontally first: Pillow is as far from
+    // it.
     name: 'random boxes, against byte tensors',
     limit: 2,
     job: boxJob('box-bytes'),

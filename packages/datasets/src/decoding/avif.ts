@@ -8,7 +8,10 @@ interface Avif {
   readonly orientation: Orientation;
 }
 
-/** Reads an AVIF. What turns it are transformations of the format itself; XMP counts where nothing else does, EXIF never. */
+/**
+ * Reads an AVIF. What turns it are transformations of the format itself; XMP counts where nothing else does, EXIF
+ * never.
+ */
 export async function readAvif(bytes: Uint8Array): Promise<Avif> {
   const header = avifHeader(bytes);
   const { width, height, exif, xmp } = header;

@@ -30,8 +30,8 @@ interface Header {
 }
 
 /**
- * Reads BMP as Pillow does: 1, 4 and 8 bits with a palette, plain or as run lengths, and 16, 24 and 32 bits, bottom-up or
- * top-down, of Windows or OS/2. Alpha is dropped. (The readers on npm get run lengths, OS/2 and 16 bits wrong.)
+ * Reads BMP as Pillow does: 1, 4 and 8 bits with a palette, plain or as run lengths, and 16, 24 and 32 bits, bottom-up
+ * or top-down, of Windows or OS/2. Alpha is dropped. (The readers on npm get run lengths, OS/2 and 16 bits wrong.)
  */
 export function readBmp(bytes: Uint8Array): StoredImage {
   const header = readHeader(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
@@ -111,7 +111,9 @@ function paint(numbers: Uint8Array, palette: Uint8Array, { width, height, topDow
   }
 }
 
-/** Bytes from one row to the next; @throws Error where not all rows are there (the last one's padding may be missing) */
+/**
+ * Bytes from one row to the next; @throws Error where not all rows are there (the last one's padding may be missing)
+ */
 function assertRows(length: number, { width, height, bits, pixelsAt }: Header): number {
   const rowBytes = Math.ceil((width * bits) / 8);
   const stride = Math.ceil(rowBytes / 4) * 4;
@@ -192,7 +194,8 @@ function readerOf(mask: number, bytes: Uint8Array, step: number): Reader {
   if (mask === 0) return () => 0;
   const shift = 31 - Math.clz32(mask & -mask);
   const most = mask >>> shift;
-  if (most === 255 && shift % 8 === 0) return (from) => bytes[from + shift / 8] as number;
+  const byte = shift / 8;
+  if (most === 255 && Number.isInteger(byte)) return (from) => bytes[from + byte] as number;
   return (from) => {
     let number = 0;
     for (let i = 0; i < step; i++) number |= (bytes[from + i] as number) << (8 * i);

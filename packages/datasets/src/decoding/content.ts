@@ -1,6 +1,6 @@
 /**
- * What a file is, by its first bytes: how it is called does not matter. A PNG called .jpg is a PNG; what is no picture of a
- * data set is refused as what it is, since "unsupported" would leave people to guess.
+ * What a file is, by its first bytes: how it is called does not matter. A PNG called .jpg is a PNG; what is no picture
+ * of a data set is refused as what it is, since "unsupported" would leave people to guess.
  */
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'bmp' | 'pnm' | 'avif';

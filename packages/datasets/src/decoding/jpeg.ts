@@ -3,7 +3,9 @@ import type { Notes } from './orientation.js';
 const EXIF = Buffer.from('Exif\0\0', 'latin1');
 const XMP = Buffer.from('http://ns.adobe.com/xap/1.0/\0', 'latin1');
 
-/** EXIF and XMP out of a JPEG's segments; EXIF in several of them is put together, of several XMPs the last one counts. */
+/**
+ * EXIF and XMP out of a JPEG's segments; EXIF in several of them is put together, of several XMPs the last one counts.
+ */
 export function jpegNotes(jpeg: Uint8Array): Notes {
   const exif: Uint8Array[] = [];
   let xmp: Uint8Array | undefined;

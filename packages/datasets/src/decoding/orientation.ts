@@ -12,8 +12,8 @@ export interface Notes {
 const ORIENTATION = 0x0112;
 
 /**
- * How a picture is to be turned, as Pillow's `exif_transpose` decides: EXIF's orientation or, where EXIF has none, XMP's. What
- * is damaged or out of range leaves the picture as it is.
+ * How a picture is to be turned, as Pillow's `exif_transpose` decides: EXIF's orientation or, where EXIF has none,
+ * XMP's. What is damaged or out of range leaves the picture as it is.
  */
 export function orientationOf({ exif, xmp }: Notes): Orientation {
   return exifOrientation(exif) ?? xmpOrientation(xmp) ?? 1;

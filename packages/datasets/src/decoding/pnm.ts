@@ -39,7 +39,9 @@ function readHeader(tokens: Tokens, variant: number): Header {
   return { channels: variant % 3 === 0 ? 3 : 1, width, height, white };
 }
 
-/** The level that each number means. Grey of more than 255 levels is stretched to 65535 and then clipped: Pillow's way. */
+/**
+ * The level that each number means. Grey of more than 255 levels is stretched to 65535 and then clipped: Pillow's way.
+ */
 function levelsOf({ channels, white }: Header): Uint8Array {
   if (white === 0) return Uint8Array.of(255, 0);
   const most = channels === 1 && white > 255 ? 65535 : 255;

@@ -5,8 +5,8 @@ const sizes: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 6: 1, 7: 1, 
 const MAX_VALUES = 16;
 
 /**
- * The first directory of a TIFF, which is also how EXIF is written: numbered tags with integers as values. Whatever leads out
- * of the bytes counts as not there, so that damaged EXIF does not make an image unreadable.
+ * The first directory of a TIFF, which is also how EXIF is written: numbered tags with integers as values. Whatever
+ * leads out of the bytes counts as not there, so that damaged EXIF does not make an image unreadable.
  */
 export class TiffDirectory {
   private constructor(

@@ -4,8 +4,8 @@ import type { Notes } from './orientation.js';
 import { assertSize, MAX_PIXELS, type StoredImage } from './stored-image.js';
 
 /**
- * Profiles are not applied: Pillow's `convert('RGB')`, which people compare with, does not either. What libvips calls an
- * error is one here, since it goes on with zeros.
+ * Profiles are not applied: Pillow's `convert('RGB')`, which people compare with, does not either. What libvips calls
+ * an error is one here, since it goes on with zeros.
  */
 const options = { failOn: 'error', limitInputPixels: MAX_PIXELS, ignoreIcc: true } as const;
 
@@ -24,14 +24,14 @@ export async function headerOf(bytes: Uint8Array): Promise<{ samples: Samples; n
   return { samples: { space, depth, channels }, notes: { exif, xmp } };
 }
 
-/** Decodes PNG, WebP, TIFF or GIF as Pillow's `convert('RGB')` does. */
+/** Decodes PNG, WebP or TIFF as Pillow's `convert('RGB')` does. */
 export async function decode(bytes: Uint8Array, { space, depth, channels }: Samples): Promise<StoredImage> {
   const kind = `${space} ${depth}`;
-  if (kind === 'b-w uchar' || kind === 'srgb uchar' || kind === 'rgb16 ushort') return ofColours(bytes);
+  if (kind === 'b-w uchar' || kind === 'srgb uchar' || kind === 'rgb16 ushort') return decodeColours(bytes);
   // Pillow takes the upper byte of 16-bit grey that has alpha beside it, and clips grey alone.
-  if (kind === 'grey16 ushort' && channels > 1) return ofColours(bytes);
-  if (space === 'cmyk' && (depth === 'uchar' || depth === 'ushort')) return ofInks(bytes, depth);
-  if (isLong(depth) && (space === 'grey16' || space === 'b-w')) return ofLongGrey(bytes, depth, space);
+  if (kind === 'grey16 ushort' && channels > 1) return decodeColours(bytes);
+  if (space === 'cmyk' && (depth === 'uchar' || depth === 'ushort')) return decodeInks(bytes, depth);
+  if (isLong(depth) && (space === 'grey16' || space === 'b-w')) return decodeLongGrey(bytes, depth, space);
   throw new Error(`its pixels are '${space}' of type '${depth}', which are not read`);
 }
 
@@ -42,7 +42,7 @@ function retell(error: Error): never {
 }
 
 /** Grey becomes three equal channels, of 16 bits the upper eight count, alpha is dropped. */
-async function ofColours(bytes: Uint8Array): Promise<StoredImage> {
+export async function decodeColours(bytes: Uint8Array): Promise<StoredImage> {
   const image = sharp(bytes, options).toColourspace('srgb').removeAlpha();
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true }).catch(retell);
   const { height, width, channels } = info;
@@ -50,14 +50,17 @@ async function ofColours(bytes: Uint8Array): Promise<StoredImage> {
   return { pixels: channels === 3 ? data : bytesOf(data, 1, channels, 3), height, width };
 }
 
-async function ofInks(bytes: Uint8Array, depth: 'uchar' | 'ushort'): Promise<StoredImage> {
+async function decodeInks(bytes: Uint8Array, depth: 'uchar' | 'ushort'): Promise<StoredImage> {
   const image = sharp(bytes, options).pipelineColourspace('cmyk').toColourspace('cmyk');
   const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(retell);
   const inks = bytesOf(data, depth === 'ushort' ? 2 : 1, info.channels, 4);
   return { pixels: cmykToRgb(inks), height: info.height, width: info.width };
 }
 
-/** The upper bytes of each pixel's first `wanted` samples of `size` bytes in this machine's order, which is little-endian. */
+/**
+ * The upper bytes of each pixel's first `wanted` samples of `size` bytes in this machine's order, which is
+ * little-endian.
+ */
 function bytesOf(data: Uint8Array, size: number, channels: number, wanted: number): Uint8Array {
   const out = new Uint8Array((data.length / (channels * size)) * wanted);
   for (let from = size - 1, at = 0; at < out.length; from += channels * size, at += wanted) {
@@ -76,8 +79,11 @@ const longTypes = {
 
 const isLong = (depth: string): depth is keyof typeof longTypes => Object.hasOwn(longTypes, depth);
 
-/** Grey of more than eight bits is clipped to 0…255 and its fraction cut off: a way of Pillow's that people may not expect. */
-async function ofLongGrey(bytes: Uint8Array, depth: keyof typeof longTypes, space: string): Promise<StoredImage> {
+/**
+ * Grey of more than eight bits is clipped to 0…255 and its fraction cut off: a way of Pillow's that people may not
+ * expect.
+ */
+async function decodeLongGrey(bytes: Uint8Array, depth: keyof typeof longTypes, space: string): Promise<StoredImage> {
   const image = sharp(bytes, options).toColourspace(space);
   const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(retell);
   const values = new longTypes[depth](data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
