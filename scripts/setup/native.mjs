@@ -1,5 +1,5 @@
-// This project's own addon (packages/native): Pillow's resize, rectangles of JPEGs, mapped files. JPEGs are decoded
-// by the libjpeg-turbo out of Pillow's wheel, so that pixels are Pillow's, bit for bit.
+// This project's own addon (packages/native): Pillow's resize, rectangles of JPEGs, AVIFs, mapped files. They are
+// decoded by the libjpeg-turbo and the libavif out of Pillow's wheel, so that pixels are Pillow's, bit for bit.
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fillFolder } from './cache-folder.mjs';
@@ -16,7 +16,8 @@ const wheel = {
   tags: ['--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--platform', 'manylinux_2_28_x86_64'],
 };
 
-const unpacked = path.join(cacheDir, `libjpeg-of-${wheel.project}-${wheel.version}`);
+const libraries = ['libjpeg', 'libavif'];
+const unpacked = path.join(cacheDir, `libraries-of-${wheel.project}-${wheel.version}`);
 const folder = path.join(root, 'packages/native');
 const addon = path.join(folder, 'build/native.node');
 const stamp = path.join(folder, 'build/.stamp');
@@ -34,10 +35,7 @@ export async function compileNative(say) {
     ...['-shared', '-fPIC', '-O3', '-std=c++17', '-Wall', '-Werror'],
     ...headers.flatMap((include) => ['-isystem', include]),
     path.join(folder, 'native/addon.cc'),
-    path.join(
-      unpacked,
-      readdirSync(unpacked).find((name) => name.startsWith('libjpeg')),
-    ),
+    ...readdirSync(unpacked).map((name) => path.join(unpacked, name)),
     `-Wl,-rpath,${unpacked}`,
     ...['-o', addon],
   ]);
@@ -46,14 +44,15 @@ export async function compileNative(say) {
 
 function fill(part) {
   const file = fetchWheel(wheel, part);
-  run('python3', ['-c', unpackScript, file, part]);
+  run('python3', ['-c', unpackScript, file, part, ...libraries]);
   rmSync(file);
 }
 
 const unpackScript = `
 import os, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as wheel:
-    [name] = [n for n in wheel.namelist() if n.startswith('pillow.libs/libjpeg')]
-    with open(os.path.join(sys.argv[2], os.path.basename(name)), 'wb') as out:
-        out.write(wheel.read(name))
+    for library in sys.argv[3:]:
+        [name] = [n for n in wheel.namelist() if n.startswith('pillow.libs/' + library)]
+        with open(os.path.join(sys.argv[2], os.path.basename(name)), 'wb') as out:
+            out.write(wheel.read(name))
 `;

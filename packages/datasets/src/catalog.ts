@@ -59,13 +59,13 @@ export const datasetKinds = {
   'image-folder': {
     classes: 0,
     normalisation: imagenetNormalisation,
-    layout: 'train/<class>/…, val/<class>/…: JPEG, PNG, WebP, TIFF',
+    layout: 'train/<class>/…, val/<class>/…: JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, AVIF',
     open: openImageFolder,
   },
   webdataset: {
     classes: 0,
     normalisation: imagenetNormalisation,
-    layout: 'train-*.tar, val-*.tar of .jpg and .cls',
+    layout: 'train-*.tar, val-*.tar of .jpg (or .png, .webp …) and .cls',
     open: openWebDataset,
   },
 } as const satisfies Record<string, DatasetKind>;

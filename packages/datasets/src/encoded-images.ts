@@ -3,7 +3,7 @@ import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from
 import { standInOf } from './files.js';
 import { type Findings, inOrder, stampOf } from './fingerprint.js';
 import { DAMAGED, type PassedOver, Tally, WITHOUT_IMAGES } from './passed-over.js';
-import { openPicture, type Picture } from './picture.js';
+import { DECODING, openPicture, type Picture } from './picture.js';
 
 /** Labels are stored in two bytes. */
 const MAX_CLASSES = 1 << 16;
@@ -55,7 +55,7 @@ export async function openEncoded<T extends { readonly label: number }>(
     throw new DatasetError('missing', `${root} has a single class, ${classNames[0]}; expected two or more`);
   }
   if (images.needsEveryClass) refuseEmpty('missing', root, images, items, (label) => images.insteadOf(label));
-  const about = JSON.stringify([kind, split, skipDamaged, classNames]);
+  const about = JSON.stringify([DECODING, kind, split, skipDamaged, classNames]);
   const stamp = await stampOf([about, ...items.map(({ label }) => label)], root, images.files);
   const findings = (await memory.recall(stamp)) ?? (await readAll(images, about, skipDamaged));
   await memory.keep(stamp, findings);

@@ -64,6 +64,17 @@ describe('damaged images', () => {
     files.png = await image().png().toBuffer();
     files.webp = await image().webp().toBuffer();
     files.tiff = await image().tiff({ compression: 'lzw' }).toBuffer();
+    files.gif = await image().gif().toBuffer();
+    files.avif = await image().avif().toBuffer();
+    for (const [kind, name] of Object.entries({
+      bmp: 'masks32.bmp',
+      runs: 'runs4.bmp',
+      plain: 'p3.ppm',
+      pgm: 'p5.pgm',
+    }))
+      files[kind] = await readFile(new URL(`../fixtures/pictures/${name}`, import.meta.url));
+    files.notes = await readFile(new URL('../fixtures/pictures/xmp6-behind.png', import.meta.url));
+    files.grey16 = await readFile(new URL('../fixtures/pictures/grey16.tif', import.meta.url));
   });
 
   async function drawAll(bytes: Buffer): Promise<void> {
@@ -75,10 +86,12 @@ describe('damaged images', () => {
     await picture.draw({ box, height: 16, width: 16, mirrored: false, out, at: 0 });
   }
 
-  it.each(['jpeg', 'progressive', 'grey', 'exif', 'cmyk', 'png', 'webp', 'tiff'])(
+  const native = ['jpeg', 'progressive', 'exif', 'cmyk', 'avif', 'bmp', 'runs', 'plain', 'pgm'];
+
+  it.each([...native, 'grey', 'png', 'webp', 'tiff', 'gif', 'notes', 'grey16'])(
     'of %s are refused by name or decoded',
     async (kind) => {
-      const runs = kind === 'jpeg' || kind === 'progressive' ? 1500 : 150;
+      const runs = native.includes(kind) ? 800 : 150;
       await drawAll(files[kind]!);
       await fc.assert(
         fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (wounds) =>

@@ -1,9 +1,18 @@
-import { drawJpeg, drawPixels, type JpegHeader, jpegHeader, type Target } from '@mcld/native/drawing.js';
-import sharp from 'sharp';
+import { drawPixels, type Target } from '@mcld/native/drawing.js';
+import { drawJpeg, type JpegHeader, jpegHeader } from '@mcld/native/jpeg.js';
+import { isSwapped, type Orientation, turned } from '@mcld/native/orientation.js';
 import { DatasetError } from './dataset.js';
+import { formatOf } from './decoding/content.js';
+import { jpegNotes } from './decoding/jpeg.js';
+import { orientationOf } from './decoding/orientation.js';
+import { assertSize } from './decoding/stored-image.js';
+import { readWhole } from './decoding/whole.js';
 
-/** Largest image that is decoded; bounds what a small file can make this process hold. */
-export const MAX_PIXELS = 1 << 26;
+/**
+ * Counted up when the same file comes to other pixels than before: fingerprints hold it, so that logits and decoded
+ * copies of the former pixels are not taken for those of the new ones.
+ */
+export const DECODING = 2;
 
 /** An image of a data set, decoded as far as a view needs it. */
 export interface Picture {
@@ -28,60 +37,53 @@ export class RawPicture implements Picture {
 
 /** A JPEG in memory: only what a box needs is decoded. */
 class JpegPicture implements Picture {
+  readonly height: number;
+  readonly width: number;
+
   constructor(
     readonly bytes: Uint8Array,
     readonly header: JpegHeader,
+    readonly orientation: Orientation,
     readonly name: string,
-  ) {}
-
-  get height(): number {
-    return this.header.height;
-  }
-
-  get width(): number {
-    return this.header.width;
+  ) {
+    const { height, width } = header;
+    [this.height, this.width] = isSwapped(orientation) ? [width, height] : [height, width];
   }
 
   async draw(target: Target): Promise<void> {
-    await drawJpeg(this.bytes, this.header, target).catch((error: Error) => {
+    await drawJpeg(this.bytes, this.header, this.orientation, target).catch((error: Error) => {
       throw damaged(this.name, error);
     });
   }
 }
 
 /**
- * Opens an encoded image: JPEG, PNG, WebP, TIFF or GIF's first frame. Grey becomes three equal channels, CMYK is
- * converted, alpha is dropped as Pillow's `convert('RGB')` drops it, EXIF orientation is applied. Plain JPEGs are decoded by
- * packages/native (1.0 ms for 500×375 against libvips' 3.3 ms, the same bits), all others by sharp, whole.
+ * Opens an encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, PBM, PGM, PPM or AVIF, whatever it is called; of several
+ * frames or pages the first. What it means is what Pillow's `exif_transpose(Image.open(file)).convert('RGB')` makes of
+ * it, to the bit and in all formats (`npm run pixels`): colour profiles are ignored, EXIF's orientation is applied,
+ * alpha is dropped, grey becomes three equal channels, inks become colours by arithmetic, grey of more than eight bits
+ * is clipped. JPEGs are decoded by packages/native, which draws boxes (1.0 ms for 500×375 against libvips' 3.3 ms), all
+ * others whole.
  * @param name the file, for messages
  * @throws DatasetError
  */
 export async function openPicture(bytes: Uint8Array, name: string): Promise<Picture> {
   try {
-    if (bytes[0] === 0xff && bytes[1] === 0xd8) {
-      const header = jpegHeader(bytes);
-      assertSize(header.width, header.height);
-      if (header.plain) return new JpegPicture(bytes, header, name);
-    }
-    return await decodeWhole(bytes);
+    const format = formatOf(bytes);
+    if (format === 'jpeg') return openJpeg(bytes, name);
+    const { image, orientation } = await readWhole(bytes, format);
+    const { pixels, height, width } = image;
+    const upright = orientation === 1 ? pixels : turned(pixels, [height, width], orientation);
+    return isSwapped(orientation) ? new RawPicture(upright, width, height) : new RawPicture(upright, height, width);
   } catch (error) {
     throw damaged(name, error as Error);
   }
 }
 
-async function decodeWhole(bytes: Uint8Array): Promise<RawPicture> {
-  if (bytes.length === 0) throw new Error('it is empty');
-  const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: MAX_PIXELS }).autoOrient();
-  const { data, info } = await image.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  assertSize(info.width, info.height);
-  if (info.channels !== 3) throw new Error(`it has ${info.channels} channels after conversion to sRGB`);
-  return new RawPicture(data, info.height, info.width);
-}
-
-function assertSize(width: number, height: number): void {
-  if (width * height > MAX_PIXELS) {
-    throw new Error(`it is ${width}×${height}; at most ${MAX_PIXELS} pixels are decoded`);
-  }
+function openJpeg(bytes: Uint8Array, name: string): JpegPicture {
+  const header = jpegHeader(bytes);
+  assertSize(header.width, header.height);
+  return new JpegPicture(bytes, header, orientationOf(jpegNotes(bytes)), name);
 }
 
 const damaged = (name: string, error: Error): DatasetError =>

@@ -1,4 +1,4 @@
-// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs,
+// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs, AVIFs,
 // and files mapped into memory. The TypeScript beside it (src/) checks arguments; nothing here does so twice.
 #include <fcntl.h>
 #include <malloc.h>
@@ -14,6 +14,7 @@
 
 #include <node_api.h>
 
+#include "avif.h"
 #include "checksum.h"
 #include "jpeg.h"
 
@@ -154,7 +155,25 @@ napi_value ShiftImages(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// jpegHeader(bytes, out: Int32Array of width, height, plain) → undefined, or the error's text
+// turn(pixels, height, width, orientation, out): uint8 [height, width, 3] as it is stored, upright into `out`
+napi_value TurnPixels(napi_env env, napi_callback_info info) {
+  const Arguments<5> a(env, info);
+  const Bytes pixels(env, a.values[0]), out(env, a.values[4]);
+  const int height = Int(env, a.values[1]), width = Int(env, a.values[2]);
+  const size_t stride = static_cast<size_t>(width) * mcld::kChannels;
+  mcld::Turn(Int(env, a.values[3])).Apply(pixels.data, stride, width, height, out.data);
+  return nullptr;
+}
+
+// cmykToRgb(inks, out): uint8 [pixels, 4] into uint8 [pixels, 3]
+napi_value ConvertCmyk(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  const Bytes inks(env, a.values[0]), out(env, a.values[1]);
+  mcld::CmykToRgb(inks.data, inks.length / mcld::kInks, 0, out.data);
+  return nullptr;
+}
+
+// jpegHeader(bytes, out: Int32Array of width, height) → undefined, or the error's text
 napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   const Arguments<2> a(env, info);
   const Bytes bytes(env, a.values[0]);
@@ -169,27 +188,71 @@ napi_value ReadJpegHeader(napi_env env, napi_callback_info info) {
   }
   out[0] = header.width;
   out[1] = header.height;
-  out[2] = header.plain;
   return nullptr;
 }
 
 struct JpegTask : Task {
   Bytes bytes, out;
   Target target;
+  mcld::Turn turn;
 
-  JpegTask(napi_env env, const Arguments<3>& a) : bytes(env, a.values[0]), out(env, a.values[2]), target(env, a.values[1]) {}
+  JpegTask(napi_env env, const Arguments<4>& a)
+      : bytes(env, a.values[0]), out(env, a.values[3]), target(env, a.values[2]), turn(Int(env, a.values[1])) {}
 
   void Run() override {
     mcld::Jpeg jpeg(bytes.data, bytes.length);
-    const bool drawn = jpeg.Draw(target.box, target.height, target.width, target.mirrored, out.data + target.at);
+    const bool drawn = jpeg.Draw(target.box, turn, target.height, target.width, target.mirrored, out.data + target.at);
     if (!drawn) error = std::string(jpeg.error()) + " (at byte " + std::to_string(jpeg.offset()) + ")";
   }
 };
 
-// drawJpeg(bytes, target, out) → Promise
+// drawJpeg(bytes, orientation, target, out) → Promise
 napi_value DrawJpeg(napi_env env, napi_callback_info info) {
-  const Arguments<3> a(env, info);
-  return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[2]});
+  const Arguments<4> a(env, info);
+  return (new JpegTask(env, a))->Queue(env, "mcld:jpeg", {a.values[0], a.values[3]});
+}
+
+// avifHeader(bytes, out: Int32Array of width, height, orientation) → [EXIF, XMP], or the error's text
+napi_value ReadAvifHeader(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  const Bytes bytes(env, a.values[0]);
+  int32_t* out = nullptr;
+  napi_get_typedarray_info(env, a.values[1], nullptr, nullptr, reinterpret_cast<void**>(&out), nullptr, nullptr);
+  const mcld::Avif avif(bytes.data, bytes.length);
+  napi_value result = nullptr;
+  if (!avif.error().empty()) {
+    napi_create_string_utf8(env, avif.error().c_str(), NAPI_AUTO_LENGTH, &result);
+    return result;
+  }
+  out[0] = static_cast<int32_t>(avif.image().width);
+  out[1] = static_cast<int32_t>(avif.image().height);
+  out[2] = avif.Orientation();
+  napi_create_array_with_length(env, 2, &result);
+  uint32_t at = 0;
+  for (const avifRWData& note : {avif.image().exif, avif.image().xmp}) {
+    napi_value buffer = nullptr;
+    napi_create_buffer_copy(env, note.size, note.data, nullptr, &buffer);
+    napi_set_element(env, result, at++, buffer);
+  }
+  return result;
+}
+
+struct AvifTask : Task {
+  Bytes bytes, out;
+
+  AvifTask(napi_env env, const Arguments<2>& a) : bytes(env, a.values[0]), out(env, a.values[1]) {}
+
+  void Run() override {
+    mcld::Avif avif(bytes.data, bytes.length);
+    if (avif.error().empty()) avif.Decode(out.data);
+    error = avif.error();
+  }
+};
+
+// decodeAvif(bytes, out) → Promise; `out` has three bytes for each pixel of the header
+napi_value DecodeAvif(napi_env env, napi_callback_info info) {
+  const Arguments<2> a(env, info);
+  return (new AvifTask(env, a))->Queue(env, "mcld:avif", {a.values[0], a.values[1]});
 }
 
 // mapFile(path) → ArrayBuffer of the file's bytes, read-only: writing to it ends the process
@@ -262,8 +325,12 @@ NAPI_MODULE_INIT() {
   KeepMemory();
   Export(env, exports, "resample", ResamplePixels);
   Export(env, exports, "shiftImages", ShiftImages);
+  Export(env, exports, "turn", TurnPixels);
+  Export(env, exports, "cmykToRgb", ConvertCmyk);
   Export(env, exports, "jpegHeader", ReadJpegHeader);
   Export(env, exports, "drawJpeg", DrawJpeg);
+  Export(env, exports, "avifHeader", ReadAvifHeader);
+  Export(env, exports, "decodeAvif", DecodeAvif);
   Export(env, exports, "mapFile", MapFile);
   Export(env, exports, "addressOf", AddressOf);
   Export(env, exports, "readRows", ReadRows);

@@ -1,4 +1,5 @@
-// A rectangle of a JPEG, decoded by Pillow's own libjpeg-turbo: only the rows and columns that it needs.
+// A rectangle of a JPEG, decoded by Pillow's own libjpeg-turbo: only the rows and columns that it needs. Grey, colours
+// or inks; turned upright if need be.
 #pragma once
 
 #include <csetjmp>
@@ -10,14 +11,15 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
+#include "colours.h"
 #include "resample.h"
+#include "turn.h"
 
 namespace mcld {
 
+// As it is stored, before it is turned.
 struct JpegHeader {
   int width = 0, height = 0;
-  // Grey or three channels, upright: what this decodes. Other files are for a more patient decoder.
-  bool plain = false;
 };
 
 class Jpeg {
@@ -32,33 +34,26 @@ class Jpeg {
     return Close(true);
   }
 
-  // out: uint8 [height, width, 3] of `box`.
-  bool Draw(const Box& box, int height, int width, bool mirrored, uint8_t* out) {
+  // out: uint8 [height, width, 3] of `box`, which counts in the upright picture.
+  bool Draw(const Box& box, const Turn& turn, int height, int width, bool mirrored, uint8_t* out) {
     JpegHeader header;
     if (setjmp(escape_)) return Close(false);
     Open();
     Describe(&header);
-    if (!header.plain || box.x < 0 || box.y < 0 || box.width < 1 || box.height < 1 || box.x + box.width > header.width ||
-        box.y + box.height > header.height) {
+    const Box stored = turn.Stored(box, header.width, header.height);
+    if (stored.x < 0 || stored.y < 0 || stored.width < 1 || stored.height < 1 ||
+        stored.x + stored.width > header.width || stored.y + stored.height > header.height) {
       std::snprintf(message_, sizeof message_, "box %d,%d %dx%d is not inside %dx%d", box.x, box.y, box.width, box.height, header.width, header.height);
       return Close(false);
     }
-    decompress_.out_color_space = JCS_RGB;
-    jpeg_start_decompress(&decompress_);
-    // Upsampled chroma depends on its neighbours: columns beside the box are decoded too, so that the ones in
-    // it are those of the whole image, bit for bit.
-    JDIMENSION left = box.x > kMargin ? box.x - kMargin : 0;
-    const JDIMENSION right = std::min<JDIMENSION>(header.width, box.x + box.width + kMargin);
-    JDIMENSION columns = right - left;
-    if (columns < decompress_.output_width) jpeg_crop_scanline(&decompress_, &left, &columns);
-    if (box.y > 0) jpeg_skip_scanlines(&decompress_, box.y);
-    const size_t stride = static_cast<size_t>(decompress_.output_width) * kChannels;
-    region_.resize(stride * box.height);
-    for (int y = 0; y < box.height;) {
-      JSAMPROW row = &region_[y * stride];
-      y += jpeg_read_scanlines(&decompress_, &row, 1);
+    Rows rows = Read(stored, header.width);
+    if (!turn.upright()) {
+      const size_t pitch = static_cast<size_t>(box.width) * kChannels;
+      turned_.resize(pitch * box.height);
+      turn.Apply(rows.first, rows.pitch, rows.width, rows.height, turned_.data());
+      rows = {turned_.data(), pitch, box.width, box.height};
     }
-    Resample(region_.data(), stride, Box{box.x - static_cast<int>(left), 0, box.width, box.height}, height, width, mirrored, out);
+    Resample(rows.first, rows.pitch, Box{0, 0, box.width, box.height}, height, width, mirrored, out);
     return Close(true);
   }
 
@@ -69,6 +64,31 @@ class Jpeg {
   static constexpr int kMargin = 32;
   // A file can ask for any number of passes over a large image.
   static constexpr int kMaxScans = 256;
+
+  // The pixels of `box`, as they are stored; they lie in region_.
+  Rows Read(const Box& box, int image_width) {
+    // Pillow takes all four-channel JPEGs for inverted, as Adobe writes them.
+    const bool inks = decompress_.num_components == kInks;
+    const int channels = inks ? kInks : kChannels;
+    decompress_.out_color_space = inks ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(&decompress_);
+    // Upsampled chroma depends on its neighbours: columns beside the box are decoded too, so that the ones in
+    // it are those of the whole image, bit for bit.
+    JDIMENSION left = box.x > kMargin ? box.x - kMargin : 0;
+    const JDIMENSION right = std::min<JDIMENSION>(image_width, box.x + box.width + kMargin);
+    JDIMENSION columns = right - left;
+    if (columns < decompress_.output_width) jpeg_crop_scanline(&decompress_, &left, &columns);
+    if (box.y > 0) jpeg_skip_scanlines(&decompress_, box.y);
+    const size_t pixels = decompress_.output_width;
+    region_.resize(pixels * channels * box.height);
+    for (int y = 0; y < box.height;) {
+      JSAMPROW row = &region_[y * pixels * channels];
+      y += jpeg_read_scanlines(&decompress_, &row, 1);
+    }
+    // In place: three bytes are written where four were read.
+    if (inks) CmykToRgb(region_.data(), pixels * box.height, 255, region_.data());
+    return {region_.data() + (box.x - left) * kChannels, pixels * kChannels, box.width, box.height};
+  }
 
   void Open() {
     decompress_.err = jpeg_std_error(&errors_);
@@ -88,7 +108,6 @@ class Jpeg {
     };
     decompress_.progress = &progress_;
     jpeg_mem_src(&decompress_, bytes_, length_);
-    jpeg_save_markers(&decompress_, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(&decompress_, TRUE);
   }
 
@@ -100,38 +119,13 @@ class Jpeg {
     longjmp(self->escape_, 1);
   }
 
-  void Describe(JpegHeader* header) const {
+  void Describe(JpegHeader* header) {
     header->width = decompress_.image_width;
     header->height = decompress_.image_height;
-    const J_COLOR_SPACE space = decompress_.jpeg_color_space;
-    const bool colours = space == JCS_GRAYSCALE || space == JCS_YCbCr || space == JCS_RGB;
-    header->plain = colours && Orientation() <= 1;
-  }
-
-  // The EXIF tag 0x0112 in the first directory of the first APP1 segment; 0 where there is none.
-  int Orientation() const {
-    for (auto* marker = decompress_.marker_list; marker; marker = marker->next) {
-      const uint8_t* data = marker->data;
-      const size_t length = marker->data_length;
-      if (marker->marker != JPEG_APP0 + 1 || length < 14 || std::memcmp(data, "Exif\0\0", 6) != 0) continue;
-      const uint8_t* tiff = data + 6;
-      const size_t size = length - 6;
-      const bool little = tiff[0] == 'I';
-      const auto u16 = [&](size_t at) { return little ? tiff[at] | tiff[at + 1] << 8 : tiff[at] << 8 | tiff[at + 1]; };
-      const auto u32 = [&](size_t at) {
-        return little ? static_cast<size_t>(u16(at)) | static_cast<size_t>(u16(at + 2)) << 16 : static_cast<size_t>(u16(at)) << 16 | u16(at + 2);
-      };
-      const size_t directory = u32(4);
-      if (directory + 2 > size) return 0;
-      const int entries = u16(directory);
-      for (int i = 0; i < entries; i++) {
-        const size_t entry = directory + 2 + static_cast<size_t>(i) * 12;
-        if (entry + 12 > size) return 0;
-        if (u16(entry) == 0x0112) return u16(entry + 8);
-      }
-      return 0;
-    }
-    return 0;
+    const int channels = decompress_.num_components;
+    if (channels == 1 || channels == kChannels || channels == kInks) return;
+    std::snprintf(message_, sizeof message_, "a JPEG of %d channels; only 1, 3 and 4 are read", channels);
+    longjmp(escape_, 1);
   }
 
   bool Close(bool ok) {
@@ -149,7 +143,7 @@ class Jpeg {
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
   std::jmp_buf escape_;
-  std::vector<uint8_t> region_;
+  std::vector<uint8_t> region_, turned_;
   bool created_ = false;
   size_t offset_ = 0;
   char message_[JMSG_LENGTH_MAX] = "";

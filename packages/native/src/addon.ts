@@ -4,8 +4,12 @@ import { createRequire } from 'node:module';
 interface Addon {
   resample(pixels: Uint8Array, rowBytes: number, target: Int32Array, out: Uint8Array): void;
   shiftImages(pixels: Uint8Array, height: number, width: number, views: Int32Array, out: Uint8Array): void;
+  turn(pixels: Uint8Array, height: number, width: number, orientation: number, out: Uint8Array): void;
+  cmykToRgb(inks: Uint8Array, out: Uint8Array): void;
   jpegHeader(bytes: Uint8Array, out: Int32Array): string | undefined;
-  drawJpeg(bytes: Uint8Array, target: Int32Array, out: Uint8Array): Promise<void>;
+  drawJpeg(bytes: Uint8Array, orientation: number, target: Int32Array, out: Uint8Array): Promise<void>;
+  avifHeader(bytes: Uint8Array, out: Int32Array): string | [exif: Uint8Array, xmp: Uint8Array];
+  decodeAvif(bytes: Uint8Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;
   addressOf(array: Int32Array): number;
   readRows(

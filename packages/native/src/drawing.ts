@@ -21,18 +21,6 @@ export interface Target {
   readonly at: number;
 }
 
-/** Thrown for bytes that are no JPEG that can be decoded; tells at which byte. */
-export class JpegError extends Error {
-  override readonly name = 'JpegError';
-}
-
-export interface JpegHeader {
-  readonly width: number;
-  readonly height: number;
-  /** Whether `drawJpeg` can: grey or three channels, and upright by its EXIF orientation. */
-  readonly plain: boolean;
-}
-
 /**
  * Draws a box of an image in memory: bilinear with antialiasing, to Pillow's bits.
  * @param pixels uint8 [height, width, 3]
@@ -70,34 +58,13 @@ export function drawShifted(
   addon.shiftImages(pixels, height, width, views, out);
 }
 
-const header = new Int32Array(3);
-
-/** @throws JpegError */
-export function jpegHeader(bytes: Uint8Array): JpegHeader {
-  const error = addon.jpegHeader(bytes, header);
-  if (error !== undefined) throw new JpegError(error);
-  return { width: header[0] as number, height: header[1] as number, plain: header[2] === 1 };
-}
-
-/**
- * Decodes what a box needs of a plain JPEG, in the thread pool, and draws it as `drawPixels` does.
- * @param bytes not to be written to until it is done
- * @throws JpegError for damage in what was decoded
- */
-export async function drawJpeg(bytes: Uint8Array, { width, height }: JpegHeader, target: Target): Promise<void> {
-  assertFits(target, height, width);
-  try {
-    await addon.drawJpeg(bytes, packed(target), target.out);
-  } catch (error) {
-    throw new JpegError((error as Error).message);
-  }
-}
-
-function packed({ box, height, width, mirrored, at }: Target): Int32Array {
+/** The target as native/addon.cc takes it. */
+export function packed({ box, height, width, mirrored, at }: Target): Int32Array {
   return Int32Array.of(box.x, box.y, box.width, box.height, height, width, Number(mirrored), at);
 }
 
-function assertFits({ box, height, width, out, at }: Target, imageHeight: number, imageWidth: number): void {
+/** @throws RangeError for a box outside the image, or a target that does not fit */
+export function assertFits({ box, height, width, out, at }: Target, imageHeight: number, imageWidth: number): void {
   const { x, y } = box;
   const numbers = [x, y, box.width, box.height, height, width, at];
   const inside = x >= 0 && y >= 0 && x + box.width <= imageWidth && y + box.height <= imageHeight;

@@ -1,6 +1,7 @@
 /**
- * `npm run pixels`: decoding, boxes, resizes, frames and changes of colour of 200 photographs against Pillow's and torchvision's,
- * which the script's own Python environment has. Prints the largest differences in grey levels; exits 1 past the limits.
+ * `npm run pixels`: decoding of every format, and boxes, resizes, frames and changes of colour of 200 photographs,
+ * against Pillow's and torchvision's, which the script's own Python environment has. Prints the largest differences in
+ * grey levels; exits 1 past the limits.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +14,8 @@ import { openPicture, type Picture } from '@mcld/datasets/picture.js';
 import { randomBox } from '@mcld/datasets/random-resized-crop.js';
 import { Draws } from '@mcld/random/draws.js';
 import { Purpose } from '@mcld/random/philox.js';
+import { Differences } from './differences.js';
+import { compareFormats } from './formats.js';
 
 const IMAGES = 200;
 const SIDE = 64;
@@ -88,7 +91,8 @@ const checks: readonly Check[] = [
     draw: (picture, { box, size }) => boxed(picture, box as number[], size as number),
   },
   {
-    // torchvision rounds bytes' weights to 16 bits and always goes over them horizontally first: Pillow is as far from it.
+    // torchvision rounds bytes' weights to 16 bits and always goes over them horizontally first: Pillow is as far from
+    // it.
     name: 'random boxes, against byte tensors',
     limit: 2,
     job: boxJob('box-bytes'),
@@ -134,25 +138,33 @@ function peer(jobs: readonly Job[]): Buffer {
   return pixels;
 }
 
-let failed = 0;
+let [passed, failed] = [0, 0];
+
+function report(name: string, limit: number, { worst, off, values, where }: Differences): void {
+  const good = worst <= limit;
+  if (good) passed++;
+  else failed++;
+  const share = ((100 * off) / values).toFixed(2);
+  const verdict = good ? '' : `  FAILED, ${where}`;
+  console.log(`${name.padEnd(48)} at most ${worst} (limit ${limit}); ${share} % differ${verdict}`);
+}
+
 console.log(`${files.length} photographs; differences in grey levels of 255`);
 for (const { name, limit, job, draw } of checks) {
   const jobs = files.map((file, n) => ({ file, ...job(n) }));
   const theirs = peer(jobs);
-  let [at, worst, off] = [0, 0, 0];
+  const differences = new Differences();
+  let at = 0;
   for (const { file, ...rest } of jobs) {
     const ours = await draw(await openPicture(readFileSync(file), file), rest);
-    for (const value of ours) {
-      const difference = Math.abs(value - (theirs[at++] as number));
-      worst = Math.max(worst, difference);
-      if (difference > 0) off++;
-    }
+    differences.add(ours, theirs.subarray(at, at + ours.length), file);
+    at += ours.length;
   }
   if (at !== theirs.length) throw new Error(`${name}: ${theirs.length} bytes from Python, ${at} here`);
-  if (worst > limit) failed++;
-  console.log(
-    `${name.padEnd(48)} at most ${worst} (limit ${limit}); ${((100 * off) / at).toFixed(2)} % differ${worst > limit ? '  FAILED' : ''}`,
-  );
+  report(name, limit, differences);
 }
-console.log(`${checks.length - failed} passed, ${failed} failed`);
+for (const [ending, differences] of await compareFormats(files.filter((_, i) => i % 25 === 0))) {
+  report(`.${ending}: ${differences.pictures} files, decoded`, 0, differences);
+}
+console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
