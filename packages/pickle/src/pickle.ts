@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { shown } from './shown.js';
 
 /** Thrown for a pickle that is damaged, or that asks for anything but plain data. */
@@ -116,7 +117,8 @@ class Unpickler {
   }
 
   #text(length: number): string {
-    return text.decode(this.#bytes(length));
+    const bytes = this.#bytes(length);
+    return length > constants.MAX_STRING_LENGTH ? this.#fail(`a text of ${length} bytes`) : text.decode(bytes);
   }
 
   #string(length: number): string | Uint8Array {
