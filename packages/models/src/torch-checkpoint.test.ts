@@ -138,13 +138,12 @@ describe('a PyTorch checkpoint', () => {
 
 describe('a file that holds no weights', () => {
   const tar = (name: string) => {
-    const header = Buffer.alloc(1024);
+    const header = Buffer.alloc(512);
     header.write(name);
     header.write('00000000000', 124);
     header.write('        ', 148);
     header.write(
       header
-        .subarray(0, 512)
         .reduce((a, b) => a + b, 0)
         .toString(8)
         .padStart(6, '0'),
@@ -170,6 +169,17 @@ describe('a file that holds no weights', () => {
       tar('run/best.pth'),
       'the file is a tar archive of run/best.pth. Unpack it and name the weights in it.',
     ],
+    [
+      'torch’s own tar',
+      Buffer.concat(['sys_info', 'pickle', 'storages', 'tensors'].map(tar)),
+      'the file is torch.save’s tar format, of 2017 and before. Where you trust it, save it again in Python: ',
+    ],
+    [
+      'a zip of checkpoints',
+      fixture('packed.zip'),
+      'the file is a zip archive of run/best.pth, run/notes.txt. Unpack it and name the weights in it.',
+    ],
+    ['arrays of NumPy', fixture('arrays.npz'), 'the file is arrays of NumPy (.npz). Save them as safetensors'],
     ['gzip', Buffer.from('\x1f\x8b\x08', 'latin1'), 'the file is compressed with gzip. Unpack it'],
     [
       'Keras',
