@@ -44,6 +44,10 @@ def main(folder):
         parallel = {f"module.{n}": t for n, t in own.state_dict().items()}
         torch.save({"epoch": 1, "model": parallel, "best": 0.5}, folder / f"{name}.pth")
         if name in plan["exported"]:
+            averaged = torch.optim.swa_utils.AveragedModel(own).state_dict()
+            raw = {f"_orig_mod.{n}": torch.zeros_like(t) for n, t in own.state_dict().items()}
+            old = {"_use_new_zipfile_serialization": False}
+            torch.save({"model": raw, "averaged": averaged, "numbers": {1, 2}}, folder / f"{name}.old.pth", **old)
             batch = {"x": {0: torch.export.Dim("N")}}
             file = folder / f"{name}.torch.onnx"
             names = {"input_names": ["x"], "output_names": ["logits"]}

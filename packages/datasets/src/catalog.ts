@@ -29,13 +29,13 @@ export const datasetKinds = {
   'cifar-10': {
     classes: 10,
     normalisation: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
-    layout: 'binary version: data_batch_1.bin … test_batch.bin',
+    layout: 'binary version: data_batch_1.bin … test_batch.bin; or Python version: data_batch_1 … test_batch',
     open: openCifar10,
   },
   'cifar-100': {
     classes: 100,
     normalisation: { mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
-    layout: 'binary version: train.bin, test.bin',
+    layout: 'binary version: train.bin, test.bin; or Python version: train, test',
     open: openCifar100,
   },
   'tiny-imagenet': {

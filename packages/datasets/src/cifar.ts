@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { classNamesOf, recordsOf } from './cifar-python.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { readDataFile, sha256, standInOf, textLines } from './files.js';
 import { RawPicture } from './picture.js';
@@ -6,26 +8,53 @@ import { RawPicture } from './picture.js';
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
 
-interface Layout {
-  readonly name: 'cifar-10' | 'cifar-100';
+/** The files of a version, and how they are read as the binary one: records, and lines of names. */
+interface Version {
   readonly files: Readonly<Record<'train' | 'test', readonly string[]>>;
   readonly names: string;
+  records(file: string, content: Buffer): Buffer;
+  classNames(file: string, content: Buffer): string[];
+}
+
+interface Layout {
+  readonly name: 'cifar-10' | 'cifar-100';
   /** Bytes before a record's pixels; the last of them is the label. */
   readonly labelBytes: number;
+  readonly binary: Version;
+  readonly python: Version;
 }
+
+const asTheyAre = {
+  records: (_file: string, content: Buffer) => content,
+  classNames: (_file: string, content: Buffer) => textLines(content),
+};
 
 const cifar10: Layout = {
   name: 'cifar-10',
-  files: { train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), test: ['test_batch.bin'] },
-  names: 'batches.meta.txt',
   labelBytes: 1,
+  binary: {
+    ...asTheyAre,
+    files: { train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), test: ['test_batch.bin'] },
+    names: 'batches.meta.txt',
+  },
+  python: {
+    files: { train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}`), test: ['test_batch'] },
+    names: 'batches.meta',
+    records: (file, content) => recordsOf(file, content, ['labels']),
+    classNames: (file, content) => classNamesOf(file, content, 'label_names'),
+  },
 };
 
 const cifar100: Layout = {
   name: 'cifar-100',
-  files: { train: ['train.bin'], test: ['test.bin'] },
-  names: 'fine_label_names.txt',
   labelBytes: 2,
+  binary: { ...asTheyAre, files: { train: ['train.bin'], test: ['test.bin'] }, names: 'fine_label_names.txt' },
+  python: {
+    files: { train: ['train'], test: ['test'] },
+    names: 'meta',
+    records: (file, content) => recordsOf(file, content, ['coarse_labels', 'fine_labels']),
+    classNames: (file, content) => classNamesOf(file, content, 'fine_label_names'),
+  },
 };
 
 export const openCifar10 = (location: DatasetLocation): Promise<Dataset> => openCifar(cifar10, location);
@@ -35,18 +64,19 @@ export const openCifar100 = (location: DatasetLocation): Promise<Dataset> => ope
 
 /**
  * CIFAR, binary version: records of one label byte (CIFAR-100: coarse, then fine) and 3,072 bytes of pixels, planes of
- * red, green and blue, row-major. All of it is held in memory, as NHWC.
+ * red, green and blue, row-major. The Python version is turned into these records, so that both are the same data set.
+ * All of it is held in memory, as NHWC.
  */
-async function openCifar(
-  { name, files, names, labelBytes }: Layout,
-  { root, split }: DatasetLocation,
-): Promise<Dataset> {
-  const hint = `get it with 'mcld data fetch ${name}', or name its folder as the recipe's root`;
+async function openCifar(layout: Layout, { root, split }: DatasetLocation): Promise<Dataset> {
+  const { name, labelBytes } = layout;
+  const own = "or name the folder of its binary or Python version as the recipe's root";
+  const hint = `get it with 'mcld data fetch ${name}', ${own}`;
   if (split === 'unlabeled') throw new DatasetError('missing', `${name} has no split 'unlabeled'`);
+  const version = await versionIn(root, layout, split);
   const record = labelBytes + 3 * PLANE;
   const parts = [];
-  for (const file of files[split]) {
-    const data = await readDataFile(root, file, hint);
+  for (const file of version.files[split]) {
+    const data = version.records(path.join(root, file), await readDataFile(root, file, hint));
     if (data.length === 0 || data.length % record !== 0) {
       throw new DatasetError(
         'damaged',
@@ -55,7 +85,8 @@ async function openCifar(
     }
     parts.push({ file, data });
   }
-  const classNames = textLines(await readDataFile(root, names, hint));
+  const names = version.names;
+  const classNames = version.classNames(path.join(root, names), await readDataFile(root, names, hint));
   const count = parts.reduce((n, { data }) => n + data.length, 0) / record;
   const labels = new Uint16Array(count);
   const pixels = new Uint8Array(count * 3 * PLANE);
@@ -85,6 +116,21 @@ async function openCifar(
     picture: (image) => new RawPicture(pixels.subarray(image * bytes, (image + 1) * bytes), SIDE, SIDE),
   };
 }
+
+/** The binary version, unless more of the Python one's files are there. */
+async function versionIn(root: string, { binary, python }: Layout, split: 'train' | 'test'): Promise<Version> {
+  const missing = async ({ files, names }: Version) => {
+    const found = await Promise.all([...files[split], names].map((file) => isFile(path.join(root, file))));
+    return found.filter((there) => !there).length;
+  };
+  return (await missing(python)) < (await missing(binary)) ? python : binary;
+}
+
+const isFile = (file: string): Promise<boolean> =>
+  stat(file).then(
+    (about) => about.isFile(),
+    () => false,
+  );
 
 function interleave(planes: Buffer, from: number, out: Uint8Array, to: number): void {
   for (let p = 0, at = to; p < PLANE; p++) {

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { create } from 'tar';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openCifar10, openCifar100 } from './cifar.js';
+import { recordsOf } from './cifar-python.js';
 import { DatasetError } from './dataset.js';
 import { openImageFolder } from './image-folder.js';
 import { openImagenet } from './imagenet.js';
@@ -50,6 +51,38 @@ async function isTold(action: () => Promise<unknown>): Promise<boolean> {
     throw error;
   }
 }
+
+describe('damaged batches of CIFAR’s Python version', () => {
+  it.each(['cifar-10-python2/data_batch_1', 'cifar-100-numpy1-scalars/test', 'cifar-100-numpy2-protocol5/test'])(
+    '%s are read or refused by name',
+    async (name) => {
+      const good = await readFile(new URL(`../fixtures/${name}`, import.meta.url));
+      const labels = name.startsWith('cifar-100') ? ['coarse_labels', 'fine_labels'] : ['labels'];
+      // What is not pixels is where the harm is.
+      const ends = fc.array(
+        fc.record({
+          kind: fc.constant('flip' as const),
+          at: fc.oneof(
+            fc.nat(200),
+            fc.nat(200).map((back) => good.length - 1 - back),
+          ),
+          value: fc.integer({ min: 1, max: 255 }),
+        }),
+        { minLength: 1, maxLength: 4 },
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.oneof(ends, fc.array(damage, { minLength: 1, maxLength: 3 })), async (wounds) =>
+          isTold(async () => {
+            const bytes = damaged(good, wounds);
+            const records = recordsOf('fuzzed', bytes, labels);
+            expect(records.length).toBeLessThanOrEqual(bytes.length + 3074);
+          }),
+        ),
+        { numRuns: 2000 },
+      );
+    },
+  );
+});
 
 describe('damaged images', () => {
   const files: Record<string, Buffer> = {};

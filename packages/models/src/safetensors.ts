@@ -1,5 +1,7 @@
+import { shown } from '@mcld/pickle/shown.js';
 import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
-import type { StateArray, StateDict } from './state-dict.js';
+import { type StateArray, type StateDict, WeightMismatchError } from './state-dict.js';
+import type { NamedTensor, StoredTensor } from './stored-tensor.js';
 
 /** Thrown for bytes that are no safetensors file, or one whose header does not hold. */
 export class SafetensorsError extends Error {
@@ -50,32 +52,71 @@ export function encodeSafetensors(tensors: StateDict, metadata: Readonly<Record<
  * @throws SafetensorsError naming what is wrong: length, header, dtype, offsets
  */
 export function decodeSafetensors(file: Uint8Array): SafetensorsFile {
-  const { header, data } = readHeader(file);
-  const { __metadata__: metadata = {}, ...entries } = header;
-  const tensors = new Map<string, StateArray>();
-  let end = 0;
-  const placed = Object.entries(entries as Record<string, Entry>);
-  for (const [name, entry] of placed) assertEntry(name, entry, data.byteLength);
-  placed.sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
-  for (const [name, entry] of placed) {
-    const [from, to] = entry.data_offsets;
-    if (from !== end) throw new SafetensorsError(`tensor ${name} begins at byte ${from}, expected ${end}`);
-    end = to;
-    const { dtype, shape } = entry;
-    const format = (floatFormats as Readonly<Record<string, FloatFormat>>)[dtype];
-    if (!format) {
-      if (shape.length === 0) continue;
-      throw new SafetensorsError(`tensor ${name} is ${dtype}; weights are F32, F64, F16 or BF16`);
-    }
-    const values = toFloat32(format, data.subarray(from, to));
-    tensors.set(name, { shape, data: values.read(0, (to - from) / format.bytes) });
+  const { metadata, tensors } = openSafetensors(file);
+  const decoded = new Map<string, StateArray>();
+  for (const { name, tensor } of tensors) {
+    const { shape, dtype } = tensor;
+    if (tensor.isFloating) decoded.set(name, { shape, data: tensor.read(name) });
+    else if (shape.length > 0)
+      throw new SafetensorsError(`tensor ${shown(name)} is ${dtype}; weights are F32, F64, F16 or BF16`);
   }
-  if (end !== data.byteLength) throw new SafetensorsError(`${data.byteLength - end} bytes after the last tensor`);
-  return { metadata: assertMetadata(metadata), tensors: inHeaderOrder(tensors, Object.keys(entries)) };
+  return { metadata, tensors: decoded };
 }
 
-function inHeaderOrder(tensors: StateDict, names: readonly string[]): StateDict {
-  return new Map(names.flatMap((name) => (tensors.has(name) ? [[name, tensors.get(name) as StateArray]] : [])));
+/** What a safetensors file holds, in its header's order, without reading its numbers. @throws SafetensorsError */
+export function openSafetensors(file: Uint8Array): {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly (NamedTensor & { readonly tensor: SafeTensor })[];
+} {
+  const { header, data } = readHeader(file);
+  const { __metadata__: metadata = {}, ...entries } = header;
+  const placed = Object.entries(entries as Record<string, Entry>);
+  for (const [name, entry] of placed) assertEntry(name, entry, data.byteLength);
+  const tensors = placed.map(([name, entry]) => ({ folder: '', name, tensor: new SafeTensor(entry, data) }));
+  assertContiguous(placed, data.byteLength);
+  return { metadata: assertMetadata(metadata), tensors };
+}
+
+/** Tensors lie one after the other, without holes and without sharing. */
+function assertContiguous(placed: readonly (readonly [string, Entry])[], available: number): void {
+  let end = 0;
+  for (const [name, entry] of placed.toSorted(byPlace)) {
+    const [from, to] = entry.data_offsets;
+    if (from !== end) throw new SafetensorsError(`tensor ${shown(name)} begins at byte ${from}, expected ${end}`);
+    end = to;
+  }
+  if (end !== available) throw new SafetensorsError(`${available - end} bytes after the last tensor`);
+}
+
+/** An empty tensor begins where the next one does. */
+const byPlace = (
+  [, { data_offsets: a }]: readonly [string, Entry],
+  [, { data_offsets: b }]: readonly [string, Entry],
+) => a[0] - b[0] || a[1] - b[1];
+
+class SafeTensor implements StoredTensor {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly place: string;
+  readonly #format: FloatFormat | undefined;
+  readonly #bytes: Uint8Array;
+
+  constructor({ dtype, shape, data_offsets: [from, to] }: Entry, data: Uint8Array) {
+    this.shape = shape;
+    this.dtype = dtype;
+    this.place = String(from);
+    this.#format = (floatFormats as Readonly<Record<string, FloatFormat>>)[dtype];
+    this.#bytes = data.subarray(from, to);
+  }
+
+  get isFloating(): boolean {
+    return this.#format !== undefined;
+  }
+
+  read(name: string): Float32Array {
+    if (!this.#format) throw new WeightMismatchError(`${name} is ${this.dtype}; weights are F32, F64, F16 or BF16`);
+    return toFloat32(this.#format, this.#bytes).read(0, this.#bytes.byteLength / this.#format.bytes);
+  }
 }
 
 function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
@@ -111,6 +152,13 @@ const SIZES: Readonly<Record<string, number>> = {
   F16: 2,
   BF16: 2,
   I16: 2,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  C64: 8,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
   U8: 1,
   I8: 1,
   BOOL: 1,
@@ -121,15 +169,18 @@ function assertEntry(name: string, entry: Entry, available: number): void {
   const naturals = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!naturals(shape) || !naturals(offsets) || offsets.length !== 2) {
-    throw new SafetensorsError(`tensor ${name} has no valid shape and data_offsets`);
+    throw new SafetensorsError(`tensor ${shown(name)} has no valid shape and data_offsets`);
   }
-  const size = Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
-  if (size === undefined) throw new SafetensorsError(`tensor ${name} has dtype ${dtype}`);
+  const size = typeof dtype === 'string' && Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
+  if (size === undefined)
+    throw new SafetensorsError(
+      `tensor ${shown(name)} has ${typeof dtype === 'string' ? `dtype ${shown(dtype)}` : 'no dtype'}`,
+    );
   const [from, to] = offsets as [number, number];
   const wanted = shape.reduce((a, b) => a * b, size);
   if (to > available || to - from !== wanted) {
     throw new SafetensorsError(
-      `tensor ${name} [${shape.join(', ')}] ${dtype} needs ${wanted} bytes, its offsets say ${from}..${to} of ${available}`,
+      `tensor ${shown(name)} [${shape.slice(0, 8).join(', ')}] ${dtype} needs ${wanted} bytes, its offsets say ${from}..${to} of ${available}`,
     );
   }
 }

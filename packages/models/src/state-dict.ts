@@ -48,7 +48,7 @@ function initialValues({ kind, shape, std }: ParameterSpec, seed: number, place:
  * How many classes weights of `model` were made for: the rows of its last linear layer.
  * @returns 0 where they have no such tensor
  */
-export function classesOf(model: ModelName, state: StateDict): number {
+export function classesOf(model: ModelName, state: ReadonlyMap<string, { readonly shape: readonly number[] }>): number {
   const head = declareParameters(model, 1).parameters.findLast(({ kind }) => kind === 'linear');
   return (head && state.get(head.name)?.shape[0]) ?? 0;
 }

@@ -67,6 +67,10 @@ const singleTeacher = z.union([
   z.strictObject({
     file: z.string().min(1).describe('safetensors, a PyTorch checkpoint or an ONNX model, read by the client'),
     model: z.enum(modelNames).optional().describe('whose weights they are; not for ONNX'),
+    weights: z
+      .enum(['raw', 'ema'])
+      .optional()
+      .describe('which weights of a checkpoint that also holds averaged ones; absent: raw, or what there is'),
   }),
   z.strictObject({
     endpoint: z.string().min(1).describe('host:port of a server that speaks the Open Inference Protocol'),

@@ -16,7 +16,7 @@ import { parseRecipe } from '@mcld/recipe/parse.js';
 import { exportStudent } from './export.js';
 import { applyEvent } from './run-reducer.js';
 import type { Runs } from './runs.js';
-import { importTeacher, resolveTeacher } from './teachers.js';
+import { importTeacher, resolveTeacher, type TeacherFile } from './teachers.js';
 import { toWire } from './wire.js';
 
 /** Largest teacher that is taken over gRPC. */
@@ -71,8 +71,8 @@ export function pipelineService(
     getRunReport: (request, { signal }) => evaluator.getReport(request, { signal }),
 
     async importTeacher(requests) {
-      const { model, file } = await collect(requests);
-      return { teacherDigest: await importTeacher(runs.adapters.objects, model, file), notes: [] };
+      const { digest, notes } = await importTeacher(runs.adapters.objects, await collect(requests));
+      return { teacherDigest: digest, notes: [...notes] };
     },
 
     async resolveTeacher({ recipe }) {
@@ -107,15 +107,16 @@ const told = (event: RunEvent): Partial<WatchRunResponse> => ({
   data: { ...event.data },
 });
 
-async function collect(requests: AsyncIterable<ImportTeacherRequest>): Promise<{ model: string; file: Uint8Array }> {
+async function collect(requests: AsyncIterable<ImportTeacherRequest>): Promise<TeacherFile> {
   const pieces: Buffer[] = [];
-  let model = '';
+  let [model, weights] = ['', ''];
   let size = 0;
   for await (const request of requests) {
-    if (model === '') model = request.model;
+    model ||= request.model;
+    weights ||= request.weights;
     size += request.chunk.length;
     if (size > MAX_TEACHER_BYTES) throw new RequestError(`a teacher of more than ${MAX_TEACHER_BYTES} bytes`);
     pieces.push(Buffer.from(request.chunk));
   }
-  return { model, file: Buffer.concat(pieces) };
+  return { model, weights, file: Buffer.concat(pieces) };
 }

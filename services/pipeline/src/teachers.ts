@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto';
 import { assertOnnxClassifier } from '@mcld/models/onnx-import.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { isModelName, modelNames } from '@mcld/models/registry.js';
-import { decodeSafetensors, encodeSafetensors } from '@mcld/models/safetensors.js';
-import { assertStateOf, classesOf } from '@mcld/models/state-dict.js';
-import { decodeTorchCheckpoint, isTorchCheckpoint } from '@mcld/models/torch-checkpoint.js';
+import { readWeightFile, weightFormat } from '@mcld/models/weight-file.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
@@ -18,34 +14,37 @@ import {
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { ObjectExistsError, type ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
+import { canonicalWeights } from './import-weights.js';
+
+/** A teacher as it comes from a client. */
+export interface TeacherFile {
+  /** Whose weights they are; '' for an ONNX model. */
+  readonly model: string;
+  /** Which of a checkpoint's weights; '' takes the raw ones, or what there is. */
+  readonly weights: string;
+  readonly file: Uint8Array;
+}
 
 /**
  * Stores a teacher under its digest: weights of a model here (safetensors, or a PyTorch checkpoint) in one
  * canonical form once they are checked against it, an ONNX model as it is.
- * @param model whose weights they are; '' for an ONNX model
- * @throws SafetensorsError, TorchCheckpointError, PickleError, OnnxError, WeightMismatchError, RequestError
+ * @returns also what was chosen on the way, for people
+ * @throws SafetensorsError, TorchCheckpointError, PickleError, WeightFileError, OnnxError, WeightMismatchError,
+ * RequestError
  */
-export async function importTeacher(objects: ObjectStore, model: string, file: Uint8Array): Promise<TeacherDigest> {
-  const format = formatOf(file);
-  if (format === 'onnx') {
+export async function importTeacher(
+  objects: ObjectStore,
+  { model, weights, file }: TeacherFile,
+): Promise<{ readonly digest: TeacherDigest; readonly notes: readonly string[] }> {
+  const format = weightFormat(file);
+  if (format === 'other') {
+    if (weights !== '')
+      throw new RequestError(`weights '${weights}': an ONNX model has one set of weights; leave it out`);
     assertOnnxClassifier(file);
-    return store(objects, onnxTeacherKey, file);
+    return { digest: await store(objects, onnxTeacherKey, file), notes: [] };
   }
-  if (!isModelName(model)) throw new RequestError(`model '${model}': expected one of ${modelNames.join(', ')}`);
-  const tensors = format === 'torch' ? await decodeTorchCheckpoint(file) : decodeSafetensors(file).tensors;
-  const classes = classesOf(model, tensors);
-  assertStateOf(model, classes, tensors);
-  const known = declareParameters(model, classes).parameters;
-  const canonical = new Map(
-    known.map(({ name }) => [name, tensors.get(name) as NonNullable<ReturnType<typeof tensors.get>>]),
-  );
-  return store(objects, teacherKey, encodeSafetensors(canonical, { format: 'pt', model, classes: String(classes) }));
-}
-
-/** Told by the first bytes: a zip archive, a header length with JSON after it, or else a protocol buffer. */
-function formatOf(file: Uint8Array): 'safetensors' | 'torch' | 'onnx' {
-  if (isTorchCheckpoint(file)) return 'torch';
-  return file.length < 9 || file[8] === 0x7b ? 'safetensors' : 'onnx';
+  const { content, notes } = canonicalWeights(model, await readWeightFile(format, file), weights);
+  return { digest: await store(objects, teacherKey, content), notes };
 }
 
 async function store(

@@ -1,21 +1,23 @@
 /**
  * `npm run roundtrip`: students and teachers to real Python and back. Weights made here go into PyTorch
- * (safetensors, `load_state_dict(strict=True)`) and onnxruntime; PyTorch's go from a `.pth` file and an
- * exported ONNX model into this project. Logits must agree to 1e-4 of the largest.
+ * (safetensors, `load_state_dict(strict=True)`) and onnxruntime; PyTorch's go from `.pth` files, of the old format and
+ * with averaged weights too, and an exported ONNX model into this project. Logits must agree to 1e-4 of the largest.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chooseWeights, type WantedWeights } from '@mcld/models/choose-weights.js';
 import { InferenceNetwork } from '@mcld/models/inference-network.js';
 import { encodeOnnx } from '@mcld/models/onnx-export.js';
 import { type ModelName, modelNames, models } from '@mcld/models/registry.js';
 import { encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState, type StateDict } from '@mcld/models/state-dict.js';
-import { decodeTorchCheckpoint } from '@mcld/models/torch-checkpoint.js';
+import { TensorNames } from '@mcld/models/tensor-names.js';
 import { TrainableNetwork } from '@mcld/models/trainable-network.js';
 import { Training } from '@mcld/models/training.js';
+import { readWeightFile } from '@mcld/models/weight-file.js';
 import { onnxComputer } from '@mcld/teacher-inference/onnx-computer.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
@@ -64,6 +66,11 @@ function logitsHere(model: ModelName, state: StateDict): Float32Array {
   return found;
 }
 
+async function weightsFrom(model: ModelName, file: string, wanted: WantedWeights): Promise<StateDict> {
+  const tensors = await readWeightFile('torch', readFileSync(path.join(folder, file)));
+  return chooseWeights(model, new TensorNames(tensors), wanted).state;
+}
+
 let failures = 0;
 function compare(what: string, found: ArrayLike<number>, expected: ArrayLike<number>): void {
   const deviation = maxDeviation(found, expected) / maxAbs(expected);
@@ -100,9 +107,10 @@ try {
     const { fromSafetensors, fromOnnx, ownLogits } = answers[model] as Answer;
     compare(`${model}: safetensors → PyTorch`, fromSafetensors, here.get(model) as Float32Array);
     compare(`${model}: ONNX → onnxruntime`, fromOnnx, here.get(model) as Float32Array);
-    const state = await decodeTorchCheckpoint(readFileSync(path.join(folder, `${model}.pth`)));
-    compare(`${model}: .pth → here`, logitsHere(model, state), ownLogits);
+    compare(`${model}: .pth → here`, logitsHere(model, await weightsFrom(model, `${model}.pth`, '')), ownLogits);
     if (!exported.includes(model)) continue;
+    const old = await weightsFrom(model, `${model}.old.pth`, 'ema');
+    compare(`${model}: averaged weights in the old format → here`, logitsHere(model, old), ownLogits);
     const teacher = await onnxComputer(readFileSync(path.join(folder, `${model}.torch.onnx`)), ROWS);
     const size = models[model].imageSize;
     const images = { pixels: pixelsOf(size), height: size, width: size, statistics };

@@ -12,7 +12,7 @@ import { CliError, Exit } from '../exit.js';
 import { withSession } from '../session.js';
 import { table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { type CommonOptions, print, printJson, recipeOf, repeated } from './common.js';
+import { type CommonOptions, print, printJson, recipeOf, repeated, teacherNotes } from './common.js';
 
 const MEGABYTE = 2 ** 20;
 
@@ -89,7 +89,7 @@ async function warm(options: WarmOptions): Promise<void> {
   const recipe = await recipeOf(options.file, options.set);
   if (!recipe.teacher) throw new CliError(`${options.file}: the recipe names no teacher`, Exit.usage);
   await withSession(options, async (session, signal) => {
-    const resolved = await importTeacherOf(session.client, recipe);
+    const resolved = await importTeacherOf(session.client, recipe, teacherNotes(options));
     const { teacherDigest } = await session.client.resolveTeacher({ recipe: resolved });
     const config = readConfig();
     const { client, close } = openClient(TeacherInferenceServiceDefinition, session.teacher, config);

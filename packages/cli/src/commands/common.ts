@@ -20,6 +20,13 @@ export const print = (text: string): void => {
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
+/** Tells people what was chosen of a teacher's file, beside the output. */
+export const teacherNotes =
+  ({ json }: CommonOptions) =>
+  (note: string): void => {
+    if (!json) process.stderr.write(`teacher: ${note}\n`);
+  };
+
 /** Values of an option that may be given several times. */
 export const repeated = (value: string, before: string[]): string[] => [...before, value];
 

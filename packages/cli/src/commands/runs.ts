@@ -10,7 +10,16 @@ import { runJson, stateName } from '../run-state.js';
 import { type PipelineClient, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { type CommonOptions, followToEnd, present, print, printJson, recipeOf, repeated } from './common.js';
+import {
+  type CommonOptions,
+  followToEnd,
+  present,
+  print,
+  printJson,
+  recipeOf,
+  repeated,
+  teacherNotes,
+} from './common.js';
 
 interface RunOptions extends CommonOptions {
   readonly file: string;
@@ -24,7 +33,7 @@ async function run(options: RunOptions): Promise<void> {
   const overrides = options.data ? [`dataset.root=${path.resolve(options.data)}`, ...options.set] : options.set;
   const recipe = await recipeOf(options.file, overrides);
   await withSession(options, async (session, signal) => {
-    const resolved = await importTeacherOf(session.client, recipe);
+    const resolved = await importTeacherOf(session.client, recipe, teacherNotes(options));
     const requestId = options.requestId ?? randomUUID();
     const created = present((await session.client.createRun({ requestId, recipe: resolved })).run);
     if (options.detach && session.home === undefined) {

@@ -16,6 +16,7 @@ const mappings = new Map<string, ErrorMapping>([
   ['CursorError', { status: Status.OUT_OF_RANGE, reason: 'CURSOR_OUT_OF_RANGE' }],
   ['WeightMismatchError', { status: Status.INVALID_ARGUMENT, reason: 'WEIGHT_MISMATCH' }],
   ['TorchCheckpointError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_TORCH_CHECKPOINT' }],
+  ['WeightFileError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_WEIGHT_FILE' }],
   ['PickleError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_PICKLE' }],
   ['ForeignModelError', { status: Status.FAILED_PRECONDITION, reason: 'FOREIGN_MODEL' }],
   ['OnnxError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_ONNX' }],

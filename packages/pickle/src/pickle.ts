@@ -1,4 +1,7 @@
-/** Thrown for a pickle that is damaged, or that asks for anything that is not a tensor's. */
+import { constants } from 'node:buffer';
+import { shown } from './shown.js';
+
+/** Thrown for a pickle that is damaged, or that asks for anything but plain data. */
 export class PickleError extends Error {
   override readonly name = 'PickleError';
 }
@@ -8,49 +11,78 @@ export class PickledGlobal {
   constructor(readonly name: string) {}
 }
 
-/** What a pickle's callables are read as: the caller's own functions, by the global's name. */
-export type Reductions = Readonly<Record<string, (args: readonly unknown[]) => unknown>>;
+/** What stands for an object: the global that was called, and with what. Nothing came of it. */
+export class PickledObject {
+  constructor(
+    readonly type: string,
+    readonly args: readonly unknown[],
+  ) {}
+
+  /** The state that a pickle gives an object after it was made (BUILD); plain objects forget it. */
+  setState(_state: unknown): void {}
+}
+
+/** What a call of a global is read as: the caller's own function; undefined: a `PickledObject`. */
+export type Reduction = ((args: readonly unknown[]) => unknown) | undefined;
 
 export interface UnpicklerOptions {
-  /** Callables that are understood. @throws PickleError by name for any other */
-  readonly reductions: Reductions;
-  /** Globals that may stand as values. */
-  readonly values: ReadonlySet<string>;
-  /** What a persistent id means. */
-  persistent(id: unknown): unknown;
+  /** Globals that are understood. @throws PickleError by name for any other */
+  readonly globals: ReadonlyMap<string, Reduction>;
+  /** Strings of Python 2, as in `pickle.load`'s `encoding`; `bytes` gives views of the pickle. */
+  readonly encoding: 'utf-8' | 'bytes';
+  /** What to do about a global that is refused: a sentence. */
+  advice(global: string): string;
+  /** What a persistent id means; absent: there are none. */
+  persistent?(id: unknown): unknown;
 }
 
 const MARK = Symbol('mark');
+const LONGEST_INTEGER = 1024;
 
 /**
  * Reads a pickle of protocol 2 to 5 without executing it: a machine of the opcodes that data needs, in
- * which a global is a name and a call is looked up in a table. Time and memory are bounded by the
- * pickle's length, since nothing is copied.
+ * which a global is a name and a call is looked up in a table. Dicts are Maps, lists and tuples arrays,
+ * sets Sets, bytes views of the pickle. Time and memory are bounded by the pickle's length, since nothing is copied.
  * @throws PickleError naming the opcode or the global, and the byte where it stands
  */
 export function unpickle(bytes: Uint8Array, options: UnpicklerOptions): unknown {
-  return new Unpickler(bytes, options).run();
+  return unpickleAt(bytes, 0, options).value;
 }
 
-const text = new TextDecoder('utf-8', { fatal: true });
+/** Reads one of several pickles that lie one after the other. @returns also where it ends */
+export function unpickleAt(
+  bytes: Uint8Array,
+  from: number,
+  options: UnpicklerOptions,
+): { readonly value: unknown; readonly end: number } {
+  return new Unpickler(bytes, from, options).run();
+}
+
+// Python writes lone surrogates as if they were characters; they are replaced rather than refused.
+const text = new TextDecoder('utf-8', { ignoreBOM: true });
 
 class Unpickler {
   readonly #view: DataView;
   readonly #stack: unknown[] = [];
   readonly #memo = new Map<number, unknown>();
-  #at = 0;
+  #at: number;
 
   constructor(
     readonly bytes: Uint8Array,
+    from: number,
     readonly options: UnpicklerOptions,
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = from;
   }
 
-  run(): unknown {
+  run(): { value: unknown; end: number } {
+    if (this.bytes[this.#at] !== 0x80) {
+      this.#fail('no pickle of protocol 2 or later (in Python: pickle.dump(x, file, protocol=2))');
+    }
     for (;;) {
       const opcode = this.#byte();
-      if (opcode === 0x2e) return this.#pop(); // STOP
+      if (opcode === 0x2e) return { value: this.#pop(), end: this.#at }; // STOP
       this.#execute(opcode);
     }
   }
@@ -79,13 +111,18 @@ class Unpickler {
     return length > BigInt(this.bytes.length) ? this.#fail(`a length of ${length}`) : Number(length);
   }
 
-  #text(length: number): string {
+  #bytes(length: number): Uint8Array {
     const from = this.#take(length);
-    try {
-      return text.decode(this.bytes.subarray(from, from + length));
-    } catch {
-      return this.#fail('text that is not UTF-8');
-    }
+    return this.bytes.subarray(from, from + length);
+  }
+
+  #text(length: number): string {
+    const bytes = this.#bytes(length);
+    return length > constants.MAX_STRING_LENGTH ? this.#fail(`a text of ${length} bytes`) : text.decode(bytes);
+  }
+
+  #string(length: number): string | Uint8Array {
+    return this.options.encoding === 'bytes' ? this.#bytes(length) : this.#text(length);
   }
 
   #line(): string {
@@ -103,7 +140,8 @@ class Unpickler {
   }
 
   #top(): unknown {
-    return this.#stack.at(-1) ?? this.#fail('an empty stack');
+    if (this.#stack.length === 0) this.#fail('an empty stack');
+    return this.#stack.at(-1);
   }
 
   /** What lies above the last mark. */
@@ -125,22 +163,24 @@ class Unpickler {
 
   #global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string') this.#fail('a global without a name');
-    const full = `${module}.${name}`;
-    const { reductions, values } = this.options;
-    if (!Object.hasOwn(reductions, full) && !values.has(full)) {
-      this.#fail(`the pickle wants ${full}, which no tensor needs: refused`);
+    // Protocol 2 calls Python's own module by the name that it had in Python 2.
+    const full = `${module === '__builtin__' ? 'builtins' : module}.${name}`;
+    if (!this.options.globals.has(full)) {
+      const refused = `the pickle wants ${shown(full)} (at byte ${this.#at} of ${this.bytes.length}): refused`;
+      throw new PickleError(`${refused}. ${this.options.advice(full)}`);
     }
     this.#stack.push(new PickledGlobal(full));
   }
 
   /** A call: the callable is looked up, never executed. */
-  #reduce(): void {
+  #call(): void {
     const args = this.#pop();
     const callable = this.#pop();
-    const known = callable instanceof PickledGlobal && Object.hasOwn(this.options.reductions, callable.name);
-    if (!known) this.#fail(`a call of ${callable instanceof PickledGlobal ? callable.name : typeof callable}: refused`);
+    if (!(callable instanceof PickledGlobal)) this.#fail(`a call of a ${typeof callable}: refused`);
     if (!Array.isArray(args)) this.#fail('a call without a tuple of arguments');
-    this.#stack.push(this.options.reductions[(callable as PickledGlobal).name]?.(args));
+    const { name } = callable;
+    const reduction = this.options.globals.get(name);
+    this.#stack.push(reduction ? reduction(args) : new PickledObject(name, args));
   }
 
   #append(items: readonly unknown[]): void {
@@ -149,23 +189,32 @@ class Unpickler {
     for (const item of items) list.push(item);
   }
 
+  #add(items: readonly unknown[]): void {
+    const set = this.#top();
+    if (!(set instanceof Set)) this.#fail('items for something that is no set');
+    for (const item of items) set.add(item);
+  }
+
   #setItems(items: readonly unknown[]): void {
     const target = this.#top();
     if (!(target instanceof Map) || items.length % 2 === 1) this.#fail('items for something that is no dict');
     for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
   }
 
-  /** State of an object: the attributes of an OrderedDict (`_metadata`) say nothing about tensors. */
+  /** State of an object: the attributes of an OrderedDict (`_metadata`) say nothing about its items. */
   #build(): void {
-    this.#pop();
-    if (!(this.#top() instanceof Map)) this.#fail('state for something that is no dict');
+    const state = this.#pop();
+    const target = this.#top();
+    if (target instanceof PickledObject) target.setState(state);
+    else if (!(target instanceof Map)) this.#fail('state for something that takes none');
   }
 
   #long(length: number): number | bigint {
-    const from = this.#take(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[from + i] as number);
-    if (length > 0 && (this.bytes[from + length - 1] as number) >= 0x80) value -= 1n << BigInt(8 * length);
+    // A number of n bytes takes n² steps.
+    if (length > LONGEST_INTEGER) this.#fail(`an integer of ${length} bytes`);
+    const digits = this.#bytes(length);
+    let value = digits.reduceRight((sum, digit) => (sum << 8n) | BigInt(digit), 0n);
+    if ((digits.at(-1) ?? 0) >= 0x80) value -= 1n << BigInt(8 * length);
     return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
   }
 
@@ -176,7 +225,7 @@ class Unpickler {
 
   #execute(opcode: number): void {
     const action = Unpickler.#actions[String.fromCharCode(opcode)];
-    if (!action) this.#fail(`the opcode 0x${opcode.toString(16)}, which no tensor needs: refused`);
+    if (!action) this.#fail(`the opcode 0x${opcode.toString(16)}, which no data needs: refused`);
     action(this);
   }
 
@@ -189,13 +238,16 @@ class Unpickler {
     ')': (m) => m.#stack.push([]),
     ']': (m) => m.#stack.push([]),
     '}': (m) => m.#stack.push(new Map()),
+    '\x8f': (m) => m.#stack.push(new Set()), // EMPTY_SET
     t: (m) => m.#stack.push(m.#sinceMark()),
     l: (m) => m.#stack.push(m.#sinceMark()),
     '\x85': (m) => m.#tuple(1),
     '\x86': (m) => m.#tuple(2),
     '\x87': (m) => m.#tuple(3),
+    '\x91': (m) => m.#stack.push(new Set(m.#sinceMark())), // FROZENSET
     a: (m) => m.#append([m.#pop()]),
     e: (m) => m.#append(m.#sinceMark()),
+    '\x90': (m) => m.#add(m.#sinceMark()), // ADDITEMS
     s: (m) => {
       const value = m.#pop();
       m.#setItems([m.#pop(), value]);
@@ -209,10 +261,17 @@ class Unpickler {
     M: (m) => m.#stack.push(m.#view.getUint16(m.#take(2), true)),
     J: (m) => m.#stack.push(m.#view.getInt32(m.#take(4), true)),
     '\x8a': (m) => m.#stack.push(m.#long(m.#byte())), // LONG1
+    '\x8b': (m) => m.#stack.push(m.#long(m.#uint32())), // LONG4
     G: (m) => m.#stack.push(m.#view.getFloat64(m.#take(8), false)),
     X: (m) => m.#stack.push(m.#text(m.#uint32())),
     '\x8c': (m) => m.#stack.push(m.#text(m.#byte())), // SHORT_BINUNICODE
     '\x8d': (m) => m.#stack.push(m.#text(m.#length64())), // BINUNICODE8
+    U: (m) => m.#stack.push(m.#string(m.#byte())), // SHORT_BINSTRING
+    T: (m) => m.#stack.push(m.#string(m.#uint32())), // BINSTRING
+    C: (m) => m.#stack.push(m.#bytes(m.#byte())), // SHORT_BINBYTES
+    B: (m) => m.#stack.push(m.#bytes(m.#uint32())), // BINBYTES
+    '\x8e': (m) => m.#stack.push(m.#bytes(m.#length64())), // BINBYTES8
+    '\x96': (m) => m.#stack.push(m.#bytes(m.#length64())), // BYTEARRAY8
     // The memo
     q: (m) => m.#memoise(m.#byte()),
     r: (m) => m.#memoise(m.#uint32()),
@@ -225,8 +284,9 @@ class Unpickler {
       const name = m.#pop();
       m.#global(m.#pop(), name);
     }, // STACK_GLOBAL
-    Q: (m) => m.#stack.push(m.options.persistent(m.#pop())),
-    R: (m) => m.#reduce(),
+    Q: (m) => m.#stack.push(m.options.persistent ? m.options.persistent(m.#pop()) : m.#fail('a persistent id')),
+    R: (m) => m.#call(),
+    '\x81': (m) => m.#call(), // NEWOBJ: a class in the place of a function
     b: (m) => m.#build(),
   };
 }

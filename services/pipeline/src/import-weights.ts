@@ -1,0 +1,31 @@
+import { chooseWeights } from '@mcld/models/choose-weights.js';
+import { modelsThatFit } from '@mcld/models/misfit.js';
+import { isModelName, modelNames } from '@mcld/models/registry.js';
+import { encodeSafetensors } from '@mcld/models/safetensors.js';
+import type { NamedTensor } from '@mcld/models/stored-tensor.js';
+import { TensorNames } from '@mcld/models/tensor-names.js';
+import { RequestError } from '@mcld/platform/grpc/errors.js';
+
+/**
+ * The weights of a model out of a file's tensors, in the one form that teachers are stored in: the same weights give
+ * the same bytes, whatever file they came in.
+ * @param wanted `raw`, `ema` or ''
+ * @throws WeightMismatchError, TorchCheckpointError, RequestError
+ */
+export function canonicalWeights(
+  model: string,
+  tensors: readonly NamedTensor[],
+  wanted: string,
+): { readonly content: Uint8Array; readonly notes: readonly string[] } {
+  const names = new TensorNames(tensors);
+  if (!isModelName(model)) {
+    const fits = modelsThatFit(names);
+    const found = fits.length > 0 ? `the weights fit ${fits.join(' or ')}` : `expected one of ${modelNames.join(', ')}`;
+    throw new RequestError(`${model === '' ? 'model is missing' : `model '${model}'`}: ${found}`);
+  }
+  if (wanted !== '' && wanted !== 'raw' && wanted !== 'ema') {
+    throw new RequestError(`weights '${wanted}': expected raw or ema`);
+  }
+  const { state, classes, notes } = chooseWeights(model, names, wanted);
+  return { content: encodeSafetensors(state, { format: 'pt', model, classes: String(classes) }), notes };
+}
