@@ -15,7 +15,7 @@ import { stateName } from '../run-state.js';
 import { type Session, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
-import { present, print, printJson } from './common.js';
+import { present, print, printJson, teacherNotes } from './common.js';
 import { fetchReport } from './runs.js';
 
 interface DemoOptions {
@@ -66,7 +66,11 @@ async function demo(options: DemoOptions): Promise<void> {
 async function distil(session: Session, signal: AbortSignal, out: string, options: DemoOptions): Promise<void> {
   const begun = performance.now();
   const start = async (name: string, teacherRun?: string): Promise<Run> => {
-    const recipe = await importTeacherOf(session.client, await recipeOfDemo(name, options, teacherRun));
+    const recipe = await importTeacherOf(
+      session.client,
+      await recipeOfDemo(name, options, teacherRun),
+      teacherNotes(options),
+    );
     const created = present((await session.client.createRun({ requestId: randomUUID(), recipe })).run);
     const ended = await followRun(session.client, created, signal, { quiet: options.json === true });
     if (!ended) throw interrupted(created, session, options);
