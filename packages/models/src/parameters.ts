@@ -32,6 +32,8 @@ export interface ModelSummary {
   /** Floats of one image that training keeps between forward and backward: every layer's result. */
   readonly activations: number;
   readonly features: number;
+  /** Height of the smallest feature map on the way; below 1 where the image is too small for the model. */
+  readonly smallestMap: number;
   /** Shares of the stochastic depth of the branches that can be left out, in their order. */
   readonly droppable: readonly number[];
 }
@@ -47,13 +49,14 @@ export const elements = (shape: readonly number[]): number => shape.reduce((a, b
 export function declareParameters(model: ModelName, classes: number, size = models[model].imageSize): ModelSummary {
   const layers = new DeclaringLayers();
   const { features } = models[model].classify(layers, { height: size, channels: 3 }, classes);
-  const { parameters, multiplyAdds, activations, droppable } = layers;
+  const { parameters, multiplyAdds, activations, smallestMap, droppable } = layers;
   return {
     parameters,
     size: parameters.filter(isTrainable).reduce((sum, { shape }) => sum + elements(shape), 0),
     multiplyAdds,
     activations,
     features: features.channels,
+    smallestMap,
     droppable,
   };
 }

@@ -49,7 +49,7 @@ export const dataLoaderDefinition = {
 export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
   return {
     async describeDataset({ dataset, augmentation, seed }) {
-      const opened = await shelf.get(dataset);
+      const opened = await shelf.get(dataset, { look: true });
       const { kind, data, size } = opened;
       return {
         fingerprint: data.fingerprint,

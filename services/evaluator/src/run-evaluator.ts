@@ -11,6 +11,7 @@ import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
+import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
@@ -147,5 +148,3 @@ async function describeLogits(
   });
   return { precision, rows, identities, probedViews, meanKl, maxKl };
 }
-
-const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test' });

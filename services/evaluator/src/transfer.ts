@@ -1,9 +1,8 @@
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
+import { transferSplit } from '@mcld/recipe/splits.js';
 import { type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
-
-/** Images are brought to the size that students of CIFAR were trained on, unless the recipe names another. */
-const SIZE = 32;
 
 export interface TransferResult {
   readonly dataset: string;
@@ -21,12 +20,11 @@ export interface TransferResult {
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
 export async function probeTransfer(
   parts: InferenceParts,
-  dataset: { readonly name: string; readonly root: string; readonly size: number },
+  dataset: Recipe['dataset'],
   { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
 ): Promise<TransferResult> {
-  const sized = { ...dataset, size: dataset.size || SIZE };
-  const train = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'train' }));
-  const test = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'test' }));
+  const train = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'train')));
+  const test = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'test')));
   const { classes, standIn } = train;
   const settings = {
     classes,

@@ -1,10 +1,8 @@
-import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/mix.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { type ModelName, models } from '@mcld/models/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
@@ -20,6 +18,7 @@ import {
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
+import { preflight } from '@mcld/preflight/preflight.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
@@ -71,7 +70,10 @@ export class TrainingContext {
     private readonly logitFeed: AsyncGenerator<StepTarget>,
   ) {}
 
-  /** Opens the run at its newest whole checkpoint, or at its beginning. */
+  /**
+   * Opens the run at its newest whole checkpoint, or at its beginning.
+   * @throws RefusedError where what it will need is not there or does not fit
+   */
   static async open(
     parts: TrainerParts,
     record: RunRecord,
@@ -82,8 +84,10 @@ export class TrainingContext {
     const recipe = parseRecipe(record.recipe);
     const { epochs, optimizer } = recipe;
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
-    const described = await retrying(() => loader.describeDataset({ dataset: spec.dataset }), signal);
-    assertImageSize(recipe.model, described);
+    const described = await retrying(
+      () => preflight(recipe, record.teacherDigest, { loader, teacher }, signal),
+      signal,
+    );
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
@@ -239,13 +243,4 @@ async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
   const next = await feed.next();
   if (next.done) throw new Error(`the ${source} ended its stream before the run's end`);
   return next.value;
-}
-
-/** A model with an embedding for each place takes images of one size; the others pool over whatever they get. */
-function assertImageSize(model: ModelName, { height, width }: DescribeDatasetResponse): void {
-  const { imageSize } = models[model];
-  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
-  if (isFixed && (height !== imageSize || width !== imageSize)) {
-    throw new Error(`dataset.size: images are ${width}×${height}, but ${model} takes ${imageSize}×${imageSize}`);
-  }
 }
