@@ -2,9 +2,9 @@ import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { transferSplit } from '@mcld/recipe/splits.js';
 import { type InferenceParts, inferSplit } from './inference.js';
-import type { ProbeData } from './linear-probe.js';
+import type { ProbeData, ProbeResult } from './linear-probe.js';
 
-export interface TransferResult {
+export interface TransferResult extends ProbeResult {
   readonly dataset: string;
   /** What the data are where they are not the original ones; else empty. */
   readonly standIn: string;
@@ -13,8 +13,6 @@ export interface TransferResult {
   readonly classes: number;
   readonly trainImages: number;
   readonly testImages: number;
-  readonly top1: number;
-  readonly trainTop1: number;
 }
 
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */

@@ -7,16 +7,10 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
-import { evaluationKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import {
-  listCheckpoints,
-  newestCheckpoint,
-  pruneCheckpoints,
-  writeCheckpoint,
-} from '@mcld/platform/runs/checkpoints.js';
+import { newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
+import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
-import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { preflight } from '@mcld/preflight/preflight.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
@@ -26,6 +20,7 @@ import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
 import { type Batch, batches, type FeedRequest, type StepTarget, teacherLogits } from './batch-feed.js';
+import { diverged } from './diverged.js';
 import { TrainingHistory } from './history.js';
 import { ProgressMeter } from './progress.js';
 import { assertClaimed } from './run-claim.js';
@@ -182,7 +177,8 @@ export class TrainingContext {
     const { objects, runs } = parts.adapters;
     await inSpan('checkpoint', { run: record.id, step }, async () => {
       await assertClaimed(runs, record);
-      const { model, optimizer } = await parts.thread.call('snapshot', undefined);
+      const state = await parts.thread.call('snapshot', undefined);
+      if ('diverged' in state) throw diverged(step, state.diverged, this.#checkpoint);
       const { stepsPerEpoch, totalSteps } = plan;
       const last = this.history.epochs.at(-1);
       await writeCheckpoint(
@@ -196,25 +192,17 @@ export class TrainingContext {
           attempt: record.attempt,
           metrics: last ? { loss: last.losses.total ?? 0, trainTop1: last.trainTop1 } : {},
         },
-        { 'model.safetensors': model, 'optimizer.safetensors': optimizer, 'history.json': this.history.encode() },
+        {
+          'model.safetensors': state.model,
+          'optimizer.safetensors': state.optimizer,
+          'history.json': this.history.encode(),
+        },
       );
       this.#checkpoint = step;
-      await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await this.#bestStep());
+      await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await bestCheckpoint(objects, record.id));
       const epoch = step / stepsPerEpoch;
       await this.emit('checkpoint', String(step), { step, totalSteps, epoch, epochSummary: last ?? null });
     });
-  }
-
-  /** The checkpoint with the best evaluated top-1 so far. */
-  async #bestStep(): Promise<number | undefined> {
-    const { objects } = this.parts.adapters;
-    let best: { step: number; top1: number } | undefined;
-    for (const step of await listCheckpoints(objects, this.record.id)) {
-      const evaluation = (await getJson(objects, evaluationKey(this.record.id, step))) as { top1?: number } | undefined;
-      const top1 = evaluation?.top1 ?? -1;
-      if (top1 > (best?.top1 ?? 0)) best = { step, top1 };
-    }
-    return best?.step;
   }
 
   /** Once a second: is the run still ours, and how far is it. */

@@ -92,9 +92,10 @@ export function errorMiddleware(logger: Logger) {
 
 function toServerError(error: unknown, method: string, logger: Logger): unknown {
   if (error instanceof ServerError || isAbortError(error)) return error;
-  // What a service behind this one refused is told as it was.
-  if (error instanceof RichClientError) return new RichServerError(error.code, error.details, error.extra);
-  if (error instanceof ClientError) return new ServerError(error.code, error.details);
+  // What another service of ours says of a call that was made for this one is the answer to this one.
+  if (error instanceof ClientError) {
+    return new RichServerError(error.code, error.details, error instanceof RichClientError ? error.extra : []);
+  }
   const failure = error instanceof Error ? error : new Error(String(error));
   const mapping = mappingOf(failure);
   if (!mapping) {
