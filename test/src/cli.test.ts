@@ -85,8 +85,8 @@ describe('bad input gets a plain message and an exit code', () => {
   it('a data set that is missing, or truncated', async () => {
     expectPlain(
       await attempt(quickRecipe(path.join(place.folder, 'nowhere'))),
-      1,
-      /no file .*train\.bin; get it with 'mcld data fetch cifar-100'/,
+      3,
+      /^mcld: dataset\.root: no file .*train\.bin; get it with 'mcld data fetch cifar-100'.*$/,
     );
     const cut = path.join(place.folder, 'cut');
     await mkdir(cut);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState, StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { decodeSafetensors } from '@mcld/models/safetensors.js';
+import { ClientError } from 'nice-grpc-common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { scratch, smallCifar } from './support/data.js';
@@ -47,6 +48,13 @@ async function imported(model: string, file: Uint8Array): Promise<string> {
 
 const student = (teacher: Record<string, unknown>, changes: Record<string, unknown> = {}) =>
   quickRecipe(data, { teacher, distiller: { name: 'kd' }, epochs: 1, ...changes });
+
+/** How CreateRun refuses a recipe. */
+async function refusal(recipe: Record<string, unknown>): Promise<string> {
+  const error = await createRun(open.client, recipe).catch((refused: unknown) => refused);
+  expect(error).toBeInstanceOf(ClientError);
+  return (error as ClientError).details;
+}
 
 /** Why a run failed. */
 async function failure(recipe: Record<string, unknown>): Promise<string> {
@@ -96,7 +104,7 @@ describe('a teacher that cannot teach', () => {
     await expect(imported('resnet8', file)).rejects.toThrow(message);
   });
 
-  it('with another number of classes fails its run by both numbers', async () => {
+  it('with another number of classes is refused by both numbers', async () => {
     const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));
     const file = decodeSafetensors(await exported(teacher.id, StudentFormat.SAFETENSORS)).tensors;
     const { encodeOnnx } = await import('@mcld/models/onnx-export.js');
@@ -104,12 +112,12 @@ describe('a teacher that cannot teach', () => {
     cut.set('fc.weight', { shape: [7, 64], data: new Float32Array(7 * 64) });
     cut.set('fc.bias', { shape: [7], data: new Float32Array(7) });
     const digest = await imported('', encodeOnnx('resnet8', 7, cut, { fold: true }));
-    expect(await failure(student({ digest }))).toContain('tells 7 classes apart, the data set has 100');
+    expect(await refusal(student({ digest }))).toBe('teacher: the teacher tells 7 classes apart, the data set has 100');
   });
 
-  it('on a server that is not there fails its run by name', async () => {
-    expect(await failure(student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).toContain(
-      '127.0.0.1:9 does not describe',
+  it('on a server that is not there is refused by name', async () => {
+    expect(await refusal(student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).toContain(
+      'teacher: 127.0.0.1:9 does not describe the model resnet',
     );
   });
 });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { serviceNames } from '@mcld/cli/services.js';
+import { addressSetting, serviceNames } from '@mcld/cli/services.js';
 import { configSchema } from '@mcld/platform/config.js';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -120,6 +120,11 @@ describe('the Kubernetes manifests', () => {
         name,
       ).toContain(port);
     }
+  });
+
+  it('tell every service, the pipeline too, where the others are', () => {
+    for (const [name, setting] of Object.entries(addressSetting))
+      expect(configMap.data[setting]).toMatch(new RegExp(`^dns:///${name}:\\d+$`));
   });
 
   it('name files and containers that exist', () => {

@@ -21,6 +21,7 @@ export class DeclaringLayers implements Layers<Shape> {
   readonly parameters: ParameterSpec[] = [];
   multiplyAdds = 0;
   activations = 0;
+  smallestMap = Number.POSITIVE_INFINITY;
   readonly droppable: number[] = [];
 
   conv(x: Shape, name: string, options: ConvOptions): Shape {
@@ -131,6 +132,7 @@ export class DeclaringLayers implements Layers<Shape> {
 
   #result(shape: Shape): Shape {
     this.activations += places(shape) * shape.channels;
+    this.smallestMap = Math.min(this.smallestMap, shape.height);
     return shape;
   }
 }

@@ -32,6 +32,8 @@ export interface ModelSummary {
   /** Floats of one image that training keeps between forward and backward: every layer's result. */
   readonly activations: number;
   readonly features: number;
+  /** Height of the smallest feature map on the way; below 1 where the image is too small for the model. */
+  readonly smallestMap: number;
   /** Shares of the stochastic depth of the branches that can be left out, in their order. */
   readonly droppable: readonly number[];
 }
@@ -40,6 +42,12 @@ export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWi
 
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
+/** Height and width that a model's images must have: one with an embedding for each place takes no others. */
+export function fixedImageSize(model: ModelName): number | undefined {
+  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
+  return isFixed ? models[model].imageSize : undefined;
+}
+
 /**
  * What a model consists of: its definition run on shapes alone.
  * @param size height and width of its images, default what it was designed for
@@ -47,13 +55,14 @@ export const elements = (shape: readonly number[]): number => shape.reduce((a, b
 export function declareParameters(model: ModelName, classes: number, size = models[model].imageSize): ModelSummary {
   const layers = new DeclaringLayers();
   const { features } = models[model].classify(layers, { height: size, channels: 3 }, classes);
-  const { parameters, multiplyAdds, activations, droppable } = layers;
+  const { parameters, multiplyAdds, activations, smallestMap, droppable } = layers;
   return {
     parameters,
     size: parameters.filter(isTrainable).reduce((sum, { shape }) => sum + elements(shape), 0),
     multiplyAdds,
     activations,
     features: features.channels,
+    smallestMap,
     droppable,
   };
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type Recipe, recipeSchema } from './schema.js';
 
 export interface FieldError {
-  /** Path of the field, `distiller.tauInstance`. */
+  /** Path of the field, `distiller.tauInstance`, `evaluation.transfer[0].root`. */
   readonly field: string;
   readonly message: string;
 }
@@ -34,13 +34,19 @@ function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 }
 
 function describe(issue: z.core.$ZodIssue): FieldError {
-  const field = issue.path.join('.');
+  const field = fieldOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
     return { field, message: `unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}` };
   }
   const found = issue.input === undefined ? '' : ` (found ${JSON.stringify(issue.input)?.slice(0, 80)})`;
   return { field, message: `${issue.message}${found}` };
 }
+
+const fieldOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((field, key) => {
+    if (typeof key === 'number') return `${field}[${key}]`;
+    return field === '' ? String(key) : `${field}.${String(key)}`;
+  }, '');
 
 /**
  * Reads a recipe's YAML (or JSON) and applies `a.b=c` overrides, whose values are YAML too.
@@ -59,7 +65,10 @@ export function readRecipe(text: string, overrides: readonly string[] = []): Rec
 
 function applyOverride(recipe: unknown, override: string): void {
   const at = override.indexOf('=');
-  const keys = override.slice(0, at).split('.');
+  const keys = override
+    .slice(0, at)
+    .replaceAll(/\[(\d+)\]/g, '.$1')
+    .split('.');
   if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
     throw new RecipeError([{ field: '', message: `--set ${override}: expected path=value, as in optimizer.lr=0.1` }]);
   }

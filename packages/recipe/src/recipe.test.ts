@@ -50,6 +50,10 @@ describe('recipe', () => {
       'distiller.tauInstance: Too small',
     ],
     [{ ...minimal, teacher: { digest }, distiller: { name: 'mcld', tau: 1 } }, "distiller: unknown key 'tau'"],
+    [
+      { ...minimal, evaluation: { transfer: [{ name: 'stl-10', root: 'a' }, { name: 'stl-10' }] } },
+      'evaluation.transfer[1].root: Invalid input: expected string, received undefined',
+    ],
     [{ ...minimal, teacher: { digest }, epochs: 5, distiller: { name: 'mcld' } }, "longer than the run's 5 epochs"],
   ])('refuses %j', (recipe, message) => {
     expect(complaint(recipe)).toContain(message);
@@ -58,6 +62,10 @@ describe('recipe', () => {
   it('reads YAML with overrides', () => {
     const text = 'name: r\ndataset: {name: cifar-100, root: d}\nmodel: resnet8\n';
     expect(readRecipe(text, ['optimizer.lr=0.2', 'schedule.name=one-cycle']).schedule.name).toBe('one-cycle');
+    const transfer = readRecipe(`${text}evaluation: {transfer: [{name: stl-10, root: a}]}`, [
+      'evaluation.transfer[0].root=b',
+    ]).evaluation.transfer;
+    expect(transfer.map(({ root }) => root)).toEqual(['b']);
     expect(() => readRecipe(text, ['lr'])).toThrow('--set lr: expected path=value');
     expect(() => readRecipe('a: [')).toThrow('no valid YAML');
   });

@@ -9,6 +9,7 @@ import type { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
 import { type Framing, framedSize, framingOf } from '@mcld/datasets/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { placeStamp } from './place-stamp.js';
 
 export interface OpenDataset {
   readonly kind: DatasetKind;
@@ -23,6 +24,8 @@ export interface OpenDataset {
 interface Opened {
   readonly kind: DatasetKind;
   readonly data: Dataset;
+  /** Of its place when it was opened. */
+  readonly stamp: string;
 }
 
 /** What else a loader may use. */
@@ -53,8 +56,11 @@ export class DatasetShelf {
     readonly places: DataPlaces = {},
   ) {}
 
-  /** @throws RequestError for a reference that cannot be, DatasetError for files that are not right */
-  async get(ref: DatasetRef | undefined): Promise<OpenDataset> {
+  /**
+   * @param look whether its place may have changed, as before a run: then it is opened again if it has
+   * @throws RequestError for a reference that cannot be, DatasetError for files that are not right
+   */
+  async get(ref: DatasetRef | undefined, { look = false } = {}): Promise<OpenDataset> {
     if (!ref || !isDatasetName(ref.name)) {
       throw new RequestError(`dataset.name '${ref?.name ?? ''}': expected one of ${datasetNames.join(', ')}`);
     }
@@ -62,7 +68,7 @@ export class DatasetShelf {
     for (const [field, value] of Object.entries({ size, resize })) {
       if (value > MAX_SIDE) throw new RequestError(`dataset.${field} ${value}: expected at most ${MAX_SIDE}`);
     }
-    const { kind, data } = await this.#get(ref);
+    const { kind, data } = await this.#get(ref, look);
     const framing = framed(() => framingOf(data, { size, resize }));
     const imageSize = framedSize(data, framing);
     return { kind, data, framing, size: imageSize, decoded: () => this.#decoded(data, framing, imageSize) };
@@ -83,12 +89,13 @@ export class DatasetShelf {
     return decodedCopy(data, framing, size, file);
   }
 
-  async #get({ name, root: named, split, skipDamaged }: DatasetRef): Promise<Opened> {
+  async #get({ name, root: named, split, skipDamaged }: DatasetRef, look: boolean): Promise<Opened> {
     if (!splits.includes(split as Split)) {
       throw new RequestError(`dataset.split '${split}': expected one of ${splits.join(', ')}`);
     }
     const root = await this.#resolve(name, named);
     const key = JSON.stringify([name, root, split, skipDamaged]);
+    if (look) await this.#forgetChanged(key, root);
     const opened = this.#open.get(key) ?? this.#read(name, { root, split: split as Split, skipDamaged });
     this.#open.delete(key);
     this.#open.set(key, opened);
@@ -101,14 +108,22 @@ export class DatasetShelf {
     return opened;
   }
 
+  async #forgetChanged(key: string, root: string): Promise<void> {
+    const kept = this.#open.get(key);
+    const stamp = await kept?.then((opened) => opened.stamp).catch(() => undefined);
+    if (stamp !== undefined && stamp !== (await placeStamp(root)) && this.#open.get(key) === kept)
+      this.#open.delete(key);
+  }
+
   async #read(name: string, location: { root: string; split: Split; skipDamaged: boolean }): Promise<Opened> {
     const kind: DatasetKind = datasetKinds[name as keyof typeof datasetKinds];
+    const stamp = await placeStamp(location.root);
     const data = await kind.open({ ...location, memory: this.memory });
     if (data.passedOver.length > 0) {
       const { root, split } = location;
       this.logger.warn({ root, split, images: data.count, passedOver: data.passedOver }, 'not all files are used');
     }
-    return { kind, data };
+    return { kind, data, stamp };
   }
 
   async #fetch(name: string, address: string): Promise<string> {

@@ -47,7 +47,7 @@ export const dataLoaderDefinition = {
 export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
   return {
     async describeDataset({ dataset, augmentation, seed }) {
-      const opened = await shelf.get(dataset);
+      const opened = await shelf.get(dataset, { look: true });
       const { kind, data, size } = opened;
       const damaged = data.passedOver.find((one) => one.kind === DAMAGED);
       return {

@@ -1,8 +1,11 @@
 /** Line charts as SVG, without scripts. */
 
+type Point = readonly [x: number, y: number];
+
 export interface Series {
   readonly name: string;
-  readonly points: readonly (readonly [number, number])[];
+  /** Where y is no finite number, the line has a gap. */
+  readonly points: readonly Point[];
 }
 
 const WIDTH = 460;
@@ -13,8 +16,8 @@ const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export function lineChart(title: string, xLabel: string, series: readonly Series[], percent = false): string {
-  const drawn = series.filter(({ points }) => points.length > 0);
-  const all = drawn.flatMap(({ points }) => points);
+  const drawn = series.map(({ name, points }) => ({ name, pieces: pieces(points) })).filter((s) => s.pieces.length > 0);
+  const all = drawn.flatMap((line) => line.pieces.flat());
   if (all.length === 0) return '';
   const xs = all.map(([x]) => x);
   const ys = all.map(([, y]) => y);
@@ -23,16 +26,20 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
   const [y0, y1] = [ticks[0] as number, ticks.at(-1) as number];
   const px = (x: number) => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
   const py = (y: number) => HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const format = (y: number) => (percent ? `${(100 * y).toFixed(0)} %` : String(Number(y.toPrecision(3))));
+  const format = (y: number) => (percent ? `${(100 * y).toFixed(0)} %` : short(y));
   const grid = ticks.map(
     (y) =>
       `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${py(y)}" y2="${py(y)}" stroke="#e5e7eb"/>` +
       `<text x="${MARGIN.left - 6}" y="${py(y) + 4}" text-anchor="end">${format(y)}</text>`,
   );
-  const lines = drawn.map(({ points }, i) => {
+  const lines = drawn.flatMap((line, i) => {
     const colour = COLOURS[i % COLOURS.length];
-    const path = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' ');
-    return `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path}"/>`;
+    return line.pieces.map((points) => {
+      const path = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`);
+      // A round cap makes a dot of a piece of one point.
+      const ends = points.length === 1 ? [...path, ...path] : path;
+      return `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linecap="round" points="${ends.join(' ')}"/>`;
+    });
   });
   const legend = drawn.map(
     ({ name }, i) => `<span><i style="background:${COLOURS[i % COLOURS.length]}"></i>${escapeHtml(name)}</span>`,
@@ -43,6 +50,19 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
 <text x="${(MARGIN.left + WIDTH) / 2}" y="${HEIGHT - 16}" text-anchor="middle">${escapeHtml(xLabel)}</text>
 ${lines.join('')}</svg><figcaption class="legend">${legend.join('')}</figcaption></figure>`;
 }
+
+/** A series cut where it has no finite value. */
+function pieces(points: readonly Point[]): Point[][] {
+  const found: Point[][] = [[]];
+  for (const point of points) {
+    if (Number.isFinite(point[1])) found.at(-1)?.push(point);
+    else found.push([]);
+  }
+  return found.filter((piece) => piece.length > 0);
+}
+
+/** In the margin's width, also for the losses of a run that is about to diverge. */
+const short = (y: number): string => (Math.abs(y) < 1e5 ? String(Number(y.toPrecision(3))) : y.toExponential(1));
 
 const format0 = (x: number): string => String(Math.round(x));
 

@@ -1,6 +1,7 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import { isDiverged, type MetricsRecord, recordOf } from '@mcld/platform/runs/metrics.js';
 import { argmax } from '@mcld/tensor/argmax.js';
+import { allFinite } from '@mcld/tensor/finite.js';
 import { type ClassConfusion, worstClasses } from './confusion.js';
 import { type Example, encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
@@ -11,8 +12,14 @@ const EXAMPLES = 32;
 
 const WORST = 10;
 
+/** In place of a class, where a row's logits are no finite numbers. */
+const NO_GUESS = 'no class: its logits are no finite numbers';
+
 export interface Evaluation {
   readonly metrics: MetricsRecord;
+  /** Why the metrics are no result; undefined: they are one. */
+  readonly diverged: string | undefined;
+  /** None of a student that diverged. */
   readonly worst: readonly ClassConfusion[];
   readonly examples: readonly Example[];
 }
@@ -46,7 +53,7 @@ export async function evaluateSplit(
         examples.push({
           image: await encodeExample(batch.pixels.subarray(i * bytes, (i + 1) * bytes), height, width),
           label: classNames[label] as string,
-          student: classNames[argmax(row)] as string,
+          student: allFinite(row) ? (classNames[argmax(row)] as string) : NO_GUESS,
           ...(teacherRow && { teacher: classNames[argmax(teacherRow)] as string }),
         });
       }
@@ -54,5 +61,10 @@ export async function evaluateSplit(
       guesses.push(argmax(row));
     }
   }
-  return { metrics: metrics.result(), worst: worstClasses(labels, guesses, classNames, WORST), examples };
+  const found = recordOf(metrics.result());
+  const diverged = isDiverged(found)
+    ? `${found.nonFinite} of ${found.count} test images have logits that are no finite numbers (the first: image ${metrics.firstNonFinite})`
+    : undefined;
+  const worst = diverged ? [] : worstClasses(labels, guesses, classNames, WORST);
+  return { metrics: found, diverged, worst, examples };
 }

@@ -26,6 +26,8 @@ export interface ProbeResult {
   /** Share of test images guessed right after the last epoch. */
   readonly top1: number;
   readonly trainTop1: number;
+  /** Test images whose logits are no finite numbers, and so guessed wrong: with any, the probe has diverged. */
+  readonly nonFinite: number;
 }
 
 /**
@@ -65,13 +67,15 @@ export function fitProbe(train: ProbeData, test: ProbeData, settings: ProbeSetti
       return moved as [tf.Tensor1D, tf.Tensor1D];
     });
   }
-  const accuracy = ({ features: f, labels: l }: ProbeData): number =>
+  const measure = ({ features: f, labels: l }: ProbeData): { top1: number; nonFinite: number } =>
     tf.tidy(() => {
       const z = linear(tf.tensor2d(f, [l.length, width]), parameters, width, classes);
       const guesses = tf.argMax(z, 1).dataSync();
-      return l.filter((label, i) => label === guesses[i]).length / l.length;
+      const finite = tf.all(tf.isFinite(z), 1).dataSync();
+      const right = l.filter((label, i) => finite[i] && label === guesses[i]).length;
+      return { top1: right / l.length, nonFinite: finite.filter((whole) => !whole).length };
     });
-  const result = { top1: accuracy(test), trainTop1: accuracy(train) };
+  const result = { ...measure(test), trainTop1: measure(train).top1 };
   tf.dispose([features, labels, parameters, momentum]);
   compiled.dispose();
   return result;

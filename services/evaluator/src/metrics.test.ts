@@ -35,6 +35,43 @@ describe('metrics', () => {
   });
 });
 
+describe('logits that are no finite numbers', () => {
+  const { NaN: nan, POSITIVE_INFINITY: infinite } = Number;
+
+  it.each([
+    ['NaN everywhere', [nan, nan, nan]],
+    ['NaN beside the label', [9, nan, 0]],
+    ['an infinite right guess', [infinite, 0, 0]],
+    ['another class at −∞', [9, -infinite, 0]],
+  ])('never count as right: %s', (_name, row) => {
+    const metrics = new MetricsAccumulator();
+    metrics.add([3, 1, 0], 0, [3, 1, 0]);
+    metrics.add(row, 0, [3, 1, 0]);
+    expect(metrics.result()).toEqual({
+      count: 2,
+      nonFinite: 1,
+      top1: 0.5,
+      top5: 0.5,
+      crossEntropy: nan,
+      ece: nan,
+      agreement: 0.5,
+      teacherKl: nan,
+    });
+    expect(metrics.firstNonFinite).toBe(1);
+  });
+
+  it('are not those that only overflow in float32', () => {
+    const metrics = new MetricsAccumulator();
+    const most = 3.4e38;
+    metrics.add(Float32Array.of(most, -most), 0, Float32Array.of(-most, most));
+    metrics.add(Float32Array.of(most, -most), 1, Float32Array.of(most, -most));
+    const { nonFinite, top1, crossEntropy, ece, teacherKl } = metrics.result();
+    expect([nonFinite, top1, ece]).toEqual([0, 0.5, 0.5]);
+    expect(crossEntropy).toBeCloseTo(3.4e38, -32);
+    expect(teacherKl).toBeCloseTo(3.4e38, -32);
+  });
+});
+
 describe('worstClasses', () => {
   it('orders by recall and names what a class is taken for', () => {
     const worst = worstClasses([0, 0, 1, 1, 2], [0, 0, 0, 2, 0], ['a', 'b', 'c'], 2);

@@ -1,5 +1,6 @@
-import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
+import type { Metrics } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { argmax } from '@mcld/tensor/argmax.js';
+import { allFinite } from '@mcld/tensor/finite.js';
 
 /** Equal bins of confidence in the expected calibration error (Guo et al., arXiv 1706.04599). */
 const ECE_BINS = 15;
@@ -17,6 +18,8 @@ export function logSoftmax(z: ArrayLike<number>): Float64Array {
 /** Sums up rows of logits into metrics. */
 export class MetricsAccumulator {
   #count = 0;
+  #nonFinite = 0;
+  #first: number | undefined;
   #top1 = 0;
   #top5 = 0;
   #entropy = 0;
@@ -26,10 +29,17 @@ export class MetricsAccumulator {
   readonly #bins = Array.from({ length: ECE_BINS }, () => ({ count: 0, confidence: 0, correct: 0 }));
 
   /**
-   * @param student logits of an image, [classes]
+   * @param student logits of an image, [classes]; where one is no finite number, the image is guessed wrong
    * @param teacher the teacher's for the same image
    */
   add(student: ArrayLike<number>, label: number, teacher?: ArrayLike<number>): void {
+    const image = this.#count++;
+    if (teacher) this.#compared++;
+    if (!allFinite(student)) {
+      this.#nonFinite++;
+      this.#first ??= image;
+      return;
+    }
     const logP = logSoftmax(student);
     const guess = argmax(student);
     const own = student[label] as number;
@@ -40,7 +50,6 @@ export class MetricsAccumulator {
       if (z > own || (z === own && c < label)) above++;
     }
     const correct = guess === label ? 1 : 0;
-    this.#count++;
     this.#top1 += correct;
     this.#top5 += above < 5 ? 1 : 0;
     this.#entropy -= logP[label] as number;
@@ -56,7 +65,6 @@ export class MetricsAccumulator {
 
   #compare(logP: Float64Array, guess: number, teacher: ArrayLike<number>): void {
     const logQ = logSoftmax(teacher);
-    this.#compared++;
     this.#agreed += argmax(teacher) === guess ? 1 : 0;
     for (let c = 0; c < logQ.length; c++) {
       const q = logQ[c] as number;
@@ -64,16 +72,27 @@ export class MetricsAccumulator {
     }
   }
 
-  result(): MetricsRecord {
+  /** The first image whose logits are no finite numbers, counted from 0. */
+  get firstNonFinite(): number | undefined {
+    return this.#first;
+  }
+
+  result(): Metrics {
     const n = Math.max(1, this.#count);
     const ece = this.#bins.reduce((sum, { confidence, correct }) => sum + Math.abs(confidence - correct), 0) / n;
+    // A mean over images of which one has no value has none.
+    const mean = (value: number) => (this.#nonFinite > 0 ? Number.NaN : value);
     return {
       count: this.#count,
+      nonFinite: this.#nonFinite,
       top1: this.#top1 / n,
       top5: this.#top5 / n,
-      crossEntropy: this.#entropy / n,
-      ece,
-      ...(this.#compared > 0 && { agreement: this.#agreed / this.#compared, teacherKl: this.#kl / this.#compared }),
+      crossEntropy: mean(this.#entropy / n),
+      ece: mean(ece),
+      ...(this.#compared > 0 && {
+        agreement: this.#agreed / this.#compared,
+        teacherKl: mean(this.#kl / this.#compared),
+      }),
     };
   }
 }

@@ -17,9 +17,9 @@ const report: Report = {
   epochs: 2,
   step: 4,
   modelSha256: 'b'.repeat(64),
-  metrics: { count: 5, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5 },
+  metrics: { count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5 },
   history: [{ epoch: 1, step: 2, lr: 0.1, losses: { ce: 4, total: 5 }, trainTop1: 0.1 }],
-  evaluations: [{ step: 4, epoch: 2, top1: 0.4, crossEntropy: 2 }],
+  evaluations: [{ step: 4, epoch: 2, count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1 }],
   transfer: [
     {
       dataset: 'stl-10',
@@ -30,6 +30,7 @@ const report: Report = {
       testImages: 1,
       top1: 0.3,
       trainTop1: 1,
+      nonFinite: 0,
     },
   ],
   worstClasses: [{ name: 'otter', count: 5, recall: 0, takenFor: [{ name: 'seal', count: 3 }] }],
@@ -75,5 +76,49 @@ describe('reportHtml', () => {
     expect(html).toContain('transfer to stl-10 (stand-in)');
     expect(html).toContain('stl-10: stand-in of trains');
     expect(html).toContain('stl-10 (stand-in): top-1 30.0 %');
+  });
+
+  it('shows a diverged run and a diverged probe as that, and a gap where an evaluation has no result', () => {
+    const evaluations = [1, 2, 3, 4, 5].map((epoch) => ({
+      ...{ step: epoch, epoch, count: 5, top1: 0.4, top5: 0.8 },
+      ...(epoch === 2
+        ? { nonFinite: 2, crossEntropy: 'NaN', ece: 'NaN' }
+        : { nonFinite: 0, crossEntropy: 2, ece: 0.1 }),
+    })) as unknown as Report['evaluations'];
+    const [stl] = report.transfer;
+    const html = reportHtml([
+      report,
+      {
+        ...report,
+        name: 'wild',
+        metrics: { ...report.metrics, nonFinite: 1, crossEntropy: 'NaN', ece: 'NaN', teacherKl: 'NaN' },
+        diverged: '1 of 5 test images have logits that are no finite numbers (the first: image 3)',
+        evaluations,
+        transfer: [{ ...stl!, nonFinite: 1 }],
+      },
+    ]);
+    const [, wild = ''] = /<tr>(<td>wild<.*?)<\/tr>/.exec(html) ?? [];
+    expect([...wild.matchAll(/<td>(.*?)<\/td>/g)].slice(5).map(([, cell]) => cell)).toEqual([
+      '<b>diverged</b>',
+      'diverged',
+      'NaN',
+      'NaN',
+      'diverged',
+      'NaN',
+      'diverged',
+    ]);
+    expect(html).toContain('The student diverged: 1 of 5 test images have logits that are no finite numbers');
+    expect(html).toContain('The test curves have a gap at epoch 2: logits there are no finite numbers.');
+    expect(html).toContain('The linear probe on stl-10 diverged: 1 of 1 test images have no finite logits.');
+    const { agreement: _agreement, teacherKl: _teacherKl, ...alone } = report.metrics;
+    const untaught = reportHtml([
+      { ...report, name: 'wild', metrics: { ...alone, nonFinite: 1, crossEntropy: 'NaN' } },
+    ]);
+    expect(untaught).toContain('<td>–</td><td>–</td>');
+    // The first run's point, and the second's curve in two pieces, of one point and of three.
+    const [curve = ''] = /<svg[^>]*aria-label="Test cross-entropy">[\s\S]*?<\/svg>/.exec(html) ?? [];
+    const pieces = [...curve.matchAll(/points="([^"]*)"/g)].map(([, points]) => new Set(points!.split(' ')).size);
+    expect(pieces).toEqual([1, 1, 3]);
+    expect(curve).not.toContain('NaN');
   });
 });

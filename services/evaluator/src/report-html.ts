@@ -1,9 +1,17 @@
 import { unusedLines } from '@mcld/datasets/passed-over.js';
+import type { JsonNumber } from '@mcld/platform/json.js';
+import { isDiverged } from '@mcld/platform/runs/metrics.js';
 import { escapeHtml as e, lineChart, type Series } from './charts.js';
 import type { Report } from './report.js';
+import type { TransferResult } from './transfer.js';
+
+const DIVERGED = 'diverged';
 
 const percent = (share: number | undefined): string => (share === undefined ? '–' : `${(100 * share).toFixed(1)} %`);
-const number = (value: number | undefined): string => (value === undefined ? '–' : value.toFixed(3));
+const number = (value: JsonNumber | undefined): string => (value === undefined ? '–' : Number(value).toFixed(3));
+/** A share of images, unless some have no finite logits: then it is no result. */
+const result = (of: { nonFinite: number }, share: number | undefined): string =>
+  share !== undefined && isDiverged(of) ? DIVERGED : percent(share);
 
 /** A page of its own, without scripts or outside resources: one run, or several compared. */
 export function reportHtml(reports: readonly Report[]): string {
@@ -45,13 +53,13 @@ function comparison(reports: readonly Report[]): string {
       r.parameters.toLocaleString('en'),
       e(String(r.distiller.name)),
       String(r.seed),
-      `<b>${percent(m.top1)}</b>`,
-      percent(m.top5),
+      `<b>${result(m, m.top1)}</b>`,
+      result(m, m.top5),
       number(m.crossEntropy),
       number(m.ece),
-      percent(m.agreement),
+      result(m, m.agreement),
       number(m.teacherKl),
-      ...transfers.map((name) => percent(r.transfer.find(({ dataset }) => dataset === name)?.top1)),
+      ...transfers.map((name) => transferred(r.transfer.find(({ dataset }) => dataset === name))),
     ];
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
@@ -59,6 +67,8 @@ function comparison(reports: readonly Report[]): string {
   return `<table><thead><tr>${all.map((h) => `<th>${e(h)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>
 ${standInNotes(reports)}`;
 }
+
+const transferred = (found: TransferResult | undefined): string => (found ? result(found, found.top1) : '–');
 
 function standInMark(reports: readonly Report[], name: string): string {
   return reports.some(({ transfer }) => transfer.some((t) => t.dataset === name && t.standIn)) ? ' (stand-in)' : '';
@@ -77,7 +87,7 @@ function standInNotes(reports: readonly Report[]): string {
 function curves(reports: readonly Report[]): string {
   const test: Series[] = reports.map(({ name, evaluations }) => ({
     name,
-    points: evaluations.map(({ epoch, top1 }) => [epoch, top1]),
+    points: evaluations.map((at) => [at.epoch, isDiverged(at) ? Number.NaN : at.top1]),
   }));
   const train: Series[] = reports.map(({ name, history }) => ({
     name,
@@ -85,7 +95,7 @@ function curves(reports: readonly Report[]): string {
   }));
   const entropy: Series[] = reports.map(({ name, evaluations }) => ({
     name,
-    points: evaluations.map(({ epoch, crossEntropy }) => [epoch, crossEntropy]),
+    points: evaluations.map(({ epoch, crossEntropy }) => [epoch, Number(crossEntropy)]),
   }));
   return [
     lineChart('Test top-1', 'epoch', test, true),
@@ -99,17 +109,17 @@ function lossTerms({ name, history }: Report): string {
   const series = terms.map(
     (term): Series => ({
       name: term,
-      points: history.map(({ epoch, losses }) => [epoch, losses[term] ?? 0]),
+      points: history.map(({ epoch, losses }) => [epoch, losses[term] ?? Number.NaN]),
     }),
   );
   return lineChart(name, 'epoch', series);
 }
 
 function runSection(report: Report): string {
-  const { name, run, metrics, worstClasses, examples, transfer, modelSha256, epochs, step } = report;
+  const { name, run, metrics, diverged, worstClasses, examples, transfer, modelSha256, epochs, step } = report;
   const transfers = transfer.map(
     (t) =>
-      `<li>${e(t.dataset)}${t.standIn ? ' (stand-in)' : ''}: top-1 ${percent(t.top1)} of ${t.testImages} test images,
+      `<li>${e(t.dataset)}${t.standIn ? ' (stand-in)' : ''}: top-1 ${transferred(t)} of ${t.testImages} test images,
 ${t.classes} classes, ${t.trainImages} training images; mode ${t.mode}</li>`,
   );
   const worst = worstClasses.map(
@@ -123,20 +133,35 @@ ${t.classes} classes, ${t.trainImages} training images; mode ${t.mode}</li>`,
 <span class="${mark(x.student)}">student: ${e(x.student)}</span>${teacher}</div>`;
   });
   return `<section><h2>${e(name)}</h2>
-<p>Run <code>${e(run)}</code>, ${epochs} epochs, ${step} steps, top-1 ${percent(metrics.top1)} on ${metrics.count} test images.
+<p>Run <code>${e(run)}</code>, ${epochs} epochs, ${step} steps, top-1 ${result(metrics, metrics.top1)} on ${metrics.count} test images.
 Weights sha256 <code>${e(modelSha256)}</code>.</p>
+${diverged ? `<p class="wrong">The student diverged: ${e(diverged)}.</p>` : ''}
 ${remarks(report)
   .map((remark) => `<p class="note">${e(remark)}</p>`)
   .join('')}
 ${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
-<h3>Worst classes</h3><table><thead><tr><th>class</th><th>recognised</th><th>taken for</th></tr></thead><tbody>${worst.join('')}</tbody></table>
+${worst.length > 0 ? `<h3>Worst classes</h3><table><thead><tr><th>class</th><th>recognised</th><th>taken for</th></tr></thead><tbody>${worst.join('')}</tbody></table>` : ''}
 <h3>Test images and guesses</h3><div class="cards">${cards.join('')}</div></section>`;
 }
 
+/** Epochs without a result that a remark names. */
+const NAMED_GAPS = 10;
+
 /** What a reader of the figures should know. */
-function remarks({ dataset, transfer, logits }: Report): string[] {
+function remarks({ dataset, logits, evaluations, transfer }: Report): string[] {
   const sets = [dataset, ...transfer.map((t) => ({ name: t.dataset, ...t }))];
   const found = sets.flatMap(({ name, passedOver = {} }) => unusedLines(passedOver).map((line) => `${name}: ${line}.`));
+  const gaps = evaluations.filter(isDiverged).map(({ epoch }) => epoch);
+  if (gaps.length > 0) {
+    const named = `${gaps.slice(0, NAMED_GAPS).join(', ')}${gaps.length > NAMED_GAPS ? ', …' : ''}`;
+    const epochs = gaps.length === 1 ? 'epoch' : 'epochs';
+    found.push(`The test curves have a gap at ${epochs} ${named}: logits there are no finite numbers.`);
+  }
+  for (const { dataset: name, nonFinite, testImages } of transfer.filter(isDiverged)) {
+    found.push(
+      `The linear probe on ${name} diverged: ${nonFinite} of ${testImages} test images have no finite logits.`,
+    );
+  }
   if (logits?.precision === 'unstored') found.push('The teacher saw mixed images; its logits were not stored.');
   else if (logits && logits.precision !== 'fp32') {
     const { precision, meanKl, maxKl, probedViews } = logits;

@@ -1,8 +1,7 @@
 import type { PassedOverOfSplits } from '@mcld/datasets/passed-over.js';
 import type { RunId } from '@mcld/platform/ids.js';
-import { evaluationKey } from '@mcld/platform/layout.js';
-import type { MetricsRecord } from '@mcld/platform/runs/run-record.js';
-import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { EvaluationPoint } from '@mcld/platform/runs/evaluations.js';
+import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import type { ClassConfusion } from './confusion.js';
 import type { Example } from './examples.js';
 import type { TransferResult } from './transfer.js';
@@ -14,13 +13,6 @@ export interface EpochPoint {
   readonly lr: number;
   readonly losses: Readonly<Record<string, number>>;
   readonly trainTop1: number;
-}
-
-export interface EvaluationPoint {
-  readonly step: number;
-  readonly epoch: number;
-  readonly top1: number;
-  readonly crossEntropy: number;
 }
 
 /** What a run's teacher logits were read from. */
@@ -62,6 +54,8 @@ export interface Report {
   /** sha256 of the checkpoint's model.safetensors. */
   readonly modelSha256: string;
   readonly metrics: MetricsRecord;
+  /** Why the metrics are no result: the student's logits are no finite numbers. */
+  readonly diverged?: string;
   readonly history: readonly EpochPoint[];
   readonly evaluations: readonly EvaluationPoint[];
   readonly transfer: readonly TransferResult[];
@@ -69,14 +63,4 @@ export interface Report {
   readonly logits?: LogitReport;
   readonly worstClasses: readonly ClassConfusion[];
   readonly examples: readonly Example[];
-}
-
-/** The evaluations of a run's checkpoints so far, in rising steps. */
-export async function storedEvaluations(
-  objects: ObjectStore,
-  run: RunId,
-  steps: readonly number[],
-): Promise<EvaluationPoint[]> {
-  const found = await Promise.all(steps.map((step) => getJson(objects, evaluationKey(run, step))));
-  return found.filter((point): point is EvaluationPoint => point !== undefined);
 }

@@ -3,20 +3,23 @@ import { declareParameters } from '@mcld/models/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
-import { evaluationKey, reportKey } from '@mcld/platform/layout.js';
+import { reportKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { Mutex } from '@mcld/platform/mutex.js';
 import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
-import type { MetricsRecord, RunRecord } from '@mcld/platform/runs/run-record.js';
+import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
+import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
+import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
-import { type EpochPoint, type LogitReport, type Report, storedEvaluations } from './report.js';
+import type { EpochPoint, LogitReport, Report } from './report.js';
 import { reportHtml } from './report-html.js';
-import { probeTransfer } from './transfer.js';
+import { probeTransfer, type TransferResult } from './transfer.js';
 
 export interface EvaluatorParts extends InferenceParts {
   readonly adapters: Adapters;
@@ -36,7 +39,8 @@ export class RunEvaluator {
       const checkpoint = await this.#load(run, step);
       const split = dataset ?? testSplit(recipe);
       const teacher = dataset ? '' : record.teacherDigest;
-      const { metrics } = await evaluateSplit(this.parts, split, teacher);
+      const { metrics, diverged } = await evaluateSplit(this.parts, split, teacher);
+      if (diverged) this.parts.logger.warn({ run, step: checkpoint.manifest.step }, `diverged: ${diverged}`);
       if (!dataset) await this.#keep(run, checkpoint, metrics);
       return { metrics, step: checkpoint.manifest.step };
     });
@@ -51,11 +55,7 @@ export class RunEvaluator {
       const test = testSplit(recipe);
       const evaluation = await evaluateSplit(this.parts, test, record.teacherDigest, { withExamples: true });
       await this.#keep(run, checkpoint, evaluation.metrics);
-      const transfer = [];
-      for (const dataset of recipe.evaluation.transfer) {
-        const mobile = /mobile|shuffle/i.test(recipe.model);
-        transfer.push(await probeTransfer(this.parts, dataset, { mobile, seed: recipe.seed }));
-      }
+      const transfer = evaluation.diverged ? [] : await this.#transfer(recipe);
       const { epochs: history } = JSON.parse(Buffer.from(checkpoint.parts['history.json']).toString()) as {
         epochs: EpochPoint[];
       };
@@ -83,8 +83,9 @@ export class RunEvaluator {
         step: checkpoint.manifest.step,
         modelSha256: checkpoint.manifest.parts['model.safetensors']?.sha256 ?? '',
         metrics: evaluation.metrics,
+        ...(evaluation.diverged && { diverged: evaluation.diverged }),
         history,
-        evaluations: await storedEvaluations(objects, run, await this.#evaluatedSteps(run)),
+        evaluations: await storedEvaluations(objects, run),
         transfer,
         worstClasses: evaluation.worst,
         ...(record.teacherDigest && { logits: await describeLogits(this.parts, record.teacherDigest, recipe) }),
@@ -96,10 +97,11 @@ export class RunEvaluator {
     });
   }
 
-  async #evaluatedSteps(run: RunId): Promise<number[]> {
-    const prefix = reportKey(run, 'evaluation-');
-    const keys = await this.parts.adapters.objects.list(prefix);
-    return keys.map((key) => Number(key.slice(prefix.length, -'.json'.length))).sort((a, b) => a - b);
+  async #transfer({ model, seed, evaluation }: Recipe): Promise<TransferResult[]> {
+    const mobile = /mobile|shuffle/i.test(model);
+    const results: TransferResult[] = [];
+    for (const dataset of evaluation.transfer) results.push(await probeTransfer(this.parts, dataset, { mobile, seed }));
+    return results;
   }
 
   async #run(run: RunId): Promise<{ record: RunRecord; recipe: Recipe }> {
@@ -122,12 +124,8 @@ export class RunEvaluator {
   }
 
   async #keep(run: RunId, { manifest }: Checkpoint, metrics: MetricsRecord): Promise<void> {
-    const epoch = manifest.cursor.epoch;
-    await putJson(this.parts.adapters.objects, evaluationKey(run, manifest.step), {
-      step: manifest.step,
-      epoch,
-      ...metrics,
-    });
+    const { step, cursor } = manifest;
+    await keepEvaluation(this.parts.adapters.objects, run, { step, epoch: cursor.epoch, ...metrics });
   }
 
   /** Whether a checkpoint is still there: retention may have been faster. */
@@ -149,5 +147,3 @@ async function describeLogits(
   });
   return { precision, rows, identities, probedViews, meanKl, maxKl };
 }
-
-const testSplit = ({ dataset }: Recipe): DatasetRef => ({ ...dataset, split: 'test' });

@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from '@mcld/platform/grpc/chunks.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
+import { wireMetrics } from '@mcld/platform/runs/metrics.js';
 import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { Report } from './report.js';
 import { reportHtml } from './report-html.js';
@@ -21,8 +22,7 @@ export function evaluatorService(evaluator: RunEvaluator): EvaluatorServiceImple
   return {
     async evaluate({ runId, step, dataset }) {
       const result = await evaluator.evaluate(asRunId(runId), step, dataset);
-      const { agreement, teacherKl, ...metrics } = result.metrics;
-      return { step: result.step, metrics: { ...metrics, agreement, teacherKl } };
+      return { step: result.step, metrics: wireMetrics(result.metrics) };
     },
     async *getReport(request) {
       const document = Buffer.from(await reportDocument(objects, request));
@@ -40,7 +40,7 @@ async function reportDocument(objects: ObjectStore, { runIds, format }: GetRepor
   const reports: Report[] = [];
   for (const id of runIds) {
     const report = await getJson(objects, reportKey(asRunId(id), 'report.json'));
-    if (!report) throw new NotFoundError(`run ${id} has no report: it has none before it succeeds`);
+    if (!report) throw new NotFoundError(`run ${id} has no report: it has none before its last evaluation`);
     reports.push(report as Report);
   }
   if (format === ReportFormat.HTML) return reportHtml(reports);

@@ -1,13 +1,12 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import type { PassedOverOfSplits } from '@mcld/datasets/passed-over.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
+import { transferSplit } from '@mcld/recipe/splits.js';
 import { type InferenceParts, inferSplit } from './inference.js';
-import type { ProbeData } from './linear-probe.js';
+import type { ProbeData, ProbeResult } from './linear-probe.js';
 
-/** Images are brought to the size that students of CIFAR were trained on, unless the recipe names another. */
-const SIZE = 32;
-
-export interface TransferResult {
+export interface TransferResult extends ProbeResult {
   readonly dataset: string;
   /** What the data are where they are not the original ones; else empty. */
   readonly standIn: string;
@@ -16,8 +15,6 @@ export interface TransferResult {
   readonly classes: number;
   readonly trainImages: number;
   readonly testImages: number;
-  readonly top1: number;
-  readonly trainTop1: number;
   /** What of each split's files is not used; absent in reports of earlier builds. */
   readonly passedOver?: PassedOverOfSplits;
 }
@@ -25,12 +22,11 @@ export interface TransferResult {
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
 export async function probeTransfer(
   parts: InferenceParts,
-  dataset: { readonly name: string; readonly root: string; readonly size: number },
+  dataset: Recipe['dataset'],
   { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
 ): Promise<TransferResult> {
-  const sized = { ...dataset, size: dataset.size || SIZE };
-  const train = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'train' }));
-  const test = await extract(parts, DatasetRef.fromPartial({ ...sized, split: 'test' }));
+  const train = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'train')));
+  const test = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'test')));
   const { classes, standIn } = train.described;
   const settings = {
     classes,

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
+import type { RunId } from '@mcld/platform/ids.js';
+import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { ClientError, Status } from 'nice-grpc-common';
 import type { RunEvaluator } from './run-evaluator.js';
@@ -48,8 +51,10 @@ export class WorkLoop {
     const record = (await adapters.runs.get(run))?.record;
     if (!record || hasEnded(record.state)) return;
     if (final) {
-      const { metrics, transfer, dataset } = await this.evaluator.report(run, step);
-      const data = { step, metrics, transfer, final, passedOver: { test: dataset.passedOver?.test ?? [] } };
+      const { metrics, transfer, dataset, diverged } = await this.evaluator.report(run, step);
+      const error = diverged && `the student diverged: ${diverged}; ${await whatIsLeft(adapters.objects, run)}`;
+      const passedOver = { test: dataset.passedOver?.test ?? [] };
+      const data = { step, metrics, transfer, final, passedOver, ...(error && { error }) };
       await adapters.events.publish(runEvent(run, 'evaluated', `final.${record.submissions}`, data, 'evaluator'));
     } else if (await this.evaluator.has(run, step)) {
       const { metrics } = await this.evaluator.evaluate(run, step);
@@ -68,6 +73,12 @@ export class WorkLoop {
     }
     await delivery.ack();
   }
+}
+
+/** The checkpoint that a diverged run is left with. */
+async function whatIsLeft(objects: ObjectStore, run: RunId): Promise<string> {
+  const best = await bestCheckpoint(objects, run);
+  return best === undefined ? 'it has no better checkpoint' : `its best whole checkpoint is of step ${best}`;
 }
 
 function isPassing(error: Error): boolean {

@@ -63,11 +63,16 @@ export class EventLoop {
       case 'trained':
         if (record.state !== 'evaluating') return;
         return work.enqueue('evaluate', { run, step, final: true }, `${run}.final.${record.submissions}`);
-      case 'evaluated':
-        if (record.state !== 'succeeded') return;
-        return events.publish(
-          runEvent(run, 'succeeded', 'once', { step, metrics: record.metrics ?? null }, 'pipeline'),
-        );
+      case 'evaluated': {
+        if (event.data.final !== true) return;
+        const metrics = record.metrics ?? null;
+        if (record.state === 'succeeded') {
+          return events.publish(runEvent(run, 'succeeded', 'once', { step, metrics }, 'pipeline'));
+        }
+        if (record.state !== 'failed') return;
+        const { error, submissions } = record;
+        return events.publish(runEvent(run, 'failed', `final.${submissions}`, { error, metrics }, 'pipeline'));
+      }
       default:
         return;
     }

@@ -1,18 +1,24 @@
+import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { EventLoop } from './event-loop.js';
+import { runCheck } from './run-check.js';
 import { Runs } from './runs.js';
 import { pipelineService } from './service.js';
 
 export async function startPipeline(host: ServiceHost): Promise<RunningService> {
   const { config, logger, adapters, listen } = host;
-  const runs = new Runs(adapters, config.MCLD_NATS_URL === undefined);
+  const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
+  const teacher = openClient(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE, config);
+  const evaluator = openClient(EvaluatorServiceDefinition, config.MCLD_EVALUATOR, config);
+  const check = runCheck({ loader: loader.client, teacher: teacher.client }, logger);
+  const runs = new Runs(adapters, config.MCLD_NATS_URL === undefined, check);
   await runs.markInterrupted();
   const loop = new EventLoop(adapters, logger);
-  const evaluator = openClient(EvaluatorServiceDefinition, config.MCLD_EVALUATOR, config);
   const closing = new AbortController();
   const server = await startServer({
     config,
@@ -28,7 +34,7 @@ export async function startPipeline(host: ServiceHost): Promise<RunningService> 
       closing.abort();
       await server.close();
       await loop.stop();
-      evaluator.close();
+      for (const client of [loader, teacher, evaluator]) client.close();
     },
   };
 }

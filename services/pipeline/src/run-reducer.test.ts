@@ -22,7 +22,8 @@ const record = (state: RunState, step = 0): RunRecord => ({
   trace: {},
 });
 const event = (kind: EventKind, data: Record<string, unknown> = {}) => runEvent(id, kind, 'x', data, 'test');
-const metrics = { count: 1, top1: 1, top5: 1, crossEntropy: 0, ece: 0 };
+const metrics = { count: 1, nonFinite: 0, top1: 1, top5: 1, crossEntropy: 0, ece: 0 };
+const diverged = { count: 2, nonFinite: 1, top1: 0.5, top5: 0.5, crossEntropy: 'NaN', ece: 'NaN' };
 
 describe('applyEvent', () => {
   it('leads from training over evaluation to success', () => {
@@ -48,6 +49,14 @@ describe('applyEvent', () => {
       expect(applyEvent({ ...record('training'), attempt: 2 }, event(kind, { attempt: 1 }))).toBeUndefined();
       expect(applyEvent(record('queued'), event(kind, { attempt: 1 }))).toBeUndefined();
     }
+  });
+
+  it('does not let a diverged student succeed, and keeps what was measured', () => {
+    const error = 'the student diverged: 1 of 2 test images';
+    const found = applyEvent(record('evaluating', 10), event('evaluated', { final: true, metrics: diverged, error }));
+    expect(found).toMatchObject({ state: 'failed', error, metrics: diverged });
+    const halfway = applyEvent(record('training', 5), event('evaluated', { final: false, metrics: diverged }));
+    expect(halfway).toMatchObject({ state: 'training', metrics: diverged });
   });
 
   it('keeps why a run failed', () => {

@@ -1,5 +1,6 @@
 import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
-import { hasEnded, type MetricsRecord, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import { isDiverged, type MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
 
 /**
  * What an event makes of a run's record: a pure function, safe to apply twice. The states of a run in
@@ -21,8 +22,10 @@ export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | unde
       return record.state === 'training' && isCurrent ? { ...record, state: 'evaluating', step } : undefined;
     case 'evaluated': {
       const metrics = data.metrics as MetricsRecord;
-      if (data.final === true && record.state === 'evaluating') return { ...record, state: 'succeeded', metrics };
-      return hasEnded(record.state) || data.final === true ? undefined : { ...record, metrics };
+      if (data.final !== true) return hasEnded(record.state) ? undefined : { ...record, metrics };
+      if (record.state !== 'evaluating') return undefined;
+      if (!isDiverged(metrics)) return { ...record, state: 'succeeded', metrics };
+      return { ...record, state: 'failed', metrics, error: String(data.error ?? 'the student diverged') };
     }
     case 'failed': {
       const working = record.state === 'training' || record.state === 'evaluating';

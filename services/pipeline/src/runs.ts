@@ -9,17 +9,22 @@ import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
+import type { RunCheck } from './run-check.js';
 import { resolveTeacher } from './teachers.js';
 
 /** The life of runs, as the control plane directs it. */
 export class Runs {
-  /** @param embedded whether all workers live in this process */
+  /** @param embedded whether all workers live in this process; check: tries what a new run will need */
   constructor(
     readonly adapters: Adapters,
     readonly embedded: boolean,
+    readonly check: RunCheck,
   ) {}
 
-  /** Idempotent by request id: the id of the run follows from it. */
+  /**
+   * Idempotent by request id: the id of the run follows from it.
+   * @throws RecipeError, RefusedError; and where its teacher cannot be found, as `resolveTeacher`
+   */
   async create(requestId: string, value: unknown): Promise<RunRecord> {
     if (!/^[\w.-]{1,128}$/.test(requestId)) {
       throw new RequestError('request_id: expected 1 to 128 letters, digits, _ . and -');
@@ -30,6 +35,8 @@ export class Runs {
     const found = (await this.adapters.runs.get(id))?.record;
     // A retry whose first try died between record and message sends the message again; the queue drops a second.
     if (found) return found.state === 'queued' ? this.#queue(found) : found;
+    const teacherDigest = await resolveTeacher(this.adapters, recipe);
+    await this.check(recipe, teacherDigest);
     const now = new Date().toISOString();
     const record: RunRecord = {
       id,
@@ -44,7 +51,7 @@ export class Runs {
       attempt: 0,
       submissions: 1,
       error: '',
-      teacherDigest: await resolveTeacher(this.adapters, recipe),
+      teacherDigest,
       trace: carryContext(),
     };
     await putJson(this.adapters.objects, specKey(id), recipe);

@@ -1,4 +1,5 @@
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { wireMetrics } from '@mcld/platform/runs/metrics.js';
 import type { RunRecord, RunState as State } from '@mcld/platform/runs/run-record.js';
 
 const states: Readonly<Record<State, RunState>> = {
@@ -13,7 +14,6 @@ const states: Readonly<Record<State, RunState>> = {
 
 /** A record as clients see it. */
 export function toWire(record: RunRecord): Run {
-  const { agreement, teacherKl, ...metrics } = record.metrics ?? {};
   return {
     id: record.id,
     name: record.name,
@@ -25,7 +25,7 @@ export function toWire(record: RunRecord): Run {
     totalSteps: record.totalSteps,
     attempt: record.attempt,
     error: record.error,
-    metrics: record.metrics && ({ ...metrics, agreement, teacherKl } as Run['metrics']),
+    metrics: record.metrics && wireMetrics(record.metrics),
     teacherDigest: record.teacherDigest,
     // traceparent: version-traceid-spanid-flags
     traceId: record.trace.traceparent?.split('-')[1] ?? '',

@@ -1,25 +1,18 @@
-import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/mix.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { type ModelName, models } from '@mcld/models/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
-import { evaluationKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import {
-  listCheckpoints,
-  newestCheckpoint,
-  pruneCheckpoints,
-  writeCheckpoint,
-} from '@mcld/platform/runs/checkpoints.js';
+import { newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
+import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
-import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
+import { preflight } from '@mcld/preflight/preflight.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
@@ -27,6 +20,7 @@ import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
 import { type Batch, batches, type FeedRequest, type StepTarget, teacherLogits } from './batch-feed.js';
+import { diverged } from './diverged.js';
 import { TrainingHistory } from './history.js';
 import { ProgressMeter } from './progress.js';
 import { assertClaimed } from './run-claim.js';
@@ -71,7 +65,10 @@ export class TrainingContext {
     private readonly logitFeed: AsyncGenerator<StepTarget>,
   ) {}
 
-  /** Opens the run at its newest whole checkpoint, or at its beginning. */
+  /**
+   * Opens the run at its newest whole checkpoint, or at its beginning.
+   * @throws RefusedError where what it will need is not there or does not fit
+   */
   static async open(
     parts: TrainerParts,
     record: RunRecord,
@@ -82,8 +79,10 @@ export class TrainingContext {
     const recipe = parseRecipe(record.recipe);
     const { epochs, optimizer } = recipe;
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
-    const described = await retrying(() => loader.describeDataset({ dataset: spec.dataset }), signal);
-    assertImageSize(recipe.model, described);
+    const described = await retrying(
+      () => preflight(recipe, record.teacherDigest, { loader, teacher }, signal),
+      signal,
+    );
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
@@ -183,7 +182,8 @@ export class TrainingContext {
     const { objects, runs } = parts.adapters;
     await inSpan('checkpoint', { run: record.id, step }, async () => {
       await assertClaimed(runs, record);
-      const { model, optimizer } = await parts.thread.call('snapshot', undefined);
+      const state = await parts.thread.call('snapshot', undefined);
+      if ('diverged' in state) throw diverged(step, state.diverged, this.#checkpoint);
       const { stepsPerEpoch, totalSteps } = plan;
       const last = this.history.epochs.at(-1);
       await writeCheckpoint(
@@ -197,25 +197,17 @@ export class TrainingContext {
           attempt: record.attempt,
           metrics: last ? { loss: last.losses.total ?? 0, trainTop1: last.trainTop1 } : {},
         },
-        { 'model.safetensors': model, 'optimizer.safetensors': optimizer, 'history.json': this.history.encode() },
+        {
+          'model.safetensors': state.model,
+          'optimizer.safetensors': state.optimizer,
+          'history.json': this.history.encode(),
+        },
       );
       this.#checkpoint = step;
-      await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await this.#bestStep());
+      await pruneCheckpoints(objects, record.id, recipe.checkpoint.keepLast, await bestCheckpoint(objects, record.id));
       const epoch = step / stepsPerEpoch;
       await this.emit('checkpoint', String(step), { step, totalSteps, epoch, epochSummary: last ?? null });
     });
-  }
-
-  /** The checkpoint with the best evaluated top-1 so far. */
-  async #bestStep(): Promise<number | undefined> {
-    const { objects } = this.parts.adapters;
-    let best: { step: number; top1: number } | undefined;
-    for (const step of await listCheckpoints(objects, this.record.id)) {
-      const evaluation = (await getJson(objects, evaluationKey(this.record.id, step))) as { top1?: number } | undefined;
-      const top1 = evaluation?.top1 ?? -1;
-      if (top1 > (best?.top1 ?? 0)) best = { step, top1 };
-    }
-    return best?.step;
   }
 
   /** Once a second: is the run still ours, and how far is it. */
@@ -244,13 +236,4 @@ async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
   const next = await feed.next();
   if (next.done) throw new Error(`the ${source} ended its stream before the run's end`);
   return next.value;
-}
-
-/** A model with an embedding for each place takes images of one size; the others pool over whatever they get. */
-function assertImageSize(model: ModelName, { height, width }: DescribeDatasetResponse): void {
-  const { imageSize } = models[model];
-  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
-  if (isFixed && (height !== imageSize || width !== imageSize)) {
-    throw new Error(`dataset.size: images are ${width}×${height}, but ${model} takes ${imageSize}×${imageSize}`);
-  }
 }

@@ -2,13 +2,9 @@ import { inSpan } from '@mcld/platform/telemetry.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import { ratesAt } from '@mcld/tensor/schedule.js';
 import type { Batch, StepTarget } from './batch-feed.js';
+import { diverged } from './diverged.js';
 import type { TrainingContext } from './training-context.js';
 import type { StepResult } from './worker.js';
-
-/** Thrown when a loss is no longer a number: the run must not train on. */
-export class DivergedError extends Error {
-  override readonly name = 'DivergedError';
-}
 
 /**
  * The training loop. It ends when all steps are done or `stop` is set; either way with a checkpoint,
@@ -24,7 +20,7 @@ export async function train(run: TrainingContext): Promise<boolean> {
     }
     const rates = ratesAt(run.recipe.schedule, plan.rates, step);
     const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step, rates));
-    const losses = namedLosses(result, step, run.newestCheckpoint);
+    const losses = namedLosses(result, images, step, run.newestCheckpoint);
     progress.stepDone(step, images, rates.lr, losses);
     run.history.addStep(images, result.correct, losses);
     await endOfStep(run, step + 1, rates);
@@ -60,19 +56,18 @@ async function endOfStep(run: TrainingContext, done: number, { lr }: StepRates):
   await run.report(done);
 }
 
+/** @throws DivergedError for a loss term, or logits behind it, that are no finite numbers */
 function namedLosses(
-  { losses, termNames }: StepResult,
+  { losses, termNames, nonFinite }: StepResult,
+  images: number,
   step: number,
   checkpoint: number | undefined,
 ): Record<string, number> {
   const named = Object.fromEntries(termNames.map((name, i) => [name, losses[i] as number]));
   const bad = termNames.find((name) => !Number.isFinite(named[name]));
-  if (bad) {
-    const kept =
-      checkpoint === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is of step ${checkpoint}`;
-    throw new DivergedError(`step ${step}: the loss term '${bad}' is ${named[bad]}; ${kept}`);
-  }
-  return named;
+  if (bad) throw diverged(step, `the loss term '${bad}' is ${named[bad]}`, checkpoint);
+  if (nonFinite === 0) return named;
+  throw diverged(step, `the logits of ${nonFinite} of ${images} images are no finite numbers`, checkpoint);
 }
 
 function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepTarget | undefined): void {

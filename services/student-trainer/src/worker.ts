@@ -1,8 +1,10 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
+import { WeightMismatchError } from '@mcld/models/state-dict.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
+import { allFinite } from '@mcld/tensor/finite.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
@@ -40,6 +42,13 @@ export interface StepResult {
   readonly termNames: readonly string[];
   /** Rows whose largest student logit is the target's. */
   readonly correct: number;
+  /** Rows whose student logits are no finite numbers. */
+  readonly nonFinite: number;
+}
+
+/** In place of a snapshot: which of the student's values are no finite numbers. */
+export interface DivergedState {
+  readonly diverged: string;
 }
 
 let active: { readonly request: BeginRequest; readonly session: Session } | undefined;
@@ -73,14 +82,20 @@ export const handlers = {
     const result = {
       losses: losses.dataSync() as Float32Array,
       termNames: session.termNames,
-      correct: countCorrect(logits.dataSync() as Float32Array, labels),
+      ...countRows(logits.dataSync() as Float32Array, labels),
     };
     tf.dispose([images, ...extras, losses, logits]);
     return result;
   },
 
-  snapshot(): Snapshot {
-    return current().session.snapshot();
+  snapshot(): Snapshot | DivergedState {
+    try {
+      return current().session.snapshot();
+    } catch (error) {
+      // Errors cross threads as text alone.
+      if (error instanceof WeightMismatchError) return { diverged: error.message };
+      throw error;
+    }
   },
 
   end(): void {
@@ -94,14 +109,15 @@ export const handlers = {
   },
 };
 
-function countCorrect(logits: Float32Array, labels: Int32Array): number {
+function countRows(logits: Float32Array, labels: Int32Array): { correct: number; nonFinite: number } {
   const classes = logits.length / labels.length;
-  let correct = 0;
+  let [correct, nonFinite] = [0, 0];
   for (const [row, label] of labels.entries()) {
     const z = logits.subarray(row * classes, (row + 1) * classes);
-    if (argmax(z) === label) correct++;
+    if (!allFinite(z)) nonFinite++;
+    else if (argmax(z) === label) correct++;
   }
-  return correct;
+  return { correct, nonFinite };
 }
 
 serveCompute(handlers);

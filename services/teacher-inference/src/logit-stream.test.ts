@@ -28,6 +28,7 @@ function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
   });
   const source = {
     classes: 2,
+    teacher: { digest: 'ab'.repeat(32), computer: { model: 'onnx', classes: 2 } },
     request: queue.request.bind(queue),
     hurry: queue.hurry.bind(queue),
     store: {
@@ -109,5 +110,15 @@ describe('streamStepLogits', () => {
     store.read = (index, code, out) => read(index, code, out).map((there, i) => (index[i] === 5 ? 0 : there));
     expect(await run(source, plans(2, 4))).toEqual([0, 4]);
     expect([stored.size, batches]).toEqual([8, [8, 1]]);
+  });
+
+  it('refuses stored rows that are no finite numbers, and says how to be rid of them', async () => {
+    const { source, stored } = fakeSource(8);
+    await run(source, plans(2, 4));
+    stored.set('5 3', Float32Array.of(1, Number.NaN));
+    await expect(run(source, plans(2, 4))).rejects.toThrow(
+      "the teacher (onnx) answers to image 5, as it is stored ('mcld cache gc --teacher abababababab' removes what is " +
+        'stored), with NaN for class 1; a student cannot be held against that',
+    );
   });
 });

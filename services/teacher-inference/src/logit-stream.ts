@@ -1,5 +1,6 @@
 import type { StreamPlansResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { Cursor, Views } from '@mcld/contracts/mcld/v1/views.js';
+import { assertNumbers } from './answers.js';
 import type { Coming, ViewAddress } from './compute-queue.js';
 import type { LogitSource } from './logit-source.js';
 
@@ -72,6 +73,12 @@ async function complete({ cursor, views, coming }: PlannedStep, source: LogitSou
     source.hurry(viewAt(i));
   }
   for (const [i, { row }] of coming) if (there[i] !== 1) logits.set(await row, i * classes);
+  const { computer, digest } = source.teacher;
+  // Rows that an earlier build stored, above all: what is computed now need not have come this far.
+  assertNumbers(logits, computer, (row) => {
+    const remedy = `as it is stored ('mcld cache gc --teacher ${digest.slice(0, 12)}' removes what is stored),`;
+    return there[row] === 1 ? `image ${index[row]}, ${remedy}` : `image ${index[row]}`;
+  });
   source.countStored(rows - [...coming.values()].filter(({ isFirst }) => isFirst).length);
   return { cursor, rows, logits };
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { jsonText } from '@mcld/platform/json.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from '../exit.js';
@@ -18,7 +19,7 @@ export const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+export const printJson = (value: unknown): void => print(jsonText(value, 2));
 
 /** Tells people what was chosen of a teacher's file, beside the output. */
 export const teacherNotes =

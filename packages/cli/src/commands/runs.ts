@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { jsonText } from '@mcld/platform/json.js';
 import type { Command } from 'commander';
 import { CliError } from '../exit.js';
 import { followRun } from '../follow.js';
-import { runJson, stateName } from '../run-state.js';
+import { runJson, shareOf, stateName } from '../run-state.js';
 import { type PipelineClient, withSession } from '../session.js';
-import { percent, table } from '../table.js';
+import { table } from '../table.js';
 import { importTeacherOf } from '../teacher-file.js';
 import {
   type CommonOptions,
@@ -47,8 +48,9 @@ async function run(options: RunOptions): Promise<void> {
   });
 }
 
-function summary({ id, metrics }: Run): string {
-  return `${id}: top-1 ${percent(metrics?.top1)}, top-5 ${percent(metrics?.top5)}, cross-entropy ${metrics?.crossEntropy.toFixed(3)}`;
+function summary(run: Run): string {
+  const entropy = run.metrics?.crossEntropy.toFixed(3) ?? '–';
+  return `${run.id}: top-1 ${shareOf(run, 'top1')}, top-5 ${shareOf(run, 'top5')}, cross-entropy ${entropy}`;
 }
 
 async function list(options: CommonOptions): Promise<void> {
@@ -63,7 +65,7 @@ async function list(options: CommonOptions): Promise<void> {
           stateName(r),
           String(r.step),
           String(r.totalSteps),
-          percent(r.metrics?.top1),
+          shareOf(r, 'top1'),
           r.createdAt?.toISOString().slice(0, 19).replace('T', ' ') ?? '',
         ]),
       ),
@@ -91,7 +93,7 @@ async function get(id: string, options: CommonOptions): Promise<void> {
       ['state', stateName(found)],
       ['step', `${found.step} of ${found.totalSteps}`],
       ['attempt', String(found.attempt)],
-      ['top-1', percent(found.metrics?.top1)],
+      ['top-1', shareOf(found, 'top1')],
       ['teacher', found.teacherDigest || '–'],
       ['trace', found.traceId || '–'],
       ...(found.error ? [['error', found.error] as [string, string]] : []),
@@ -103,7 +105,7 @@ async function get(id: string, options: CommonOptions): Promise<void> {
 async function watch(id: string, options: CommonOptions): Promise<void> {
   await withSession(options, async ({ client }, signal) => {
     const found = present((await client.getRun({ runId: id })).run);
-    const onEvent = options.json ? (event: object) => print(JSON.stringify(event)) : undefined;
+    const onEvent = options.json ? (event: object) => print(jsonText(event)) : undefined;
     const ended = await followRun(client, found, signal, onEvent ? { onEvent } : {});
     if (ended && !options.json) print(summary(ended));
     if (ended && stateName(ended) !== 'succeeded') throw new CliError(`run ${id} ${stateName(ended)}: ${ended.error}`);

@@ -1,6 +1,7 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
+import { jsonText } from '../json.js';
 import { type Carrier, carryContext } from '../telemetry.js';
 import {
   BusError,
@@ -31,7 +32,7 @@ export class NatsBus implements EventBus, WorkQueue {
     const carried = headers();
     for (const [name, value] of Object.entries(carryContext())) carried.set(name, value);
     try {
-      await jetstream(this.connection).publish(subject, JSON.stringify(body), {
+      await jetstream(this.connection).publish(subject, jsonText(body), {
         msgID: id,
         headers: carried,
         retries: 5,

@@ -1,6 +1,6 @@
 import { isAbortError } from 'abort-controller-x';
-import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { BadRequest, ErrorInfo, RichServerError } from 'nice-grpc-error-details';
+import { type CallContext, ClientError, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
+import { BadRequest, ErrorInfo, RichClientError, RichServerError } from 'nice-grpc-error-details';
 import type { Logger } from '../logging.js';
 
 /** How an error is told to clients. */
@@ -47,7 +47,30 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
 }
 
+/** A field of a recipe and what is wrong with what it names. */
+export interface FieldRefusal {
+  /** `evaluation.transfer[0].root`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** Thrown for a recipe that names what cannot be used; its message has a line for each field. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+
+  /** @param mapping of the first field's fault */
+  constructor(
+    readonly mapping: ErrorMapping,
+    readonly fields: readonly FieldRefusal[],
+  ) {
+    super(
+      fields.map(({ field, message }) => (message.startsWith(field) ? message : `${field}: ${message}`)).join('\n'),
+    );
+  }
+}
+
 function mappingOf(error: Error & { reason?: unknown }): ErrorMapping | undefined {
+  if (error instanceof RefusedError) return error.mapping;
   if (error.name !== 'DatasetError') return mappings.get(error.name);
   return error.reason === 'missing'
     ? { status: Status.NOT_FOUND, reason: 'DATASET_MISSING' }
@@ -70,6 +93,10 @@ export function errorMiddleware(logger: Logger) {
 
 function toServerError(error: unknown, method: string, logger: Logger): unknown {
   if (error instanceof ServerError || isAbortError(error)) return error;
+  // What another service of ours says of a call that was made for this one is the answer to this one.
+  if (error instanceof ClientError) {
+    return new RichServerError(error.code, error.details, error instanceof RichClientError ? error.extra : []);
+  }
   const failure = error instanceof Error ? error : new Error(String(error));
   const mapping = mappingOf(failure);
   if (!mapping) {

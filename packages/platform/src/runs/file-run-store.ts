@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunId } from '../ids.js';
+import { jsonText } from '../json.js';
 import { Mutex } from '../mutex.js';
 import { writeWhole } from '../storage/atomic-file.js';
 import { ObjectStoreError } from '../storage/object-store.js';
@@ -51,7 +52,7 @@ export class FileRunStore implements RunStore {
   async #write(entry: Versioned): Promise<void> {
     const file = this.#file(entry.record.id);
     try {
-      await writeWhole(file, Buffer.from(`${JSON.stringify(entry, null, 2)}\n`));
+      await writeWhole(file, Buffer.from(`${jsonText(entry, 2)}\n`));
     } catch (error) {
       const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
       const why = full ? 'no space left on its disk' : (error as Error).message;

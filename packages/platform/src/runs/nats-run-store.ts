@@ -2,6 +2,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
+import { jsonText } from '../json.js';
 import type { RunRecord } from './run-record.js';
 import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';
 
@@ -22,11 +23,11 @@ export class NatsRunStore implements RunStore {
   }
 
   async create(record: RunRecord): Promise<void> {
-    await conflictAware(record.id, () => this.bucket.create(record.id, JSON.stringify(record)));
+    await conflictAware(record.id, () => this.bucket.create(record.id, jsonText(record)));
   }
 
   async update(record: RunRecord, revision: number): Promise<void> {
-    await conflictAware(record.id, () => this.bucket.update(record.id, JSON.stringify(record), revision));
+    await conflictAware(record.id, () => this.bucket.update(record.id, jsonText(record), revision));
   }
 
   async list(): Promise<RunRecord[]> {

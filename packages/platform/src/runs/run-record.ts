@@ -1,18 +1,8 @@
 import type { RunId } from '../ids.js';
 import type { Carrier } from '../telemetry.js';
+import type { MetricsRecord } from './metrics.js';
 
 export type RunState = 'queued' | 'training' | 'evaluating' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
-
-/** Shares in 0…1; entropies in nats. */
-export interface MetricsRecord {
-  readonly count: number;
-  readonly top1: number;
-  readonly top5: number;
-  readonly crossEntropy: number;
-  readonly ece: number;
-  readonly agreement?: number;
-  readonly teacherKl?: number;
-}
 
 /** A run as the control plane keeps it. */
 export interface RunRecord {

@@ -1,3 +1,5 @@
+import { jsonText } from '../json.js';
+
 /** Thrown when an object that must not exist yet does. */
 export class ObjectExistsError extends Error {
   override readonly name = 'ObjectExistsError';
@@ -27,7 +29,7 @@ export const putJson = (
   key: string,
   value: unknown,
   options?: { ifAbsent?: boolean },
-): Promise<void> => store.put(key, text.encode(`${JSON.stringify(value, null, 2)}\n`), options);
+): Promise<void> => store.put(key, text.encode(`${jsonText(value, 2)}\n`), options);
 
 export async function getJson(store: ObjectStore, key: string): Promise<unknown> {
   const body = await store.get(key);

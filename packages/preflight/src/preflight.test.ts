@@ -1,0 +1,143 @@
+import { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { RefusedError } from '@mcld/platform/grpc/errors.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { ClientError, Status } from 'nice-grpc-common';
+import { ErrorInfo, RichClientError } from 'nice-grpc-error-details';
+import { describe, expect, it } from 'vitest';
+import { preflight, type Sources } from './preflight.js';
+
+const recipe = parseRecipe({
+  name: 'r',
+  dataset: { name: 'cifar-10', root: 'own' },
+  model: 'resnet8',
+  teacher: { digest: 'a'.repeat(64) },
+  distiller: { name: 'kd' },
+  evaluation: { transfer: [{ name: 'stl-10', root: 'other' }] },
+});
+
+type Answer = Partial<DescribeDatasetResponse> | Error | 'never';
+
+const refusalBy = (code: Status, details: string, reason: string) =>
+  new RichClientError('/Describe', code, details, [ErrorInfo.fromPartial({ reason, domain: 'mcld' })]);
+
+/** A loader that answers by `root/split`, and a teacher. */
+function sourcesOf(answers: Readonly<Record<string, Answer>>, teacher?: Error) {
+  const aborted: string[] = [];
+  const asked: string[] = [];
+  const loader = {
+    describeDataset({ dataset }: { dataset: DatasetRef }, { signal }: { signal: AbortSignal }) {
+      const name = `${dataset.root}/${dataset.split}`;
+      const answer = answers[name] ?? {};
+      if (answer instanceof Error) return Promise.reject(answer);
+      if (answer !== 'never') {
+        const usual = { count: 9, classes: 2, classNames: ['a', 'b'], height: 32, width: 32 };
+        return Promise.resolve(DescribeDatasetResponse.fromPartial({ ...usual, ...answer }));
+      }
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          aborted.push(name);
+          reject(signal.reason);
+        });
+      });
+    },
+    async *streamPlans() {
+      yield {};
+    },
+  };
+  const checkTeacher = async ({ precision }: { precision: string }) => {
+    asked.push(precision);
+    if (teacher) throw teacher;
+  };
+  return { sources: { loader, teacher: { checkTeacher } } as unknown as Sources, aborted, asked };
+}
+
+/** The error that it ends with. */
+const attempt = ({ sources }: { sources: Sources }, signal: AbortSignal = new AbortController().signal) =>
+  preflight(recipe, 'a'.repeat(64), sources, signal).then(
+    () => new Error('all passed'),
+    (error: Error) => error,
+  );
+
+describe('preflight', () => {
+  it('gives the data to train on where all is right', async () => {
+    const { sources, asked } = sourcesOf({ 'own/train': { count: 77 } });
+    expect(await preflight(recipe, 'a'.repeat(64), sources, new AbortController().signal)).toMatchObject({ count: 77 });
+    expect(asked).toEqual(['fp32']);
+  });
+
+  it('asks no teacher where there is none', async () => {
+    const { sources, asked } = sourcesOf({});
+    await preflight(recipe, '', sources, new AbortController().signal);
+    expect(asked).toEqual([]);
+  });
+
+  it('refuses at once what is missing, although something else takes minutes to open', async () => {
+    const fake = sourcesOf({
+      'own/train': 'never',
+      'own/test': refusalBy(Status.NOT_FOUND, 'no file own/test_batch.bin', 'DATASET_MISSING'),
+    });
+    const begun = performance.now();
+    const error = await attempt(fake);
+    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(error).toBeInstanceOf(RefusedError);
+    expect((error as RefusedError).mapping).toEqual({ status: Status.NOT_FOUND, reason: 'DATASET_MISSING' });
+    expect(error).toMatchObject({ message: 'dataset.root: no file own/test_batch.bin' });
+    // Nobody waits any more.
+    expect(fake.aborted).toEqual(['own/train']);
+  });
+
+  it('tells the first fault of each field, in the order of the recipe', async () => {
+    const missing = (what: string) => refusalBy(Status.NOT_FOUND, `no file ${what}`, 'DATASET_MISSING');
+    const fake = sourcesOf(
+      {
+        'own/train': { height: 0, width: 0 },
+        'own/test': missing('own/test_batch.bin'),
+        'other/train': refusalBy(Status.DATA_LOSS, 'other/train_X.bin has 7 bytes', 'DATASET_DAMAGED'),
+        'other/test': missing('other/test_X.bin'),
+      },
+      refusalBy(
+        Status.FAILED_PRECONDITION,
+        'teacher.endpoint h:1 is not among MCLD_TEACHER_ENDPOINTS',
+        'FOREIGN_MODEL',
+      ),
+    );
+    const error = (await attempt(fake)) as RefusedError;
+    expect(error.message.split('\n')).toEqual([
+      'dataset.size: images are 0×0, but resnet8 needs at least 1×1: of smaller ones its pooling leaves nothing',
+      'dataset.root: no file own/test_batch.bin',
+      'teacher.endpoint h:1 is not among MCLD_TEACHER_ENDPOINTS',
+      'evaluation.transfer[0].root: other/train_X.bin has 7 bytes',
+    ]);
+    expect(error.fields.map(({ field }) => field)).toEqual([
+      'dataset.size',
+      'dataset.root',
+      'teacher.endpoint',
+      'evaluation.transfer[0].root',
+    ]);
+    expect(error.mapping.status).toBe(Status.INVALID_ARGUMENT);
+  });
+
+  it.each([
+    [{ classes: 3 }, 'dataset.root: the test split has 3 classes, the training split 2'],
+    [{ classNames: ['a', 'c'] }, "dataset.root: class 1 is 'c' in the test split, 'b' in the training split"],
+    [{ height: 28, width: 30 }, 'dataset.size: test images are 30×28, training images 32×32; a size makes them equal'],
+  ])('refuses a test split with %j', async (test, message) => {
+    expect((await attempt(sourcesOf({ 'own/test': test }))).message).toBe(message);
+  });
+
+  it.each([
+    ['is away', new ClientError('/Check', Status.UNAVAILABLE, 'connection refused')],
+    ['breaks down', new ClientError('/Check', Status.INTERNAL, 'internal error: oops')],
+  ])('does not take for the recipe’s fault that a service %s', async (_name, away) => {
+    expect(await attempt(sourcesOf({}, away))).toBe(away);
+    // Unless something else is one.
+    const error = await attempt(sourcesOf({ 'other/test': { classes: 5 } }, away));
+    expect(error.message).toBe('evaluation.transfer[0].root: the test split has 5 classes, the training split 2');
+  });
+
+  it('ends when it is told to', async () => {
+    const error = await attempt(sourcesOf({ 'other/train': 'never' }), AbortSignal.timeout(20));
+    expect(error.name).toBe('TimeoutError');
+  });
+});

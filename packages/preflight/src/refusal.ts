@@ -1,0 +1,42 @@
+import { RefusedError } from '@mcld/platform/grpc/errors.js';
+import { ClientError, Status } from 'nice-grpc-common';
+import { RichClientError } from 'nice-grpc-error-details';
+
+/** Statuses by which a service says that what it was asked for cannot be, rather than that it cannot answer. */
+const refusing: ReadonlySet<Status> = new Set([
+  Status.NOT_FOUND,
+  Status.DATA_LOSS,
+  Status.INVALID_ARGUMENT,
+  Status.FAILED_PRECONDITION,
+  Status.OUT_OF_RANGE,
+]);
+
+/** What does not fit together although each part was opened. */
+export function misfit(field: string, message: string): RefusedError {
+  return new RefusedError({ status: Status.INVALID_ARGUMENT, reason: 'RECIPE_MISFIT' }, [{ field, message }]);
+}
+
+/**
+ * A service's refusal as one of a recipe's field; other errors as they are.
+ * @param asked the field that it was asked about; where it names another one, that one is told
+ */
+export function refusalOf(error: unknown, asked: string): unknown {
+  if (!(error instanceof ClientError) || !refusing.has(error.code)) return error;
+  const [info] = error instanceof RichClientError ? error.extra : [];
+  const reason = info && 'reason' in info ? info.reason : 'REFUSED';
+  const message = inRecipe(error.details, asked.endsWith('.root') ? asked.slice(0, -'.root'.length) : 'dataset');
+  const field = recipeField.exec(message)?.[0] ?? asked;
+  return new RefusedError({ status: error.code, reason }, [{ field, message }]);
+}
+
+/** A recipe's field at the beginning of a message. */
+const recipeField =
+  /^(?:dataset|evaluation\.transfer\[\d+\]|teacher|batchSize|augmentation|logitPrecision)(?:\.\w+)*(?=[ :])/;
+
+/** Services call fields by the names that requests have. */
+function inRecipe(message: string, dataset: string): string {
+  return message
+    .replaceAll(/\bdataset\.(?=(?:root|size|resize)\b)/g, `${dataset}.`)
+    .replace(/^spec\.batch_size\b/, 'batchSize')
+    .replace(/^precision\b/, 'logitPrecision');
+}

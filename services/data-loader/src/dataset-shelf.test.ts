@@ -1,0 +1,53 @@
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { createLogger } from '@mcld/platform/logging.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DatasetShelf } from './dataset-shelf.js';
+
+const photograph = fileURLToPath(
+  new URL('../../../samples/tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG', import.meta.url),
+);
+
+let root: string;
+let shelf: DatasetShelf;
+
+const add = async (...place: string[]) => {
+  await mkdir(path.join(root, ...place.slice(0, -1)), { recursive: true });
+  await cp(photograph, path.join(root, ...place));
+};
+const count = async (split: string, look: boolean) =>
+  (await shelf.get(DatasetRef.fromPartial({ name: 'image-folder', root, split }), { look })).data.count;
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'mcld-shelf-'));
+  for (const split of ['train', 'val']) for (const kind of ['cat', 'dog']) await add(split, kind, 'a.jpg');
+  shelf = new DatasetShelf(root, true, new FingerprintMemory(undefined), createLogger('test', 'silent'));
+});
+
+describe('a data set that is kept open', () => {
+  it('is opened again when it is looked at after a change of its folders, and only then', async () => {
+    expect(await count('train', false)).toBe(2);
+    await add('train', 'cat', 'b.jpg');
+    expect(await count('train', false)).toBe(2);
+    expect(await count('train', true)).toBe(3);
+    await add('train', 'eel', 'a.jpg');
+    expect(await count('train', true)).toBe(4);
+  });
+
+  it('is the same one where nothing changed', async () => {
+    const ref = DatasetRef.fromPartial({ name: 'image-folder', root, split: 'train' });
+    const [first, second] = [await shelf.get(ref), await shelf.get(ref, { look: true })];
+    expect(second.data).toBe(first.data);
+  });
+
+  it('is missed when it is looked at after its split has gone', async () => {
+    expect(await count('test', true)).toBe(2);
+    await rm(path.join(root, 'val'), { recursive: true });
+    expect(await count('test', false)).toBe(2);
+    await expect(count('test', true)).rejects.toThrow("has no split 'test'");
+  });
+});

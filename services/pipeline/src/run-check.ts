@@ -1,0 +1,25 @@
+import { RefusedError } from '@mcld/platform/grpc/errors.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import { preflight, type Sources } from '@mcld/preflight/preflight.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
+
+/** How long a new run's data and teacher are tried; a large set takes minutes to open the first time. */
+const PATIENCE_MS = 10_000;
+
+/** @throws RefusedError for a recipe that names what cannot be used, as far as that can be seen */
+export type RunCheck = (recipe: Recipe, teacherDigest: string) => Promise<void>;
+
+/**
+ * Tries what a new run will need. What is out of reach, or takes long, does not keep a run from being accepted: its
+ * trainer tries it again before the first step.
+ */
+export function runCheck(sources: Sources, logger: Logger): RunCheck {
+  return async (recipe, teacherDigest) => {
+    try {
+      await preflight(recipe, teacherDigest, sources, AbortSignal.timeout(PATIENCE_MS));
+    } catch (error) {
+      if (error instanceof RefusedError) throw error;
+      logger.warn({ name: recipe.name, err: error }, 'accepted unchecked: its trainer will try its data and teacher');
+    }
+  };
+}
