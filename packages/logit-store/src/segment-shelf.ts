@@ -5,6 +5,7 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import type { Config } from '@mcld/platform/config.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { Mutex } from '@mcld/platform/mutex.js';
+import { removeEmptyFolders } from '@mcld/platform/storage/atomic-file.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 
 const ENDS = ['.rows', '.keys'] as const;
@@ -129,9 +130,10 @@ export class SegmentShelf {
 
   /** Removes a store, here and where it is shared. */
   async remove(store: { teacher: string; data: string }): Promise<void> {
-    await rm(this.folderOf(store), { recursive: true, force: true });
-    for (const key of (await this.remote?.list(`logits/${store.teacher}/${store.data}/`)) ?? [])
-      await this.remote?.delete(key);
+    const folder = this.folderOf(store);
+    await rm(folder, { recursive: true, force: true });
+    await removeEmptyFolders(path.dirname(folder), this.folder);
+    await this.remote?.deleteAll(`logits/${store.teacher}/${store.data}/`);
   }
 }
 

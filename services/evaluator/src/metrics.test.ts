@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { worstClasses } from './confusion.js';
 import { MetricsAccumulator } from './metrics.js';
 
 describe('metrics', () => {
@@ -32,19 +31,5 @@ describe('metrics', () => {
     const metrics = new MetricsAccumulator();
     metrics.add([1000, -1000], 1, [-1000, 1000]);
     expect(Object.values(metrics.result()).every(Number.isFinite)).toBe(true);
-  });
-});
-
-describe('worstClasses', () => {
-  it('orders by recall and names what a class is taken for', () => {
-    const worst = worstClasses([0, 0, 1, 1, 2], [0, 0, 0, 2, 0], ['a', 'b', 'c'], 2);
-    expect(worst.map(({ name, recall }) => [name, recall])).toEqual([
-      ['b', 0],
-      ['c', 0],
-    ]);
-    expect(worst[0]?.takenFor).toEqual([
-      { name: 'a', count: 1 },
-      { name: 'c', count: 1 },
-    ]);
   });
 });
