@@ -1,75 +1,17 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { Presets, SingleBar } from 'cli-progress';
+import { barDisplay, type Display, lineDisplay, type ProgressData } from './progress-display.js';
 import { stateName } from './run-state.js';
 import type { PipelineClient } from './session.js';
 
-/** Shows how a run gets on: a bar on a terminal, a line now and then elsewhere. */
-interface Display {
-  progress(event: ProgressData): void;
-  note(text: string): void;
-  end(): void;
-}
-
-interface ProgressData {
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly imagesPerSecond: number;
-  readonly losses?: Readonly<Record<string, number>>;
-}
-
 const out = process.stderr;
 
-/** Seconds between lines where there is no terminal. */
-const LINE_EVERY_MS = 10_000;
+/** What was told before this is history, and is not told again step by step: clocks may differ a little. */
+const SKEW_MS = 2000;
 
-function remaining({ step, totalSteps }: ProgressData, begun: { at: number; step: number }): string {
-  const perStep = (performance.now() - begun.at) / Math.max(1, step - begun.step);
-  const seconds = Math.round(((totalSteps - step) * perStep) / 1000);
-  return seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`;
+/** Thrown when a pipeline stops telling of a run before the run's end: its process has ended or is ending. */
+export class StreamEndedError extends Error {
+  override readonly name = 'StreamEndedError';
 }
-
-function barDisplay(name: string): Display {
-  const format = `${name.padEnd(16)} {bar} {percentage}% | {value}/{total} steps | {rate} images/s | loss {loss} | {left} left`;
-  const bar = new SingleBar({ format, stream: out, hideCursor: true, clearOnComplete: false }, Presets.shades_classic);
-  let begun: { at: number; step: number } | undefined;
-  return {
-    progress(data) {
-      if (!begun) {
-        begun = { at: performance.now(), step: data.step };
-        bar.start(data.totalSteps, data.step, { rate: '–', loss: '–', left: '–' });
-      }
-      bar.update(data.step, {
-        rate: Math.round(data.imagesPerSecond),
-        loss: data.losses?.total?.toFixed(3) ?? '–',
-        left: remaining(data, begun),
-      });
-    },
-    note() {},
-    end: () => bar.stop(),
-  };
-}
-
-function lineDisplay(name: string): Display {
-  let last = 0;
-  let begun: { at: number; step: number } | undefined;
-  return {
-    progress(data) {
-      begun ??= { at: performance.now(), step: data.step };
-      const now = performance.now();
-      if (now - last < LINE_EVERY_MS && data.step !== data.totalSteps) return;
-      last = now;
-      const loss = data.losses?.total?.toFixed(3) ?? '–';
-      const rate = Math.round(data.imagesPerSecond);
-      out.write(
-        `${name}: step ${data.step}/${data.totalSteps}, ${rate} images/s, loss ${loss}, ${remaining(data, begun)} left\n`,
-      );
-    },
-    note: (text) => void out.write(`${name}: ${text}\n`),
-    end() {},
-  };
-}
-
-const silent: Display = { progress() {}, note() {}, end() {} };
 
 export interface FollowOptions {
   /** Prints events as JSON lines instead of showing progress. */
@@ -80,6 +22,7 @@ export interface FollowOptions {
 /**
  * Follows a run to its end.
  * @returns the run as it ended; undefined when the signal came first
+ * @throws StreamEndedError
  */
 export async function followRun(
   client: PipelineClient,
@@ -87,22 +30,45 @@ export async function followRun(
   signal: AbortSignal,
   { onEvent, quiet = false }: FollowOptions = {},
 ): Promise<Run | undefined> {
-  const display = quiet || onEvent ? silent : out.isTTY ? barDisplay(run.name) : lineDisplay(run.name);
+  const display = quiet || onEvent ? undefined : out.isTTY ? barDisplay(run.name, out) : lineDisplay(run.name, out);
+  const show = display && shownBy(display, run, Date.now() - SKEW_MS);
   try {
     for await (const event of client.watchRun({ runId: run.id }, { signal })) {
       onEvent?.(event);
-      if (event.kind === 'progress') display.progress(event.data as unknown as ProgressData);
-      else if (event.kind === 'trained') display.note('trained; evaluating');
-      if (event.run) {
-        display.note(stateName(event.run));
-        return event.run;
-      }
+      show?.(event);
+      if (event.run) return event.run;
     }
-    return undefined;
+    if (signal.aborted) return undefined;
+    throw new StreamEndedError(`the pipeline stopped telling of run ${run.id} before the run's end`);
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;
   } finally {
-    display.end();
+    display?.close();
   }
+}
+
+/** @param since in ms: events before it are history */
+function shownBy(display: Display, { recipe }: Run, since: number): (event: WatchRunResponse) => void {
+  const epochs = Number(recipe?.epochs);
+  let totalSteps = 0;
+  return ({ kind, time, data = {}, run }) => {
+    const at = time?.getTime() ?? Date.now();
+    const step = Number(data.step ?? 0);
+    totalSteps = Number(data.totalSteps ?? totalSteps);
+    if (kind === 'started') display.started(step, totalSteps);
+    else if (kind === 'progress') display.progress(data as unknown as ProgressData, at, at < since);
+    else if (kind === 'trained') display.trained();
+    else if (kind === 'evaluated') {
+      const { count, top1, crossEntropy } = data.metrics as Record<string, unknown>;
+      const epoch = step / (totalSteps / epochs);
+      display.evaluated({
+        at: Number.isInteger(epoch) ? `epoch ${epoch} of ${epochs}` : `step ${step}`,
+        count: Number(count),
+        top1: Number(top1),
+        crossEntropy: Number(crossEntropy),
+      });
+    }
+    if (run) display.ended(stateName(run));
+  };
 }
