@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { rmdirSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 interface WriteOptions {
@@ -42,17 +43,18 @@ async function openIn(folder: string, file: string, mode: number | undefined): P
       await mkdir(folder, { recursive: true });
       return await open(file, 'wx', mode);
     } catch (error) {
-      // `removeEmptyFolders` took the folder away before the file was in it.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 100) throw error;
+      // `removeEmptyFolders` took the folder, or one above it, away before the file was in it (mkdir then says ENOTDIR).
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!['ENOENT', 'ENOTDIR'].includes(code) || attempt === 100) throw error;
     }
   }
 }
 
 /** Removes a folder where it is empty, then those above it that became so, up to `root`, which stays. */
-export async function removeEmptyFolders(folder: string, root: string): Promise<void> {
+export function removeEmptyFolders(folder: string, root: string): void {
   for (let at = path.resolve(folder); at.startsWith(`${path.resolve(root)}${path.sep}`); at = path.dirname(at)) {
     try {
-      await rmdir(at);
+      rmdirSync(at);
     } catch (error) {
       // Something is in it, or it may not be removed: an empty folder does no harm. Another may have been faster.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;

@@ -41,13 +41,13 @@ export class FileObjectStore implements ObjectStore {
   async delete(key: string): Promise<void> {
     const file = this.#file(key);
     await rm(file, { force: true });
-    await removeEmptyFolders(path.dirname(file), this.folder);
+    removeEmptyFolders(path.dirname(file), this.folder);
   }
 
   async deleteAll(prefix: string): Promise<void> {
     const folder = this.#file(prefix);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    await removeEmptyFolders(path.dirname(folder), this.folder);
+    removeEmptyFolders(path.dirname(folder), this.folder);
   }
 
   #file(key: string): string {
