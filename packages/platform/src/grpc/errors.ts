@@ -1,6 +1,6 @@
 import { isAbortError } from 'abort-controller-x';
-import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { BadRequest, ErrorInfo, RichServerError } from 'nice-grpc-error-details';
+import { type CallContext, ClientError, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
+import { BadRequest, ErrorInfo, RichClientError, RichServerError } from 'nice-grpc-error-details';
 import type { Logger } from '../logging.js';
 
 /** How an error is told to clients. */
@@ -67,8 +67,20 @@ export function errorMiddleware(logger: Logger) {
   };
 }
 
+/** What one service refuses another is refused to the client that asked for it, in the same words. */
+const refusals: readonly Status[] = [
+  Status.INVALID_ARGUMENT,
+  Status.NOT_FOUND,
+  Status.FAILED_PRECONDITION,
+  Status.OUT_OF_RANGE,
+  Status.DATA_LOSS,
+];
+
 function toServerError(error: unknown, method: string, logger: Logger): unknown {
   if (error instanceof ServerError || isAbortError(error)) return error;
+  if (error instanceof ClientError && refusals.includes(error.code)) {
+    return new RichServerError(error.code, error.details, error instanceof RichClientError ? error.extra : []);
+  }
   const failure = error instanceof Error ? error : new Error(String(error));
   const mapping = mappingOf(failure);
   if (!mapping) {
