@@ -7,6 +7,7 @@ interface Addon {
   jpegHeader(bytes: Uint8Array, out: Int32Array): string | undefined;
   drawJpeg(bytes: Uint8Array, target: Int32Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;
+  lockFile(fd: number): boolean;
   addressOf(array: Int32Array): number;
   readRows(
     addresses: Float64Array,
