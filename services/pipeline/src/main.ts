@@ -1,34 +1,39 @@
 import { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
-import { startServer } from '@mcld/platform/grpc/server.js';
+import { type ServerParts, startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { EventLoop } from './event-loop.js';
 import { Runs } from './runs.js';
 import { pipelineService } from './service.js';
 
 export async function startPipeline(host: ServiceHost): Promise<RunningService> {
-  const { config, logger, adapters, listen } = host;
+  const { config, logger, adapters, listen, alsoTcp } = host;
   const runs = new Runs(adapters, config.MCLD_NATS_URL === undefined);
   await runs.markInterrupted();
   const loop = new EventLoop(adapters, logger);
   const evaluator = openClient(EvaluatorServiceDefinition, config.MCLD_EVALUATOR, config);
   const closing = new AbortController();
-  const server = await startServer({
+  const parts: ServerParts = {
     config,
     logger,
-    ...(listen && { listen }),
     serviceNames: [PipelineServiceDefinition.fullName],
     add: (grpc) => grpc.add(PipelineServiceDefinition, pipelineService(runs, evaluator.client, closing.signal)),
-  });
+  };
+  // First the port, which may be taken.
+  const tcp = alsoTcp ? await startServer(parts) : undefined;
+  const server = await startServer({ ...parts, ...(listen && { listen }) });
   loop.start();
   return {
     address: server.address,
+    ...(tcp && { endpoint: tcp.address }),
     drain: async () => {
       closing.abort();
-      await server.close();
+      await Promise.all([server.close(), tcp?.close()]);
       await loop.stop();
       evaluator.close();
+      // What was not finished has no worker from here on; those who asked for it find it so.
+      await runs.markInterrupted();
     },
   };
 }
