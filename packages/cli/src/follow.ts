@@ -1,4 +1,6 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
+import { StreamEndedError } from './exit.js';
 import { barDisplay, type Display, lineDisplay, type ProgressData } from './progress-display.js';
 import { stateName } from './run-state.js';
 import type { PipelineClient } from './session.js';
@@ -7,11 +9,6 @@ const out = process.stderr;
 
 /** What was told before this is history, and is not told again step by step: clocks may differ a little. */
 const SKEW_MS = 2000;
-
-/** Thrown when a pipeline stops telling of a run before the run's end: its process has ended or is ending. */
-export class StreamEndedError extends Error {
-  override readonly name = 'StreamEndedError';
-}
 
 export interface FollowOptions {
   /** Prints events as JSON lines instead of showing progress. */
@@ -39,10 +36,10 @@ export async function followRun(
       if (event.run) return event.run;
     }
     if (signal.aborted) return undefined;
-    throw new StreamEndedError(`the pipeline stopped telling of run ${run.id} before the run's end`);
+    throw new StreamEndedError(run.id);
   } catch (error) {
     if (signal.aborted) return undefined;
-    throw error;
+    throw isOutOfReach(error) ? new StreamEndedError(run.id) : error;
   } finally {
     display?.close();
   }
