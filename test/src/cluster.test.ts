@@ -44,6 +44,8 @@ describe('MinIO as object store', () => {
     expect(await objects.list('t/')).toEqual(['t/a', 't/b']);
     await objects.delete('t/a');
     expect(await objects.get('t/a')).toBeUndefined();
+    await objects.deleteAll('t/');
+    expect(await objects.list('t/')).toEqual([]);
   });
 });
 

@@ -2,19 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openAdapters } from '@mcld/platform/adapters.js';
-import { readConfig } from '@mcld/platform/config.js';
+import { type Config, readConfig } from '@mcld/platform/config.js';
 import { createLogger } from '@mcld/platform/logging.js';
-import { ownHome } from '@mcld/platform/runs/ownership.js';
-import type { RunningService } from '@mcld/platform/service-host.js';
+import { holdHome } from '@mcld/platform/runs/ownership.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
-import { addressSetting, serviceNames, services } from './services.js';
+import { addressSetting, type ServiceName, serviceNames, services } from './services.js';
 
 export interface EmbeddedPipeline {
-  /** The pipeline service's address. */
+  /** The pipeline service's address: on TCP where it was asked to listen there. */
   readonly endpoint: string;
   readonly home: string;
-  /** Where each service listens. */
-  readonly addresses: Readonly<Record<string, string>>;
+  /** Sockets of the services. */
+  readonly addresses: Readonly<Record<ServiceName, string>>;
   close(): Promise<void>;
 }
 
@@ -25,54 +24,90 @@ export interface EmbeddedOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Also listen on TCP, `host:port`, for the pipeline service. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** Ends soon: other commands are not told where it answers, and wait for its end. */
+  readonly brief?: boolean;
 }
 
-/** Hosts the five services in this process; they talk gRPC over Unix sockets. */
+type Closers = (() => Promise<void>)[];
+
+/** The folder that runs are kept in. */
+export const homeFolder = (home: string | undefined): string => path.resolve(home ?? readConfig().MCLD_HOME);
+
+/**
+ * Hosts the five services in this process; they talk gRPC over Unix sockets. Other commands find them by the home.
+ * @throws HomeInUseError, HomeError
+ */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedPipeline> {
-  const sockets = await mkdtemp(path.join(tmpdir(), 'mcld-'));
-  const addressOf = (name: string) => `unix://${path.join(sockets, `${name}.sock`)}`;
-  const addresses = Object.entries(addressSetting).map(([name, setting]) => [setting, addressOf(name)]);
-  const config = readConfig({
+  const home = homeFolder(options.home);
+  const held = await holdHome(home);
+  const closers: Closers = [held.release];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const sockets = await socketFolder();
+    closers.push(() => rm(sockets, { recursive: true, force: true }));
+    const named = serviceNames.map((name) => [name, `unix://${path.join(sockets, `${name}.sock`)}`]);
+    const addresses = Object.fromEntries(named) as Record<ServiceName, string>;
+    const tcp = await startServices(embeddedConfig(home, addresses, options), addresses, options, closers);
+    const { pipeline, 'teacher-inference': teacher } = addresses;
+    if (!options.brief) await held.tell({ pipeline, teacher, ...(tcp && { endpoint: tcp }) });
+    // Comes first: whoever asks from now on waits for the end. It is a courtesy; who asks all the same is not answered.
+    closers.push(() => held.tell().catch(() => {}));
+    return { endpoint: tcp ?? pipeline, home, addresses, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A folder that only this user may enter, with a short path: that of a socket ends at 107 bytes. */
+function socketFolder(): Promise<string> {
+  const folder = Buffer.byteLength(tmpdir()) > 60 ? '/tmp' : tmpdir();
+  return mkdtemp(path.join(folder, 'mcld-'));
+}
+
+function embeddedConfig(
+  home: string,
+  addresses: Readonly<Record<ServiceName, string>>,
+  { listen, settings }: EmbeddedOptions,
+): Config {
+  const named = Object.entries(addressSetting).map(([name, setting]) => [setting, addresses[name as ServiceName]]);
+  return readConfig({
     ...process.env,
-    ...(options.home && { MCLD_HOME: path.resolve(options.home) }),
-    ...Object.fromEntries(addresses),
+    MCLD_HOME: home,
+    ...Object.fromEntries(named),
     // A recipe here is the user's own: it may name any folder of theirs.
     MCLD_DATA_ANYWHERE: 'true',
     MCLD_TEACHER_ENDPOINTS: process.env.MCLD_TEACHER_ENDPOINTS ?? '*',
     MCLD_DISTILLER_DIR: process.env.MCLD_DISTILLER_DIR ?? process.cwd(),
     MCLD_NATS_URL: undefined,
     MCLD_S3_ENDPOINT: undefined,
-    ...(options.listen && { MCLD_HOST: options.listen.host, MCLD_PORT: String(options.listen.port) }),
-    ...options.settings,
+    ...(listen && { MCLD_HOST: listen.host, MCLD_PORT: String(listen.port) }),
+    ...settings,
   });
-  const closers: (() => Promise<void>)[] = [() => rm(sockets, { recursive: true, force: true })];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
-  try {
-    closers.push(await ownHome(config.MCLD_HOME));
-    const logs = path.join(config.MCLD_HOME, 'logs');
-    const logFile = path.join(logs, 'mcld.log');
-    process.env.MCLD_TENSORFLOW_LOG ??= path.join(logs, 'tensorflow.log');
-    const logger = createLogger('mcld', config.MCLD_LOG_LEVEL, logFile);
-    closers.push(await startTelemetry('mcld'));
-    const adapters = await openAdapters(config);
-    closers.push(() => adapters.close());
-    const found: Record<string, string> = {};
-    for (const name of serviceNames) {
-      const overTcp = name === 'pipeline' && options.listen;
-      const service: RunningService = await services[name]({
-        config,
-        logger: logger.child({ part: name }),
-        adapters,
-        ...(!overTcp && { listen: addressOf(name) }),
-      });
-      closers.push(() => service.drain());
-      found[name] = service.address;
-    }
-    return { endpoint: found.pipeline as string, home: config.MCLD_HOME, addresses: found, close };
-  } catch (error) {
-    await close();
-    throw error;
+}
+
+/** @returns the pipeline's address on TCP, where it was asked to listen there */
+async function startServices(
+  config: Config,
+  addresses: Readonly<Record<ServiceName, string>>,
+  { listen }: EmbeddedOptions,
+  closers: Closers,
+): Promise<string | undefined> {
+  const logs = path.join(config.MCLD_HOME, 'logs');
+  process.env.MCLD_TENSORFLOW_LOG ??= path.join(logs, 'tensorflow.log');
+  const logger = createLogger('mcld', config.MCLD_LOG_LEVEL, path.join(logs, 'mcld.log'));
+  closers.push(await startTelemetry('mcld'));
+  const adapters = await openAdapters(config);
+  closers.push(() => adapters.close());
+  let endpoint: string | undefined;
+  for (const name of serviceNames) {
+    const alsoTcp = name === 'pipeline' && listen !== undefined;
+    const parts = { config, logger: logger.child({ part: name }), adapters, listen: addresses[name], alsoTcp };
+    const service = await services[name](parts);
+    closers.push(() => service.drain());
+    endpoint ??= service.endpoint;
   }
+  return endpoint;
 }

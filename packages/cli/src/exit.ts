@@ -22,3 +22,13 @@ export class CliError extends Error {
     super(message);
   }
 }
+
+/** Thrown when a pipeline stops telling of a run before the run's end: its process has ended, or is ending. */
+export class StreamEndedError extends CliError {
+  constructor(readonly runId: string) {
+    super(
+      `the pipeline stopped telling of run ${runId} before its end; 'mcld watch ${runId}' follows it again`,
+      Exit.unavailable,
+    );
+  }
+}

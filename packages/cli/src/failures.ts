@@ -10,7 +10,14 @@ const statusExits: Partial<Record<Status, number>> = {
   [Status.DEADLINE_EXCEEDED]: Exit.unavailable,
 };
 
-const usageErrors = new Set(['RecipeError', 'ConfigError', 'InvalidIdError', 'ListenError', 'HomeInUseError']);
+const usageErrors = new Set([
+  'RecipeError',
+  'ConfigError',
+  'InvalidIdError',
+  'ListenError',
+  'HomeInUseError',
+  'HomeError',
+]);
 const unavailableErrors = new Set(['BusError', 'ObjectStoreError']);
 const plainErrors = new Set(['DatasetError', 'WeightMismatchError', 'SafetensorsError', 'FetchError', 'ToolError']);
 

@@ -30,9 +30,9 @@ const common = (command: Command): Command =>
   command
     .option(
       '--endpoint <address>',
-      "a pipeline's address (or MCLD_ENDPOINT); without it the pipeline runs in this process",
+      "a pipeline's address (or MCLD_ENDPOINT); without it the home's: this process, or the one that works there",
     )
-    .option('--home <dir>', 'folder of the pipeline in this process (or MCLD_HOME)')
+    .option('--home <dir>', 'folder of runs where no endpoint is named (or MCLD_HOME)')
     .option('--json', 'print JSON');
 
 addDemoCommand(program);

@@ -1,59 +1,158 @@
-import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { PipelineServiceDefinition, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { readConfig } from '@mcld/platform/config.js';
-import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
-import { startEmbedded } from './embedded.js';
+import { type OpenClient, openClient, type Security } from '@mcld/platform/grpc/client.js';
+import { ClientError } from 'nice-grpc-common';
+import { type EmbeddedPipeline, homeFolder } from './embedded.js';
+import { CliError, Exit, StreamEndedError } from './exit.js';
+import { explain } from './failures.js';
+import { hasLeft, hostHome, hostOrFind, lasts, type ServingOwner } from './home.js';
+import { isUnderWay } from './run-state.js';
+import { say } from './say.js';
 
 export type PipelineClient = OpenClient<typeof PipelineServiceDefinition>['client'];
 
 export interface SessionOptions {
   readonly endpoint?: string;
   readonly home?: string;
+  /**
+   * How a command without an endpoint uses its home. `alone` hosts the pipeline there, and is refused where another process
+   * does; `lasting` asks that process instead; so does `brief`, and where it hosts the pipeline itself, others do not join
+   * it, but wait for its end.
+   */
+  readonly use?: 'alone' | 'lasting' | 'brief';
 }
 
 export interface Session {
   readonly client: PipelineClient;
   /** Address of the teacher. */
   readonly teacher: string;
-  /** Set when this process hosts the pipeline itself. */
+  /** The home whose pipeline this is; undefined with an endpoint. */
   readonly home: string | undefined;
+  /** The process that hosts the home's pipeline, where it is another one. */
+  readonly owner: ServingOwner | undefined;
+  /** Options with which other commands find the same pipeline, to be put behind theirs. */
+  readonly place: string;
   close(): Promise<void>;
 }
 
-/** Connects to `--endpoint` or MCLD_ENDPOINT; without either, hosts the pipeline in this process. */
-export async function openSession(options: SessionOptions): Promise<Session> {
+/** Connects to `--endpoint` or MCLD_ENDPOINT; without either, hosts the pipeline of a home or finds who does. */
+async function openSession({ use = 'alone', ...options }: SessionOptions, signal: AbortSignal): Promise<Session> {
   const endpoint = options.endpoint ?? process.env.MCLD_ENDPOINT;
-  const embedded = endpoint ? undefined : await startEmbedded(options.home ? { home: options.home } : {});
-  const config = readConfig();
-  const { client, close } = openClient(PipelineServiceDefinition, endpoint ?? (embedded?.endpoint as string), config);
+  if (endpoint) {
+    const place = options.endpoint ? ` --endpoint ${options.endpoint}` : '';
+    const config = readConfig();
+    return connected(endpoint, config.MCLD_TEACHER_INFERENCE, { home: undefined, owner: undefined, place }, config);
+  }
+  const home = homeFolder(options.home);
+  const about = { home, place: placeOf(home) };
+  const found = await (use === 'alone' ? hostHome : hostOrFind)({ home, brief: use === 'brief' }, signal);
+  if (!('serving' in found)) return hosted(found, about);
+  const { pipeline, teacher } = found.serving;
+  return connected(pipeline, teacher, { ...about, owner: found });
+}
+
+/** `--home`, where it is not the usual one. */
+export function placeOf(home: string): string {
+  if (home === homeFolder(undefined)) return '';
+  return ` --home ${/^[\w./~-]+$/.test(home) ? home : JSON.stringify(home)}`;
+}
+
+function connected(
+  address: string,
+  teacher: string,
+  about: Pick<Session, 'home' | 'owner' | 'place'>,
+  security: Security = {},
+): Session {
+  const { client, close } = openClient(PipelineServiceDefinition, address, security);
+  return { client, teacher, ...about, close: async () => close() };
+}
+
+function hosted(pipeline: EmbeddedPipeline, about: Pick<Session, 'home' | 'place'>): Session {
+  const { addresses } = pipeline;
+  const session = connected(addresses.pipeline, addresses['teacher-inference'], { ...about, owner: undefined });
+  const own = new Set<string>();
+  const close = async () => {
+    // What cannot be listed is no reason not to end.
+    const stopping = await runsUnderWay(session.client).catch(() => []);
+    for (const id of stopping.filter((other) => !own.has(other))) {
+      say(
+        `run ${id} stops too: the command that asked for it goes on with it, or else 'mcld resume ${id}${about.place}'`,
+      );
+    }
+    await session.close();
+    await pipeline.close();
+  };
+  return { ...session, client: noting(session.client, own), close };
+}
+
+/** A client that notes which runs were made or resumed by it. */
+function noting(client: PipelineClient, own: Set<string>): PipelineClient {
+  const noted = <R extends { run?: Run | undefined }>(answer: R): R => {
+    if (answer.run) own.add(answer.run.id);
+    return answer;
+  };
   return {
-    client,
-    teacher: embedded?.addresses['teacher-inference'] ?? config.MCLD_TEACHER_INFERENCE,
-    home: embedded?.home,
-    close: async () => {
-      close();
-      await embedded?.close();
-    },
+    ...client,
+    createRun: async (request, options) => noted(await client.createRun(request, options)),
+    resumeRun: async (request, options) => noted(await client.resumeRun(request, options)),
   };
 }
 
+/** The newest runs that wait for the pipeline's process, or that it works on. */
+export async function runsUnderWay(client: PipelineClient): Promise<string[]> {
+  const { runs } = await client.listRuns({ pageSize: 500 });
+  return runs.filter(isUnderWay).map(({ id }) => id);
+}
+
 /**
- * Runs `action` in a session that is closed after it, also on Ctrl-C: then the pipeline drains, which
- * leaves a checkpoint to resume from.
+ * Runs `action` in a session that is closed after it, also on Ctrl-C: then a pipeline in this process drains, which leaves a
+ * checkpoint to resume from. Where another process hosts the pipeline and ends meanwhile, the action runs again without it:
+ * it must be safe to repeat.
  */
 export async function withSession<T>(
   options: SessionOptions,
   action: (session: Session, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const interruption = new AbortController();
+  const { signal } = interruption;
   const interrupt = () => interruption.abort();
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const session = await openSession(options);
+  let left: unknown;
   try {
-    return await action(session, interruption.signal);
+    for (;;) {
+      const session = await openSession(options, signal).catch((error) => {
+        throw left instanceof StreamEndedError ? stillLeft(left.runId, error) : error;
+      });
+      try {
+        return await action(session, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        await assertOwnerLeft(session, error);
+        left = error;
+      } finally {
+        await session.close();
+      }
+    }
   } finally {
-    await session.close();
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** Throws `error` again unless it comes of the end of the process that was asked, and this one can do without it. */
+async function assertOwnerLeft({ owner, home, place }: Session, error: unknown): Promise<void> {
+  const mayBe = error instanceof ClientError || error instanceof StreamEndedError;
+  if (!mayBe || !owner || !home || !(await hasLeft(home, owner))) throw error;
+  const { pid, serving } = owner;
+  if (!lasts(owner)) return say(`process ${pid} has ended; going on without it`);
+  // Who serves is started again by whoever started it: to take its home would keep it from that.
+  const next = error instanceof StreamEndedError ? `; 'mcld resume ${error.runId}${place}' goes on with the run` : '';
+  throw new CliError(`process ${pid}, mcld up at ${serving.endpoint}, has ended${next}`, Exit.unavailable);
+}
+
+/** A run was followed whose process ended, and `error` keeps this one from going on with it. */
+function stillLeft(runId: string, error: unknown): CliError {
+  const { message, code } = explain(error);
+  return new CliError(`run ${runId} is interrupted, 'mcld resume' goes on with it; ${message}`, code);
 }

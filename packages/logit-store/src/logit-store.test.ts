@@ -171,6 +171,7 @@ describe('LogitStore', () => {
     const second = await later.openStore();
     expect(put(second, 1, 0, row(1, 1, 1))).toBe(true);
     expect(later.shelf.stored().map(({ teacher }) => teacher)).toEqual([address.teacher]);
+    expect(await readdir(folder)).toEqual([address.teacher]);
     const tight = await opener(folder, { limit: 1000 }).openStore({ teacher: 'c'.repeat(64) });
     expect(put(tight, 1, 0, row(1, 1, 1))).toBe(false);
     expect(tight.has(1, 0)).toBe(false);
@@ -191,6 +192,7 @@ describe('LogitStore', () => {
     expect(get(reader, 2, 2)).toEqual(row(4, 5, 6));
     await there.shelf.remove(there.shelf.stored()[0]!);
     expect(await remote.list('logits/')).toEqual([]);
+    expect(await readdir(there.shelf.folder)).toEqual([]);
   });
 });
 

@@ -1,10 +1,11 @@
-import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { type Dirent, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { Config } from '@mcld/platform/config.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { Mutex } from '@mcld/platform/mutex.js';
+import { removeEmptyFolders } from '@mcld/platform/storage/atomic-file.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 
 const ENDS = ['.rows', '.keys'] as const;
@@ -107,6 +108,7 @@ export class SegmentShelf {
       if (this.#used.has(folder) || folder === this.folderOf(address)) continue;
       this.logger.info({ ...store }, 'letting go of the logits used longest ago');
       rmSync(folder, { recursive: true, force: true });
+      removeEmptyFolders(path.dirname(folder), this.folder);
       total -= store.bytes;
     }
     return total <= this.limitBytes;
@@ -117,11 +119,12 @@ export class SegmentShelf {
     const found = foldersOf(this.folder).flatMap((teacher) =>
       foldersOf(path.join(this.folder, teacher)).map((data) => {
         const folder = this.folderOf({ teacher, data });
-        const files = readdirSync(folder).filter((name) => ENDS.some((end) => name.endsWith(end)));
+        const files = entriesOf(folder).filter(({ name }) => ENDS.some((end) => name.endsWith(end)));
         // Blocks, not lengths: a growing segment has its full length from the beginning.
-        const bytes = files.reduce((sum, name) => sum + statSync(path.join(folder, name)).blocks * 512, 0);
-        const segments = files.filter((name) => name.endsWith('.keys')).length;
-        return { teacher, data, bytes, segments, lastUsed: statSync(folder).mtime };
+        const blocks = files.map(({ name }) => statSync(path.join(folder, name), IF_THERE)?.blocks ?? 0);
+        const bytes = blocks.reduce((sum, n) => sum + n * 512, 0);
+        const segments = files.filter(({ name }) => name.endsWith('.keys')).length;
+        return { teacher, data, bytes, segments, lastUsed: statSync(folder, IF_THERE)?.mtime ?? new Date(0) };
       }),
     );
     return found.sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
@@ -129,22 +132,29 @@ export class SegmentShelf {
 
   /** Removes a store, here and where it is shared. */
   async remove(store: { teacher: string; data: string }): Promise<void> {
-    await rm(this.folderOf(store), { recursive: true, force: true });
-    for (const key of (await this.remote?.list(`logits/${store.teacher}/${store.data}/`)) ?? [])
-      await this.remote?.delete(key);
+    const folder = this.folderOf(store);
+    await rm(folder, { recursive: true, force: true });
+    removeEmptyFolders(path.dirname(folder), this.folder);
+    await this.remote?.deleteAll(`logits/${store.teacher}/${store.data}/`);
   }
 }
 
-function foldersOf(folder: string): string[] {
+/** A process at work there may let go of any file meanwhile. */
+const IF_THERE = { throwIfNoEntry: false } as const;
+
+function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
+    return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
 }
+
+const foldersOf = (folder: string): string[] =>
+  entriesOf(folder)
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 
 /** The shelf that the settings name: beside the runs where those are files, else a cache of what S3 shares. */
 export function openSegmentShelf(config: Config, { objects }: Pick<Adapters, 'objects'>, logger: Logger): SegmentShelf {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Segment } from './segment.js';
 import type { SegmentShelf, StoredLogits } from './segment-shelf.js';
 
@@ -25,6 +26,8 @@ export async function verifyStore(shelf: SegmentShelf, { teacher, data }: Stored
       identities.add(segment.header.identity);
       for (let row = 0; row < segment.count; row++) if (!segment.isRight(row)) damagedRows++;
     } catch (error) {
+      // Its teacher may have closed it meanwhile: an empty one goes then.
+      if (!existsSync(`${file}.keys`)) continue;
       refused.push(`${name}: ${(error as Error).message}`);
     }
   }

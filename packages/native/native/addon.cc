@@ -1,7 +1,8 @@
-// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs, AVIFs,
-// and files mapped into memory. The TypeScript beside it (src/) checks arguments; nothing here does so twice.
+// What this project needs from the machine that Node does not offer: Pillow's resize, rectangles of JPEGs, AVIFs, files
+// mapped into memory, and locks of files. The TypeScript beside it (src/) checks arguments; nothing here does so twice.
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -275,6 +276,16 @@ napi_value MapFile(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+// lockFile(fd) → whether the file's lock is this descriptor's now, false while another has it
+napi_value LockFile(napi_env env, napi_callback_info info) {
+  const Arguments<1> a(env, info);
+  const bool locked = flock(Int(env, a.values[0]), LOCK_EX | LOCK_NB) == 0;
+  if (!locked && errno != EWOULDBLOCK) return Throw(env, std::strerror(errno));
+  napi_value value = nullptr;
+  napi_get_boolean(env, locked, &value);
+  return value;
+}
+
 // addressOf(array) → where its bytes are, exact in a double
 napi_value AddressOf(napi_env env, napi_callback_info info) {
   const Arguments<1> a(env, info);
@@ -332,6 +343,7 @@ NAPI_MODULE_INIT() {
   Export(env, exports, "avifHeader", ReadAvifHeader);
   Export(env, exports, "decodeAvif", DecodeAvif);
   Export(env, exports, "mapFile", MapFile);
+  Export(env, exports, "lockFile", LockFile);
   Export(env, exports, "addressOf", AddressOf);
   Export(env, exports, "readRows", ReadRows);
   return exports;

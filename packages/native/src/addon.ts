@@ -11,6 +11,7 @@ interface Addon {
   avifHeader(bytes: Uint8Array, out: Int32Array): string | [exif: Uint8Array, xmp: Uint8Array];
   decodeAvif(bytes: Uint8Array, out: Uint8Array): Promise<void>;
   mapFile(file: string): ArrayBuffer;
+  lockFile(fd: number): boolean;
   addressOf(array: Int32Array): number;
   readRows(
     addresses: Float64Array,

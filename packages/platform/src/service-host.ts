@@ -7,12 +7,16 @@ export interface ServiceHost {
   readonly config: Config;
   readonly logger: Logger;
   readonly adapters: Adapters;
-  /** `unix:///path` instead of MCLD_HOST and MCLD_PORT. */
+  /** `unix:///path` instead of MCLD_HOST and MCLD_PORT, in a folder that only its user may enter. */
   readonly listen?: string;
+  /** With `listen`: also on MCLD_HOST and MCLD_PORT. */
+  readonly alsoTcp?: boolean;
 }
 
 export interface RunningService {
   readonly address: string;
+  /** With `alsoTcp`: `host:port`. */
+  readonly endpoint?: string;
   /** Stops taking work, finishes or checkpoints the step in hand, closes streams and threads. */
   drain(): Promise<void>;
 }

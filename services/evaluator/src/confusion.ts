@@ -7,31 +7,65 @@ export interface ClassConfusion {
   readonly takenFor: readonly { readonly name: string; readonly count: number }[];
 }
 
-/** The classes that are recognised worst, and what they are taken for. */
+/** How the images of one class were guessed. */
+interface Tally {
+  count: number;
+  right: number;
+  /** Wrong guesses and how often each was made: few of the classes, however many there are. */
+  readonly wrong: Map<number, number>;
+}
+
+/** A row of the result before its names are looked up. */
+interface Row {
+  readonly label: number;
+  readonly count: number;
+  readonly recall: number;
+  /** Class and count, most often first. */
+  readonly takenFor: readonly (readonly [number, number])[];
+}
+
+/** Other classes that are named for each. */
+const TAKEN_FOR = 3;
+
+/**
+ * The classes that are recognised worst, and what they are taken for; of equals the lower class first. Work and memory
+ * grow with the images, not with the square of the classes (21,843 of them would make a matrix of 1.9 GB).
+ */
 export function worstClasses(
   labels: ArrayLike<number>,
   guesses: ArrayLike<number>,
   classNames: readonly string[],
   most: number,
 ): ClassConfusion[] {
-  const classes = classNames.length;
-  const matrix = new Uint32Array(classes * classes);
-  for (let i = 0; i < labels.length; i++) {
-    const cell = (labels[i] as number) * classes + (guesses[i] as number);
-    matrix[cell] = (matrix[cell] as number) + 1;
-  }
-  const rows = classNames.map((name, label): ClassConfusion => {
-    const row = matrix.subarray(label * classes, (label + 1) * classes);
-    const count = row.reduce((a, b) => a + b, 0);
-    const takenFor = Array.from(row, (n, guess) => ({ name: classNames[guess] as string, count: n, guess }))
-      .filter(({ count: n, guess }) => n > 0 && guess !== label)
-      .sort((a, b) => b.count - a.count)
-      .slice(0, 3)
-      .map(({ name: taken, count: n }) => ({ name: taken, count: n }));
-    return { name, count, recall: count === 0 ? 0 : (row[label] as number) / count, takenFor };
-  });
-  return rows
-    .filter(({ count }) => count > 0)
-    .sort((a, b) => a.recall - b.recall || (b.takenFor[0]?.count ?? 0) - (a.takenFor[0]?.count ?? 0))
-    .slice(0, most);
+  const named = (label: number): string => classNames[label] as string;
+  return [...tallied(labels, guesses)]
+    .map(([label, tally]) => rowOf(label, tally))
+    .sort((a, b) => a.recall - b.recall || mostTaken(b) - mostTaken(a) || a.label - b.label)
+    .slice(0, most)
+    .map(({ label, count, recall, takenFor }) => ({
+      name: named(label),
+      count,
+      recall,
+      takenFor: takenFor.map(([guess, times]) => ({ name: named(guess), count: times })),
+    }));
 }
+
+function tallied(labels: ArrayLike<number>, guesses: ArrayLike<number>): Map<number, Tally> {
+  const tallies = new Map<number, Tally>();
+  for (let i = 0; i < labels.length; i++) {
+    const [label, guess] = [labels[i] as number, guesses[i] as number];
+    const tally = tallies.get(label) ?? { count: 0, right: 0, wrong: new Map<number, number>() };
+    tallies.set(label, tally);
+    tally.count++;
+    if (guess === label) tally.right++;
+    else tally.wrong.set(guess, (tally.wrong.get(guess) ?? 0) + 1);
+  }
+  return tallies;
+}
+
+function rowOf(label: number, { count, right, wrong }: Tally): Row {
+  const takenFor = [...wrong].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, TAKEN_FOR);
+  return { label, count, recall: right / count, takenFor };
+}
+
+const mostTaken = ({ takenFor }: Row): number => takenFor[0]?.[1] ?? 0;

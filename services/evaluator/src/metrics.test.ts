@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { worstClasses } from './confusion.js';
 import { MetricsAccumulator } from './metrics.js';
 
 describe('metrics', () => {
@@ -69,19 +68,5 @@ describe('logits that are no finite numbers', () => {
     expect([nonFinite, top1, ece]).toEqual([0, 0.5, 0.5]);
     expect(crossEntropy).toBeCloseTo(3.4e38, -32);
     expect(teacherKl).toBeCloseTo(3.4e38, -32);
-  });
-});
-
-describe('worstClasses', () => {
-  it('orders by recall and names what a class is taken for', () => {
-    const worst = worstClasses([0, 0, 1, 1, 2], [0, 0, 0, 2, 0], ['a', 'b', 'c'], 2);
-    expect(worst.map(({ name, recall }) => [name, recall])).toEqual([
-      ['b', 0],
-      ['c', 0],
-    ]);
-    expect(worst[0]?.takenFor).toEqual([
-      { name: 'a', count: 1 },
-      { name: 'c', count: 1 },
-    ]);
   });
 });

@@ -108,7 +108,7 @@ export class Runs {
       throw new StateError(`run ${id} is ${record.state}: cancel it first`);
     }
     // The record goes last: a delete that was cut off can be repeated.
-    for (const key of await this.adapters.objects.list(runPrefix(id))) await this.adapters.objects.delete(key);
+    await this.adapters.objects.deleteAll(runPrefix(id));
     await this.adapters.runs.delete(id);
   }
 

@@ -8,14 +8,18 @@ const imageCounter = meter.createCounter('mcld.trainer.images');
 /** Weight of the newest step in the running figures: they follow the last twenty or so. */
 const NEWEST = 0.05;
 
+const blend = (old: number | undefined, value: number): number =>
+  old === undefined ? value : old + NEWEST * (value - old);
+
 /** Running figures of a run in training. */
 export class ProgressMeter {
   #losses: Record<string, number> = {};
-  #rate = 0;
+  #rate: number | undefined;
   #lr = 0;
   #step = 0;
+  #isFirst = true;
   #waits = { batch: 0, teacher: 0 };
-  #shares = { batch: 0, teacher: 0 };
+  #shares: { batch?: number; teacher?: number } = {};
   #last = performance.now();
 
   constructor(
@@ -38,13 +42,15 @@ export class ProgressMeter {
     const now = performance.now();
     const elapsed = now - this.#last;
     this.#last = now;
-    const first = this.#rate === 0;
-    const blend = (old: number, value: number) => (first ? value : old + NEWEST * (value - old));
-    this.#rate = blend(this.#rate, images / (elapsed / 1000));
-    for (const kind of ['batch', 'teacher'] as const) {
-      this.#shares[kind] = blend(this.#shares[kind], this.#waits[kind] / elapsed);
+    // The first step also opens the feeds and compiles: its seconds would stay in the figures for a hundred steps.
+    if (!this.#isFirst) {
+      this.#rate = blend(this.#rate, images / (elapsed / 1000));
+      for (const kind of ['batch', 'teacher'] as const) {
+        this.#shares[kind] = blend(this.#shares[kind], this.#waits[kind] / elapsed);
+      }
     }
-    for (const [name, value] of Object.entries(losses)) this.#losses[name] = blend(this.#losses[name] ?? value, value);
+    this.#isFirst = false;
+    for (const [name, value] of Object.entries(losses)) this.#losses[name] = blend(this.#losses[name], value);
     this.#lr = lr;
     this.#step = step + 1;
     stepMs.record(elapsed);
@@ -57,11 +63,11 @@ export class ProgressMeter {
       cursor: { epoch: Math.floor(this.#step / this.stepsPerEpoch), step: this.#step % this.stepsPerEpoch },
       step: this.#step,
       totalSteps: this.totalSteps,
-      imagesPerSecond: this.#rate,
+      imagesPerSecond: this.#rate ?? 0,
       learningRate: this.#lr,
       losses: { ...this.#losses },
-      batchWaitShare: this.#shares.batch,
-      teacherWaitShare: this.#shares.teacher,
+      batchWaitShare: this.#shares.batch ?? 0,
+      teacherWaitShare: this.#shares.teacher ?? 0,
     };
   }
 }

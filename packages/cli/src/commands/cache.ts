@@ -5,20 +5,21 @@ import { openObjectStore } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { holdHome } from '@mcld/platform/runs/ownership.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
+import { homeFolder } from '../embedded.js';
 import { CliError, Exit } from '../exit.js';
 import { withSession } from '../session.js';
 import { table } from '../table.js';
-import { importTeacherOf } from '../teacher-file.js';
-import { type CommonOptions, print, printJson, recipeOf, repeated, teacherNotes } from './common.js';
+import { type CommonOptions, placedRecipe, print, printJson, recipeOf, repeated } from './common.js';
 
 const MEGABYTE = 2 ** 20;
 
 /** The segments on this disk: those of `--home`, or what a teacher caches of S3 here. */
 async function openShelf(options: CommonOptions): Promise<SegmentShelf> {
-  const config = readConfig({ ...process.env, ...(options.home && { MCLD_HOME: options.home }) });
+  const config = readConfig({ ...process.env, MCLD_HOME: homeFolder(options.home) });
   const objects = await openObjectStore(config);
   return openSegmentShelf(config, { objects }, createLogger('mcld', 'silent'));
 }
@@ -61,8 +62,23 @@ async function verify(options: CommonOptions): Promise<void> {
     );
 }
 
-async function collect(options: CommonOptions & { maxMb?: number; teacher?: string }): Promise<void> {
+interface CollectOptions extends CommonOptions {
+  readonly maxMb?: number;
+  readonly teacher?: string;
+}
+
+async function collect(options: CollectOptions): Promise<void> {
   const shelf = await openShelf(options);
+  // A teacher at work there would go on writing into files that are gone. What S3 shares is no home's.
+  const held = shelf.isShared ? undefined : await holdHome(homeFolder(options.home));
+  try {
+    await removeStores(shelf, options);
+  } finally {
+    await held?.release();
+  }
+}
+
+async function removeStores(shelf: SegmentShelf, options: CollectOptions): Promise<void> {
   const limit = options.maxMb === undefined ? shelf.limitBytes : options.maxMb * MEGABYTE;
   const stores = shelf.stored();
   let total = stores.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -88,8 +104,8 @@ interface WarmOptions extends CommonOptions {
 async function warm(options: WarmOptions): Promise<void> {
   const recipe = await recipeOf(options.file, options.set);
   if (!recipe.teacher) throw new CliError(`${options.file}: the recipe names no teacher`, Exit.usage);
-  await withSession(options, async (session, signal) => {
-    const resolved = await importTeacherOf(session.client, recipe, teacherNotes(options));
+  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
+    const resolved = await placedRecipe(session, recipe, options);
     const { teacherDigest } = await session.client.resolveTeacher({ recipe: resolved });
     const config = readConfig();
     const { client, close } = openClient(TeacherInferenceServiceDefinition, session.teacher, config);
@@ -102,7 +118,7 @@ async function warm(options: WarmOptions): Promise<void> {
     try {
       const request = {
         teacherDigest,
-        spec: trainingPlan(recipe),
+        spec: trainingPlan(resolved),
         epochs: options.epochs ?? recipe.epochs,
         precision: recipe.logitPrecision,
       };

@@ -1,12 +1,18 @@
 import { readFile } from 'node:fs/promises';
-import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import path from 'node:path';
+import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { readConfig } from '@mcld/platform/config.js';
 import { jsonText } from '@mcld/platform/json.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
+import { lasts } from '../home.js';
+import { withRoots } from '../recipe-roots.js';
 import { runJson, stateName } from '../run-state.js';
-import type { Session } from '../session.js';
+import { say } from '../say.js';
+import { runsUnderWay, type Session } from '../session.js';
+import { importTeacherOf } from '../teacher-file.js';
 
 /** Options that every command about runs takes. */
 export interface CommonOptions {
@@ -20,13 +26,6 @@ export const print = (text: string): void => {
 };
 
 export const printJson = (value: unknown): void => print(jsonText(value, 2));
-
-/** Tells people what was chosen of a teacher's file, beside the output. */
-export const teacherNotes =
-  ({ json }: CommonOptions) =>
-  (note: string): void => {
-    if (!json) process.stderr.write(`teacher: ${note}\n`);
-  };
 
 /** Values of an option that may be given several times. */
 export const repeated = (value: string, before: string[]): string[] => [...before, value];
@@ -45,20 +44,57 @@ export function present(run: Run | undefined): Run {
   return run;
 }
 
-/** Follows a run and turns its end into output and an exit. @throws CliError when it did not succeed */
+/** A recipe as the session's pipeline can work on it: its teacher's files are sent, its data found from any folder. */
+export function placedRecipe({ client, home }: Session, recipe: Recipe, { json }: CommonOptions): Promise<Recipe> {
+  const found = home === undefined ? recipe : withRoots(recipe, path.resolve(readConfig().MCLD_DATA_DIR));
+  return importTeacherOf(client, found, (note) => {
+    if (!json) say(`teacher: ${note}`);
+  });
+}
+
+/**
+ * Follows a run to its end, and turns that into output and an exit. A run that was left by its process is taken up again.
+ * @throws CliError when it did not succeed
+ */
 export async function followToEnd(
   session: Session,
   run: Run,
   signal: AbortSignal,
   options: CommonOptions,
 ): Promise<Run> {
-  const ended = await followRun(session.client, run, signal, options.json ? { quiet: true } : {});
-  if (!ended) {
-    const home = session.home ? ` --home ${session.home}` : '';
-    throw new CliError(`stopped; 'mcld resume ${run.id}${home}' goes on where it left`, Exit.interrupted);
-  }
+  const { client, home } = session;
+  const isLeft = home !== undefined && run.state === RunState.INTERRUPTED;
+  const current = isLeft ? present((await client.resumeRun({ runId: run.id })).run) : run;
+  if (!options.json) say(await announcement(session, current));
+  const ended = await followRun(client, current, signal, options.json ? { quiet: true } : {});
+  if (!ended) throw stopped(session, run.id);
   if (options.json) printJson(runJson(ended));
-  const state = stateName(ended);
-  if (state !== 'succeeded') throw new CliError(`run ${ended.id} ${state}${ended.error ? `: ${ended.error}` : ''}`);
-  return ended;
+  return succeeded(session, ended);
+}
+
+/** The run's name, and where it is where that is another process. */
+async function announcement({ client, owner }: Session, { id }: Run): Promise<string> {
+  if (!owner) return `run ${id}`;
+  const others = (await runsUnderWay(client)).filter((other) => other !== id);
+  return `run ${id} in process ${owner.pid}${others.length > 0 ? `, which also works on ${others.join(', ')}` : ''}`;
+}
+
+/** What becomes of a run when the command that follows it is stopped. */
+export function stopped({ owner, home, place }: Session, id: string): CliError {
+  const isHere = home !== undefined && !owner;
+  const where = owner ? ` in process ${owner.pid}${lasts(owner) ? '' : ' as long as that lasts'}` : '';
+  const what = isHere
+    ? `stopped; 'mcld resume ${id}${place}' goes on where it left`
+    : `run ${id} goes on${where}: 'mcld watch ${id}${place}' follows it, 'mcld cancel ${id}${place}' stops it`;
+  return new CliError(what, Exit.interrupted);
+}
+
+/** @returns the run @throws CliError when it did not succeed */
+export function succeeded({ place }: Session, run: Run): Run {
+  const { id, error, state } = run;
+  if (state === RunState.SUCCEEDED) return run;
+  if (state === RunState.CANCELLED) {
+    throw new CliError(`run ${id} was cancelled; 'mcld resume ${id}${place}' goes on where it left`);
+  }
+  throw new CliError(`run ${id} ${stateName(run)}${error ? `: ${error}` : ''}`);
 }

@@ -11,11 +11,11 @@ import { Cluster } from '../cluster/cluster.js';
 import { verdict } from '../demo-verdict.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
+import { withRoots } from '../recipe-roots.js';
 import { stateName } from '../run-state.js';
 import { type Session, withSession } from '../session.js';
 import { percent, table } from '../table.js';
-import { importTeacherOf } from '../teacher-file.js';
-import { present, print, printJson, teacherNotes } from './common.js';
+import { placedRecipe, present, print, printJson } from './common.js';
 import { fetchReport } from './runs.js';
 
 interface DemoOptions {
@@ -66,11 +66,7 @@ async function demo(options: DemoOptions): Promise<void> {
 async function distil(session: Session, signal: AbortSignal, out: string, options: DemoOptions): Promise<void> {
   const begun = performance.now();
   const start = async (name: string, teacherRun?: string): Promise<Run> => {
-    const recipe = await importTeacherOf(
-      session.client,
-      await recipeOfDemo(name, options, teacherRun),
-      teacherNotes(options),
-    );
+    const recipe = await placedRecipe(session, await recipeOfDemo(name, options, teacherRun), options);
     const created = present((await session.client.createRun({ requestId: randomUUID(), recipe })).run);
     const ended = await followRun(session.client, created, signal, { quiet: options.json === true });
     if (!ended) throw interrupted(created, session, options);
@@ -98,23 +94,12 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
 async function recipeOfDemo(name: string, { data, set }: DemoOptions, teacherRun?: string): Promise<Recipe> {
   const text = await readFile(path.join(root, 'recipes/demo', `${name}.yaml`), 'utf8');
   const sets = data ? [`dataset.root=${path.resolve(data)}`, ...set] : set;
-  const recipe = withRoots(readRecipe(text, sets));
-  return teacherRun ? { ...recipe, teacher: { run: teacherRun } } : recipe;
-}
-
-/** The samples lie in the project, wherever the command is given. */
-function withRoots(recipe: Recipe): Recipe {
-  const absolute = <D extends { root: string }>(dataset: D): D => ({
-    ...dataset,
-    root: path.resolve(root, dataset.root),
-  });
-  const { dataset, evaluation, teacher } = recipe;
-  return {
-    ...recipe,
-    dataset: absolute(dataset),
-    ...(teacher && 'file' in teacher && { teacher: { ...teacher, file: path.resolve(root, teacher.file) } }),
-    evaluation: { ...evaluation, transfer: evaluation.transfer.map(absolute) },
-  };
+  // The samples lie in the project, wherever the command is given.
+  const recipe = withRoots(readRecipe(text, sets), root);
+  const { teacher } = recipe;
+  if (!teacher || !('file' in teacher)) return recipe;
+  const file = path.resolve(root, teacher.file);
+  return { ...recipe, teacher: teacherRun ? { run: teacherRun } : { ...teacher, file } };
 }
 
 function interrupted(run: Run, session: Session, { cluster }: DemoOptions): CliError {

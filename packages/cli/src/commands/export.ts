@@ -25,7 +25,7 @@ async function exportStudent(runId: string, options: ExportOptions): Promise<voi
     throw new CliError(`--out ${out}: expected a name that ends in ${Object.keys(formats).join(' or ')}`, Exit.usage);
   }
   const labels = options.labels ? await linesOf(options.labels) : [];
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const pieces: Buffer[] = [];
     for await (const { chunk } of client.exportStudent({ runId, format, keepNorms, rawPixels, labels })) {
       pieces.push(Buffer.from(chunk));

@@ -2,24 +2,26 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
-import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { jsonText } from '@mcld/platform/json.js';
 import type { Command } from 'commander';
-import { CliError } from '../exit.js';
+import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
+import { lasts } from '../home.js';
 import { runJson, shareOf, stateName } from '../run-state.js';
-import { type PipelineClient, withSession } from '../session.js';
+import { type PipelineClient, type Session, withSession } from '../session.js';
 import { table } from '../table.js';
-import { importTeacherOf } from '../teacher-file.js';
 import {
   type CommonOptions,
   followToEnd,
+  placedRecipe,
   present,
   print,
   printJson,
   recipeOf,
   repeated,
-  teacherNotes,
+  stopped,
+  succeeded,
 } from './common.js';
 
 interface RunOptions extends CommonOptions {
@@ -33,19 +35,30 @@ interface RunOptions extends CommonOptions {
 async function run(options: RunOptions): Promise<void> {
   const overrides = options.data ? [`dataset.root=${path.resolve(options.data)}`, ...options.set] : options.set;
   const recipe = await recipeOf(options.file, overrides);
-  await withSession(options, async (session, signal) => {
-    const resolved = await importTeacherOf(session.client, recipe, teacherNotes(options));
-    const requestId = options.requestId ?? randomUUID();
-    const created = present((await session.client.createRun({ requestId, recipe: resolved })).run);
-    if (options.detach && session.home === undefined) {
-      if (options.json) printJson(runJson(created));
-      else print(created.id);
-      return;
-    }
-    if (!options.json) process.stderr.write(`run ${created.id}\n`);
+  // Chosen once: where the action is repeated, it is the same run.
+  const requestId = options.requestId ?? randomUUID();
+  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
+    if (options.detach) assertOthersTrain(session);
+    const request = { requestId, recipe: await placedRecipe(session, recipe, options) };
+    const created = present((await session.client.createRun(request)).run);
+    if (options.detach) return printRun(created, options);
     const ended = await followToEnd(session, created, signal, options);
     if (!options.json) print(summary(ended));
   });
+}
+
+/** @throws CliError for a run that would end with this command */
+function assertOthersTrain({ home, owner }: Session): void {
+  if (home === undefined || (owner && lasts(owner))) return;
+  throw new CliError(
+    "--detach: nothing would train the run once this command has ended; start 'mcld up' first, or leave --detach out",
+    Exit.usage,
+  );
+}
+
+function printRun(run: Run, { json }: CommonOptions): void {
+  if (json) printJson(runJson(run));
+  else print(run.id);
 }
 
 function summary(run: Run): string {
@@ -54,7 +67,7 @@ function summary(run: Run): string {
 }
 
 async function list(options: CommonOptions): Promise<void> {
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const runs = await allRuns(client);
     if (options.json) return printJson(runs.map(runJson));
     print(
@@ -85,7 +98,7 @@ async function allRuns(client: PipelineClient): Promise<Run[]> {
 }
 
 async function get(id: string, options: CommonOptions): Promise<void> {
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const found = present((await client.getRun({ runId: id })).run);
     if (options.json) return printJson(runJson(found));
     const rows: [string, string][] = [
@@ -103,17 +116,24 @@ async function get(id: string, options: CommonOptions): Promise<void> {
 }
 
 async function watch(id: string, options: CommonOptions): Promise<void> {
-  await withSession(options, async ({ client }, signal) => {
+  await withSession({ ...options, use: 'brief' }, async (session, signal) => {
+    const { client, home, place } = session;
     const found = present((await client.getRun({ runId: id })).run);
+    if (home !== undefined && found.state === RunState.INTERRUPTED) {
+      const { step, totalSteps } = found;
+      const how = `'mcld resume ${id}${place}' goes on with it`;
+      throw new CliError(`run ${id} is interrupted, after ${step} of ${totalSteps} steps; ${how}`);
+    }
     const onEvent = options.json ? (event: object) => print(jsonText(event)) : undefined;
     const ended = await followRun(client, found, signal, onEvent ? { onEvent } : {});
-    if (ended && !options.json) print(summary(ended));
-    if (ended && stateName(ended) !== 'succeeded') throw new CliError(`run ${id} ${stateName(ended)}: ${ended.error}`);
+    if (!ended) throw stopped(session, id);
+    succeeded(session, ended);
+    if (!options.json) print(summary(ended));
   });
 }
 
 async function cancel(id: string, options: CommonOptions): Promise<void> {
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const cancelled = present((await client.cancelRun({ runId: id })).run);
     if (options.json) printJson(runJson(cancelled));
     else print(`${cancelled.id} ${stateName(cancelled)}`);
@@ -121,20 +141,20 @@ async function cancel(id: string, options: CommonOptions): Promise<void> {
 }
 
 async function resume(id: string, options: CommonOptions & { detach?: boolean }): Promise<void> {
-  await withSession(options, async (session, signal) => {
-    const resumed = present((await session.client.resumeRun({ runId: id })).run);
-    if (options.detach && session.home === undefined) {
-      if (options.json) printJson(runJson(resumed));
-      else print(resumed.id);
-      return;
-    }
-    const ended = await followToEnd(session, resumed, signal, options);
+  let isResumed = false;
+  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
+    if (options.detach) assertOthersTrain(session);
+    const { client } = session;
+    const { run: resumed } = isResumed ? await client.getRun({ runId: id }) : await client.resumeRun({ runId: id });
+    isResumed = true;
+    if (options.detach) return printRun(present(resumed), options);
+    const ended = await followToEnd(session, present(resumed), signal, options);
     if (!options.json) print(summary(ended));
   });
 }
 
 async function remove(id: string, options: CommonOptions): Promise<void> {
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     await client.deleteRun({ runId: id });
     if (options.json) printJson({ deleted: id });
     else print(`${id} deleted`);
@@ -149,7 +169,7 @@ export async function fetchReport(client: PipelineClient, runIds: string[], form
 }
 
 async function report(ids: string[], options: CommonOptions & { out?: string }): Promise<void> {
-  await withSession(options, async ({ client }) => {
+  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const format = options.json ? ReportFormat.JSON : ReportFormat.HTML;
     const document = await fetchReport(client, ids, format);
     if (options.json && !options.out) return print(document.toString());
@@ -164,7 +184,7 @@ export function addRunCommands(program: Command, common: (command: Command) => C
     .requiredOption('-f, --file <recipe.yaml>', 'the recipe')
     .option('--set <path=value>', 'change a field of the recipe (repeatable)', repeated, [])
     .option('--data <dir>', "the data set's folder, instead of the recipe's root")
-    .option('--detach', 'with an endpoint: do not follow it')
+    .option('--detach', "do not follow it, where others train it (an endpoint, or 'mcld up')")
     .option('--request-id <id>', 'makes a retry safe: the same id is the same run')
     .action(run);
   common(program.command('ls').description('list runs')).action(list);
@@ -172,7 +192,7 @@ export function addRunCommands(program: Command, common: (command: Command) => C
   common(program.command('watch <run>').description('follow a run')).action(watch);
   common(program.command('cancel <run>').description('stop a run at its next step')).action(cancel);
   common(program.command('resume <run>').description('go on with a run at its newest checkpoint'))
-    .option('--detach', 'with an endpoint: do not follow it')
+    .option('--detach', "do not follow it, where others train it (an endpoint, or 'mcld up')")
     .action(resume);
   common(program.command('rm <run>').description('delete an ended run with its checkpoints')).action(remove);
   common(program.command('report <run...>').description('write the report of a run, or one that compares several'))

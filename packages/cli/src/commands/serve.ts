@@ -1,10 +1,14 @@
+import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { openAdapters } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
+import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
 import { Argument, type Command } from 'commander';
-import { startEmbedded } from '../embedded.js';
+import { hostHome } from '../home.js';
+import { say } from '../say.js';
 import { type ServiceName, serviceNames, services } from '../services.js';
+import { placeOf, runsUnderWay } from '../session.js';
 import { print } from './common.js';
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
@@ -40,12 +44,19 @@ async function serve(name: ServiceName): Promise<void> {
 
 async function up(options: { home?: string; host: string; port: string }): Promise<void> {
   const stopped = stopSignal();
+  const interruption = new AbortController();
+  stopped.then(() => interruption.abort());
   const listen = { host: options.host, port: Number(options.port) };
-  const pipeline = await startEmbedded({ listen, ...(options.home && { home: options.home }) });
+  const pipeline = await hostHome({ listen, ...(options.home && { home: options.home }) }, interruption.signal);
+  const place = placeOf(pipeline.home);
   print(`mcld is up at ${pipeline.endpoint}, its runs in ${pipeline.home}; Ctrl-C stops it`);
-  print(`try:  mcld --help   with   MCLD_ENDPOINT=${pipeline.endpoint}`);
+  print(`try:  mcld ls${place}   or, from elsewhere,   MCLD_ENDPOINT=${pipeline.endpoint} mcld ls`);
   await stopped;
-  process.stderr.write('stopping: the run in hand is checkpointed\n');
+  say('stopping: the run in hand is checkpointed');
+  const { client, close } = openClient(PipelineServiceDefinition, pipeline.addresses.pipeline, readConfig());
+  const stopping = await runsUnderWay(client).catch(() => []);
+  close();
+  for (const id of stopping) say(`run ${id} stops; 'mcld resume ${id}${place}' goes on with it`);
   await pipeline.close();
 }
 

@@ -18,7 +18,7 @@ const channelOptions = {
   'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
 };
 
-type Security = Pick<Config, 'MCLD_TOKEN' | 'MCLD_TLS_CERT' | 'MCLD_TLS_KEY' | 'MCLD_TLS_CA'>;
+export type Security = Pick<Config, 'MCLD_TOKEN' | 'MCLD_TLS_CERT' | 'MCLD_TLS_KEY' | 'MCLD_TLS_CA'>;
 
 /** A client with the options of its calls, and what closes its channel. */
 export interface OpenClient<D extends CompatServiceDefinition> {
@@ -32,7 +32,9 @@ export function openClient<D extends CompatServiceDefinition>(
   address: string,
   security: Security,
 ): OpenClient<D> {
-  const channel: Channel = createChannel(address, channelCredentials(security), channelOptions);
+  // A socket here lies in a folder that only its user may enter: see startServer.
+  const credentials = channelCredentials(address.startsWith('unix:') ? {} : security);
+  const channel: Channel = createChannel(address, credentials, channelOptions);
   let factory = createClientFactory()
     .use(openTelemetryClientMiddleware())
     .use(deadlineMiddleware)

@@ -91,10 +91,23 @@ export function errorMiddleware(logger: Logger) {
   };
 }
 
+/**
+ * What one service refuses another is refused to the client that asked for it, in the same words; so is what is out of
+ * reach, which the client may try again.
+ */
+const passedOn: readonly Status[] = [
+  Status.INVALID_ARGUMENT,
+  Status.NOT_FOUND,
+  Status.FAILED_PRECONDITION,
+  Status.OUT_OF_RANGE,
+  Status.DATA_LOSS,
+  Status.UNAVAILABLE,
+  Status.DEADLINE_EXCEEDED,
+];
+
 function toServerError(error: unknown, method: string, logger: Logger): unknown {
   if (error instanceof ServerError || isAbortError(error)) return error;
-  // What another service of ours says of a call that was made for this one is the answer to this one.
-  if (error instanceof ClientError) {
+  if (error instanceof ClientError && passedOn.includes(error.code)) {
     return new RichServerError(error.code, error.details, error instanceof RichClientError ? error.extra : []);
   }
   const failure = error instanceof Error ? error : new Error(String(error));

@@ -13,7 +13,7 @@ import {
 } from 'nice-grpc-common';
 import type { Config } from '../config.js';
 
-type TlsConfig = Pick<Config, 'MCLD_TLS_CERT' | 'MCLD_TLS_KEY' | 'MCLD_TLS_CA'>;
+export type TlsConfig = Partial<Pick<Config, 'MCLD_TLS_CERT' | 'MCLD_TLS_KEY' | 'MCLD_TLS_CA'>>;
 
 /** TLS, with clients' certificates asked for where a CA is named; plain text where nothing is. */
 export function serverCredentials({ MCLD_TLS_CERT, MCLD_TLS_KEY, MCLD_TLS_CA }: TlsConfig): ServerCredentials {

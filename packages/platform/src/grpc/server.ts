@@ -8,7 +8,7 @@ import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-refl
 import type { Config } from '../config.js';
 import type { Logger } from '../logging.js';
 import { errorMiddleware } from './errors.js';
-import { serverCredentials, tokenServerMiddleware } from './security.js';
+import { serverCredentials, type TlsConfig, tokenServerMiddleware } from './security.js';
 
 /** Options that bound what a peer can make a server hold. */
 const serverOptions = {
@@ -37,7 +37,10 @@ export class ListenError extends Error {
 export interface ServerParts {
   readonly config: Config;
   readonly logger: Logger;
-  /** Overrides MCLD_HOST and MCLD_PORT: `unix:///path`. */
+  /**
+   * Instead of MCLD_HOST and MCLD_PORT: `unix:///path`, in a folder that only its user may enter. Who can connect there is
+   * that user, so neither token nor TLS is asked for.
+   */
   readonly listen?: string;
   /** Full names of the services, for reflection. */
   readonly serviceNames: readonly string[];
@@ -50,7 +53,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   let server: Server = createServer(serverOptions)
     .use(openTelemetryServerMiddleware())
     .use(errorDetailsServerMiddleware) as Server;
-  if (config.MCLD_TOKEN) server = server.use(tokenServerMiddleware(config.MCLD_TOKEN)) as Server;
+  if (config.MCLD_TOKEN && !parts.listen) server = server.use(tokenServerMiddleware(config.MCLD_TOKEN)) as Server;
   server = server.use(errorMiddleware(logger)) as Server;
 
   const health = HealthState();
@@ -61,7 +64,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   parts.add(server);
 
   const target = parts.listen ?? `${config.MCLD_HOST}:${config.MCLD_PORT}`;
-  const port = await listen(server, target, config);
+  const port = await listen(server, target, parts.listen ? {} : config);
   const address = parts.listen ?? `${config.MCLD_HOST}:${port}`;
   logger.info({ address, services: serviceNames }, 'listening');
   return {
@@ -76,9 +79,9 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   };
 }
 
-async function listen(server: Server, target: string, config: Config): Promise<number> {
+async function listen(server: Server, target: string, tls: TlsConfig): Promise<number> {
   try {
-    return await server.listen(target, serverCredentials(config));
+    return await server.listen(target, serverCredentials(tls));
   } catch (error) {
     const { message } = error as Error;
     const taken = message.includes('EADDRINUSE');

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { asRunId } from '../ids.js';
 import { FileObjectStore } from '../storage/file-object-store.js';
 import { FencedError, listCheckpoints, newestCheckpoint, pruneCheckpoints, writeCheckpoint } from './checkpoints.js';
@@ -74,6 +74,19 @@ describe('checkpoints', () => {
     );
   });
 
+  it('are found when the only one is pruned while it is read', async () => {
+    await write(10);
+    const get = store.get.bind(store);
+    vi.spyOn(store, 'get').mockImplementation(async (key) => {
+      if (key.includes('000000000010/model')) {
+        await write(20);
+        await pruneCheckpoints(store, run, 1, undefined);
+      }
+      return get(key);
+    });
+    expect((await newestCheckpoint(store, run, () => {}))?.manifest.step).toBe(20);
+  });
+
   it('fence off an older attempt', async () => {
     await write(10, 3);
     await expect(write(10, 2)).rejects.toBeInstanceOf(FencedError);
@@ -83,6 +96,7 @@ describe('checkpoints', () => {
     for (const step of [10, 20, 30, 40]) await write(step);
     await pruneCheckpoints(store, run, 2, 10);
     expect(await listCheckpoints(store, run)).toEqual([10, 30, 40]);
-    expect(await store.list('runs/r-1/checkpoints/000000000020/')).toEqual([]);
+    const folders = await readdir(path.join(store.folder, 'runs/r-1/checkpoints'));
+    expect(folders.map(Number).sort()).toEqual([10, 30, 40]);
   });
 });

@@ -116,7 +116,8 @@ async function readParts(store: ObjectStore, run: RunId, manifest: Manifest): Pr
 }
 
 /**
- * The newest checkpoint that is whole; damaged ones are reported and passed over.
+ * The newest checkpoint that is whole; damaged ones are reported and passed over. A run in training may prune one while
+ * it is read: then it has written another.
  * @param onDamage called with each CheckpointError on the way
  */
 export async function newestCheckpoint(
@@ -124,15 +125,20 @@ export async function newestCheckpoint(
   run: RunId,
   onDamage: (error: CheckpointError) => void,
 ): Promise<Checkpoint | undefined> {
-  for (const step of (await listCheckpoints(store, run)).reverse()) {
-    try {
-      return await readCheckpoint(store, run, step);
-    } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      onDamage(error);
+  const tried = new Set<number>();
+  for (;;) {
+    const steps = (await listCheckpoints(store, run)).filter((step) => !tried.has(step));
+    if (steps.length === 0) return undefined;
+    for (const step of steps.reverse()) {
+      tried.add(step);
+      try {
+        return await readCheckpoint(store, run, step);
+      } catch (error) {
+        if (!(error instanceof CheckpointError)) throw error;
+        onDamage(error);
+      }
     }
   }
-  return undefined;
 }
 
 /** Deletes checkpoints but the last `keepLast` and `best`; manifests first, so none is half there. */
@@ -147,6 +153,6 @@ export async function pruneCheckpoints(
     if (step === best) continue;
     const prefix = checkpointPrefix(run, step);
     await store.delete(`${prefix}manifest.json`);
-    for (const key of await store.list(prefix)) await store.delete(key);
+    await store.deleteAll(prefix);
   }
 }

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { asRunId } from '../ids.js';
 import { FileRunStore } from './file-run-store.js';
-import { HomeInUseError, ownHome } from './ownership.js';
 import type { RunRecord } from './run-record.js';
 import { changeRun, RevisionConflictError } from './run-store.js';
 
@@ -45,18 +44,5 @@ describe('FileRunStore', () => {
     await store.create(record('a', '2026-01-01'));
     await store.create(record('b', '2026-01-02'));
     expect((await store.list()).map(({ id }) => id)).toEqual(['b', 'a']);
-  });
-});
-
-describe('ownHome', () => {
-  it('lets one living process in, and takes over from a dead one', async () => {
-    const home = await scratch();
-    const { writeFile } = await import('node:fs/promises');
-    await writeFile(path.join(home, 'owner.pid'), String(process.ppid));
-    await expect(ownHome(home)).rejects.toBeInstanceOf(HomeInUseError);
-    await writeFile(path.join(home, 'owner.pid'), '999999999');
-    const release = await ownHome(home);
-    await release();
-    await (await ownHome(home))();
   });
 });

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeWhole } from './atomic-file.js';
+import { removeEmptyFolders, writeWhole } from './atomic-file.js';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
 /** Objects as files under a folder. */
@@ -28,20 +28,26 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async list(prefix: string): Promise<string[]> {
-    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    const entries = await readdir(this.#file(folder), { recursive: true, withFileTypes: true }).catch((error) => {
-      if (isMissing(error)) return [];
-      throw new ObjectStoreError(`cannot list ${this.#file(folder)}: ${(error as Error).message}`, { cause: error });
+    const folder = this.#file(prefix.slice(0, prefix.lastIndexOf('/') + 1));
+    const files = await filesUnder(folder).catch((error) => {
+      throw new ObjectStoreError(`cannot list ${folder}: ${(error as Error).message}`, { cause: error });
     });
-    return entries
-      .filter((entry) => entry.isFile() && !entry.name.includes('.part-'))
-      .map((entry) => path.relative(this.folder, path.join(entry.parentPath, entry.name)))
+    return files
+      .map((file) => path.relative(this.folder, file))
       .filter((key) => key.startsWith(prefix))
       .sort();
   }
 
   async delete(key: string): Promise<void> {
-    await rm(this.#file(key), { force: true });
+    const file = this.#file(key);
+    await rm(file, { force: true });
+    removeEmptyFolders(path.dirname(file), this.folder);
+  }
+
+  async deleteAll(prefix: string): Promise<void> {
+    const folder = this.#file(prefix);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    removeEmptyFolders(path.dirname(folder), this.folder);
   }
 
   #file(key: string): string {
@@ -50,6 +56,20 @@ export class FileObjectStore implements ObjectStore {
     }
     return path.join(this.folder, key);
   }
+}
+
+/** Whole files at any depth. A folder that goes away meanwhile has none; `readdir` by itself would fail as a whole. */
+async function filesUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const found = entries.map((entry) => {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) return filesUnder(file);
+    return entry.isFile() && !entry.name.includes('.part-') ? [file] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 function isMissing(error: unknown): boolean {

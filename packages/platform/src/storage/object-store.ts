@@ -20,6 +20,8 @@ export interface ObjectStore {
   list(prefix: string): Promise<string[]>;
   /** No error when it is gone already. */
   delete(key: string): Promise<void>;
+  /** Deletes everything under `prefix`, which ends in `/`, with what writers that died left there. */
+  deleteAll(prefix: string): Promise<void>;
 }
 
 const text = new TextEncoder();

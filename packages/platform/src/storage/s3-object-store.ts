@@ -79,6 +79,10 @@ export class S3ObjectStore implements ObjectStore {
     await this.#attempt(`delete ${key}`, () => this.client.removeObject(this.bucket, key));
   }
 
+  async deleteAll(prefix: string): Promise<void> {
+    for (const key of await this.list(prefix)) await this.delete(key);
+  }
+
   async #attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
     try {
       return await action();
