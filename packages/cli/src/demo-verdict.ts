@@ -6,6 +6,8 @@ export interface StudentScore {
   /** Share of the test images guessed right. */
   readonly top1: number;
   readonly count: number;
+  /** The teacher's share. */
+  readonly teacherTop1?: number;
 }
 
 /** Of a normal distribution: 95 % lie within so many standard deviations. */
@@ -19,10 +21,10 @@ const Z95 = 1.96;
 export function verdict(students: readonly StudentScore[]): string {
   const shares = students.map(({ name, top1 }) => `${name} ${percent(top1)}`).join(', ');
   const steps = students.slice(1).map((above, i) => comparison(students[i] as StudentScore, above));
-  const count = students[0]?.count ?? 0;
+  const { count = 0, teacherTop1 } = students[0] ?? {};
   return (
     `Shown: with the same teacher, photographs and epochs, of ${count.toLocaleString('en')} test photographs the ` +
-    `students get right: ${shares}; ${steps.join(', and ')} (95 %, from the number of test photographs; one seed was ` +
+    `teacher gets ${percent(teacherTop1)} right and the students ${shares}; ${steps.join(', and ')} (95 %, from the number of test photographs; one seed was ` +
     "tried, and what another one changes comes on top: 'mcld demo --set seed=1')."
   );
 }

@@ -15,6 +15,7 @@ describe('metrics', () => {
     expect(result.crossEntropy).toBeCloseTo((-ln(0.7) - ln(0.3)) / 2, 12);
     expect(result.ece).toBeCloseTo((Math.abs(0.7 - 1) + Math.abs(0.6 - 0)) / 2, 12);
     expect(result.agreement).toBe(0.5);
+    expect(result.teacherTop1).toBe(0.5);
     const kl1 = 0.5 * ln(0.5 / 0.7) + 0.25 * ln(0.25 / 0.2) + 0.25 * ln(0.25 / 0.1);
     const kl2 = 0.1 * ln(0.1 / 0.6) + 0.1 * ln(0.1 / 0.3) + 0.8 * ln(0.8 / 0.1);
     expect(result.teacherKl).toBeCloseTo((kl1 + kl2) / 2, 12);
@@ -55,6 +56,7 @@ describe('logits that are no finite numbers', () => {
       ece: nan,
       agreement: 0.5,
       teacherKl: nan,
+      teacherTop1: 1,
     });
     expect(metrics.firstNonFinite).toBe(1);
   });

@@ -28,6 +28,7 @@ export class MetricsAccumulator {
   #entropy = 0;
   #compared = 0;
   #agreed = 0;
+  #teacherRight = 0;
   #kl = 0;
   readonly #bins = Array.from({ length: ECE_BINS }, () => ({ count: 0, confidence: 0, correct: 0 }));
 
@@ -37,7 +38,10 @@ export class MetricsAccumulator {
    */
   add(student: ArrayLike<number>, label: number, teacher?: ArrayLike<number>): void {
     const image = this.#count++;
-    if (teacher) this.#compared++;
+    if (teacher) {
+      this.#compared++;
+      this.#teacherRight += argmax(teacher) === label ? 1 : 0;
+    }
     if (!allFinite(student)) {
       this.#nonFinite++;
       this.#first ??= image;
@@ -95,6 +99,7 @@ export class MetricsAccumulator {
       ...(this.#compared > 0 && {
         agreement: this.#agreed / this.#compared,
         teacherKl: mean(this.#kl / this.#compared),
+        teacherTop1: this.#teacherRight / this.#compared,
       }),
     };
   }

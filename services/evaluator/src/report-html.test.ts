@@ -17,7 +17,7 @@ const report: Report = {
   epochs: 2,
   step: 4,
   modelSha256: 'b'.repeat(64),
-  metrics: { count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5 },
+  metrics: { count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5, teacherTop1: 0.7 },
   history: [{ epoch: 1, step: 2, lr: 0.1, losses: { ce: 4, total: 5 }, trainTop1: 0.1 }],
   evaluations: [{ step: 4, epoch: 2, count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1 }],
   transfer: [
@@ -105,16 +105,17 @@ describe('reportHtml', () => {
       'NaN',
       'diverged',
       'NaN',
+      '70.0 %',
       'diverged',
     ]);
     expect(html).toContain('The student diverged: 1 of 5 test images have logits that are no finite numbers');
     expect(html).toContain('The test curves have a gap at epoch 2: logits there are no finite numbers.');
     expect(html).toContain('The linear probe on stl-10 diverged: 1 of 1 test images have no finite logits.');
-    const { agreement: _agreement, teacherKl: _teacherKl, ...alone } = report.metrics;
+    const { agreement: _agreement, teacherKl: _teacherKl, teacherTop1: _teacherTop1, ...alone } = report.metrics;
     const untaught = reportHtml([
       { ...report, name: 'wild', metrics: { ...alone, nonFinite: 1, crossEntropy: 'NaN' } },
     ]);
-    expect(untaught).toContain('<td>–</td><td>–</td>');
+    expect(untaught).toContain('<td>–</td><td>–</td><td>–</td>');
     // The first run's point, and the second's curve in two pieces, of one point and of three.
     const [curve = ''] = /<svg[^>]*aria-label="Test cross-entropy">[\s\S]*?<\/svg>/.exec(html) ?? [];
     const pieces = [...curve.matchAll(/points="([^"]*)"/g)].map(([, points]) => new Set(points!.split(' ')).size);

@@ -44,6 +44,7 @@ function comparison(reports: readonly Report[]): string {
     'ECE',
     'agreement',
     'KL to teacher',
+    "teacher's top-1",
   ];
   const rows = reports.map((r) => {
     const m = r.metrics;
@@ -59,6 +60,7 @@ function comparison(reports: readonly Report[]): string {
       number(m.ece),
       result(m, m.agreement),
       number(m.teacherKl),
+      percent(m.teacherTop1),
       ...transfers.map((name) => transferred(r.transfer.find(({ dataset }) => dataset === name))),
     ];
     return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;

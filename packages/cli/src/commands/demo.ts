@@ -40,6 +40,7 @@ interface ReportSummary {
     readonly top5: number;
     readonly ece: number;
     readonly agreement?: number;
+    readonly teacherTop1?: number;
   };
   readonly modelSha256: string;
   readonly transfer: readonly { readonly dataset: string; readonly standIn: string; readonly top1: number }[];
@@ -122,7 +123,7 @@ function summaryTable(reports: readonly ReportSummary[]): string {
   const transfers = [
     ...new Map(reports.flatMap(({ transfer }) => transfer.map((t) => [t.dataset, t.standIn] as const))),
   ];
-  const head = ['run', 'model', 'top-1', 'top-5', 'ECE', 'agrees with teacher'];
+  const head = ['run', 'model', 'top-1', 'top-5', 'ECE', 'agrees with teacher', "teacher's top-1"];
   const columns = transfers.map(([name, standIn]) => `to ${name}${standIn ? ' (stand-in)' : ''}`);
   return table(
     [...head, ...columns],
@@ -133,6 +134,7 @@ function summaryTable(reports: readonly ReportSummary[]): string {
       percent(metrics.top5),
       metrics.ece.toFixed(3),
       percent(metrics.agreement),
+      percent(metrics.teacherTop1),
       ...transfers.map(([dataset]) => percent(transfer.find((t) => t.dataset === dataset)?.top1)),
     ]),
   );

@@ -47,6 +47,6 @@ describe('metrics', () => {
     const wire = { ...measured, crossEntropy: Number.NaN, ece: Number.POSITIVE_INFINITY, teacherKl: Number.NaN };
     const kept = JSON.parse(JSON.stringify(recordOf(wire)));
     expect(kept).toEqual({ ...measured, crossEntropy: 'NaN', ece: 'Infinity', teacherKl: 'NaN' });
-    expect(wireMetrics(kept)).toEqual({ ...wire, agreement: undefined });
+    expect(wireMetrics(kept)).toEqual({ ...wire, agreement: undefined, teacherTop1: undefined });
   });
 });

@@ -15,29 +15,33 @@ export interface MetricsRecord {
   readonly ece: JsonNumber;
   readonly agreement?: number;
   readonly teacherKl?: JsonNumber;
+  /** The teacher's own top-1 on the same images. */
+  readonly teacherTop1?: number;
 }
 
 /** Whether an evaluation is of a diverged student: it is no result, and never the best of several. */
 export const isDiverged = ({ nonFinite }: Pick<MetricsRecord, 'nonFinite'>): boolean => nonFinite > 0;
 
 /** Metrics as they are kept. */
-export function recordOf({ agreement, teacherKl, crossEntropy, ece, ...metrics }: Metrics): MetricsRecord {
+export function recordOf({ agreement, teacherKl, teacherTop1, crossEntropy, ece, ...metrics }: Metrics): MetricsRecord {
   return {
     ...metrics,
     crossEntropy: jsonNumber(crossEntropy),
     ece: jsonNumber(ece),
     ...(agreement !== undefined && { agreement }),
     ...(teacherKl !== undefined && { teacherKl: jsonNumber(teacherKl) }),
+    ...(teacherTop1 !== undefined && { teacherTop1 }),
   };
 }
 
 /** Metrics as clients get them. */
-export function wireMetrics({ agreement, teacherKl, crossEntropy, ece, ...metrics }: MetricsRecord): Metrics {
+export function wireMetrics({ agreement, teacherKl, teacherTop1, crossEntropy, ece, ...metrics }: MetricsRecord): Metrics {
   return {
     ...metrics,
     crossEntropy: Number(crossEntropy),
     ece: Number(ece),
     agreement,
     teacherKl: teacherKl === undefined ? undefined : Number(teacherKl),
+    teacherTop1,
   };
 }
