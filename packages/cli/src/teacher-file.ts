@@ -1,6 +1,10 @@
-import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { mayBeOnnx } from '@mcld/models/onnx-external-data.js';
+import { OnnxError } from '@mcld/models/onnx-wire.js';
+import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from './exit.js';
+import { wholeOnnx } from './onnx-file.js';
 import type { PipelineClient } from './session.js';
 
 /** Sends a recipe's teacher files to the pipeline and puts their digests in their places. */
@@ -15,16 +19,27 @@ export async function importTeacherOf(client: PipelineClient, recipe: Recipe): P
 
 async function imported(client: PipelineClient, teacher: SingleTeacher): Promise<SingleTeacher> {
   if (!('file' in teacher)) return teacher;
-  const { file, model = '' } = teacher;
+  const { file, model = '', accept } = teacher;
+  const content = await contentOf(file);
   async function* pieces() {
-    yield { model, chunk: Buffer.alloc(0) };
-    try {
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-        yield { model, chunk: chunk as Buffer };
-    } catch (error) {
-      throw new CliError(`teacher.file: cannot read ${file}: ${(error as Error).message}`, Exit.usage);
-    }
+    for (const { bytes } of chunks(content)) yield { model, chunk: bytes };
   }
   const { teacherDigest } = await client.importTeacher(pieces());
-  return { digest: teacherDigest };
+  return { digest: teacherDigest, ...(accept && { accept }) };
+}
+
+/** All of a teacher: an ONNX model with the weights that lie beside it. @throws CliError naming the file */
+async function contentOf(file: string): Promise<Uint8Array> {
+  const refused = (why: string) => new CliError(`teacher.file: ${why}`, Exit.usage);
+  const unreadable = (error: Error) => refused(`cannot read ${file}: ${error.message}`);
+  const { size } = await stat(file).catch((error: Error) => Promise.reject(unreadable(error)));
+  if (size > MAX_TEACHER_BYTES) throw refused(`${file} has ${size} bytes; at most ${MAX_TEACHER_BYTES} are taken`);
+  const content = await readFile(file).catch((error: Error) => Promise.reject(unreadable(error)));
+  if (!mayBeOnnx(content)) return content;
+  try {
+    return await wholeOnnx(file, content, MAX_TEACHER_BYTES);
+  } catch (error) {
+    if (error instanceof OnnxError) throw refused(`${file}: ${error.message}`);
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { assertSelfContained } from '@mcld/models/onnx-external-data.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LogitComputer } from './computer.js';
 import { classesOfOutput, ForeignModelError, imageInput, imageLayout, onlyLogits } from './image-input.js';
@@ -7,9 +8,11 @@ import { classesOfOutput, ForeignModelError, imageInput, imageLayout, onlyLogits
  * A teacher of any architecture, run by onnxruntime on the CPU. It takes one input of images and gives
  * logits as its output `logits`, or as its only one.
  * @param batch rows of every compute batch, unless the model fixes its own
- * @throws ForeignModelError when inputs or outputs are others
+ * @throws ForeignModelError when inputs or outputs are others, OnnxError for a model whose values lie elsewhere
  */
 export async function onnxComputer(file: Uint8Array, batch: number): Promise<LogitComputer> {
+  // Else onnxruntime would take them from a file of that name in whatever folder the process runs in.
+  assertSelfContained(file);
   const session = await InferenceSession.create(file, { logSeverityLevel: 3, executionProviders: ['cpu'] }).catch(
     (error: Error) => {
       throw new ForeignModelError(`onnxruntime refuses the model: ${error.message}`);
