@@ -87,7 +87,10 @@ export class SegmentShelf {
       for (let file = this.#toShare[0]; file !== undefined; file = this.#toShare[0]) {
         for (const end of ENDS) {
           const key = `logits/${path.relative(this.folder, file).split(path.sep).join('/')}${end}`;
-          await this.remote?.put(key, await readFile(file + end));
+          const body = await readFile(file + end).catch(absent);
+          // Removed since: nobody wants it.
+          if (!body) break;
+          await this.remote?.put(key, body);
         }
         this.#toShare.shift();
       }
@@ -133,6 +136,10 @@ export class SegmentShelf {
     for (const key of (await this.remote?.list(`logits/${store.teacher}/${store.data}/`)) ?? [])
       await this.remote?.delete(key);
   }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 function foldersOf(folder: string): string[] {
