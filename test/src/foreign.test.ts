@@ -107,9 +107,9 @@ describe('a teacher that cannot teach', () => {
     expect(await failure(student({ digest }))).toContain('tells 7 classes apart, the data set has 100');
   });
 
-  it('on a server that is not there fails its run by name', async () => {
-    expect(await failure(student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).toContain(
-      '127.0.0.1:9 does not describe',
+  it('on a server that is not there is refused by name', async () => {
+    await expect(createRun(open.client, student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).rejects.toThrow(
+      'UNAVAILABLE: 127.0.0.1:9 does not describe the model resnet',
     );
   });
 });

@@ -118,7 +118,7 @@ describe('data that is not the model’s own', () => {
     const { length } = await readFile(path.join(fixtures, 'exported.onnx'));
     const most = length + 100;
     await expect(read(path.join(fixtures, 'exported.onnx'), most)).rejects.toThrow(
-      new RegExp(`^with its data it has \\d{4} bytes; at most ${most} are taken$`),
+      `with its data it has 11117 bytes; at most ${most} are taken`,
     );
   });
 });

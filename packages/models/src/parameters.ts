@@ -40,6 +40,12 @@ export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWi
 
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
+/** Height and width that a model's images must have: one with an embedding for each place takes no others. */
+export function fixedImageSize(model: ModelName): number | undefined {
+  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
+  return isFixed ? models[model].imageSize : undefined;
+}
+
 /**
  * What a model consists of: its definition run on shapes alone.
  * @param size height and width of its images, default what it was designed for

@@ -1,5 +1,6 @@
 import { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
@@ -9,7 +10,8 @@ import { pipelineService } from './service.js';
 
 export async function startPipeline(host: ServiceHost): Promise<RunningService> {
   const { config, logger, adapters, listen } = host;
-  const runs = new Runs(adapters, config.MCLD_NATS_URL === undefined);
+  const teacher = openClient(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE, config);
+  const runs = new Runs(adapters, teacher.client, config.MCLD_NATS_URL === undefined);
   await runs.markInterrupted();
   const loop = new EventLoop(adapters, logger);
   const evaluator = openClient(EvaluatorServiceDefinition, config.MCLD_EVALUATOR, config);
@@ -29,6 +31,7 @@ export async function startPipeline(host: ServiceHost): Promise<RunningService> 
       await server.close();
       await loop.stop();
       evaluator.close();
+      teacher.close();
     },
   };
 }

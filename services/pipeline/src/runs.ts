@@ -9,13 +9,14 @@ import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
-import { resolveTeacher } from './teachers.js';
+import { resolveTeacher, type TeacherParts } from './teachers.js';
 
 /** The life of runs, as the control plane directs it. */
 export class Runs {
   /** @param embedded whether all workers live in this process */
   constructor(
     readonly adapters: Adapters,
+    readonly teachers: TeacherParts['teachers'],
     readonly embedded: boolean,
   ) {}
 
@@ -44,7 +45,7 @@ export class Runs {
       attempt: 0,
       submissions: 1,
       error: '',
-      teacherDigest: await resolveTeacher(this.adapters, recipe),
+      teacherDigest: await resolveTeacher(this, recipe),
       trace: carryContext(),
     };
     await putJson(this.adapters.objects, specKey(id), recipe);

@@ -73,7 +73,7 @@ export function pipelineService(
     },
 
     async resolveTeacher({ recipe }) {
-      return { teacherDigest: await resolveTeacher(runs.adapters, parseRecipe(recipe)) };
+      return { teacherDigest: await resolveTeacher(runs, parseRecipe(recipe)) };
     },
   };
 }

@@ -3,8 +3,8 @@ import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.j
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/mix.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { type ModelName, models } from '@mcld/models/registry.js';
+import { fixedImageSize } from '@mcld/models/parameters.js';
+import type { ModelName } from '@mcld/models/registry.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
@@ -22,7 +22,7 @@ import { getJson } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
-import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import { teacherChecks, trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
@@ -84,6 +84,10 @@ export class TrainingContext {
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
     const described = await retrying(() => loader.describeDataset({ dataset: spec.dataset }), signal);
     assertImageSize(recipe.model, described);
+    const { teacherDigest } = record;
+    for (const check of teacherDigest ? teacherChecks(recipe) : []) {
+      await retrying(() => teacher.checkTeacher({ teacherDigest, ...check }), signal);
+    }
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
@@ -241,11 +245,9 @@ async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
   return next.value;
 }
 
-/** A model with an embedding for each place takes images of one size; the others pool over whatever they get. */
 function assertImageSize(model: ModelName, { height, width }: DescribeDatasetResponse): void {
-  const { imageSize } = models[model];
-  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
-  if (isFixed && (height !== imageSize || width !== imageSize)) {
-    throw new Error(`dataset.size: images are ${width}×${height}, but ${model} takes ${imageSize}×${imageSize}`);
+  const size = fixedImageSize(model);
+  if (size !== undefined && (height !== size || width !== size)) {
+    throw new Error(`dataset.size: images are ${width}×${height}, but ${model} takes ${size}×${size}`);
   }
 }

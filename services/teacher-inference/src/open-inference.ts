@@ -21,17 +21,24 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
         () => false,
       ),
     }),
-    async modelMetadata({ name }) {
+    async modelMetadata({ name, version }) {
       const { model, classes } = (await shelf.get(name)).computer;
+      assertVersion(version);
       return {
         name,
-        versions: ['1'],
-        platform: `mcld_${model}`,
+        versions: [VERSION],
+        platform: `${OUR_PLATFORM}${model}`,
         inputs: [{ name: 'image', datatype: 'UINT8', shape: [-1, -1, -1, 3] }],
         outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, classes] }],
       };
     },
+    async modelConfig({ name, version }) {
+      const { batch } = (await shelf.get(name)).parts;
+      assertVersion(version);
+      return { config: { name, maxBatchSize: batch } };
+    },
     async modelInfer(request) {
+      assertVersion(request.modelVersion);
       const teacher = await shelf.get(request.modelName);
       const { pixels, rows, height, width } = imageOf(request, teacher.parts.batch);
       const statistics = {
@@ -41,13 +48,23 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
       const logits = await teacher.computer.logits({ pixels, height, width, statistics });
       return {
         modelName: request.modelName,
-        modelVersion: '1',
+        modelVersion: VERSION,
         id: request.id,
         outputs: [{ name: 'logits', datatype: 'FP32', shape: [rows, teacher.classes] }],
         rawOutputContents: [Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength)],
       };
     },
   };
+}
+
+/** What the platforms of models that are served here begin with. */
+export const OUR_PLATFORM = 'mcld_';
+
+/** The name is a digest: there is no other version of it. */
+const VERSION = '1';
+
+function assertVersion(version: string): void {
+  if (version !== '' && version !== VERSION) throw new RequestError(`version '${version}': expected ${VERSION}`);
 }
 
 function imageOf(request: ModelInferRequest, batch: number) {

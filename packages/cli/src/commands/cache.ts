@@ -5,7 +5,7 @@ import { openObjectStore } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
-import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError, Exit } from '../exit.js';
@@ -100,12 +100,9 @@ async function warm(options: WarmOptions): Promise<void> {
     const shown = process.stderr.isTTY && !options.json;
     let last = { steps: 0, totalSteps: 0, computedViews: 0 };
     try {
-      const request = {
-        teacherDigest,
-        spec: trainingPlan(recipe),
-        epochs: options.epochs ?? recipe.epochs,
-        precision: recipe.logitPrecision,
-      };
+      const [{ accept, ...training }] = teacherChecks(recipe);
+      await client.checkTeacher({ teacherDigest, ...training, accept });
+      const request = { teacherDigest, ...training, epochs: options.epochs ?? recipe.epochs };
       for await (const progress of client.warmLogits(request, { signal })) {
         if (shown && last.steps === 0) bar.start(progress.totalSteps, progress.steps);
         else if (shown) bar.update(progress.steps);

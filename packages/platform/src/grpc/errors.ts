@@ -1,6 +1,6 @@
 import { isAbortError } from 'abort-controller-x';
-import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
-import { BadRequest, ErrorInfo, RichServerError } from 'nice-grpc-error-details';
+import { type CallContext, ClientError, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc-common';
+import { BadRequest, ErrorInfo, RichClientError, RichServerError } from 'nice-grpc-error-details';
 import type { Logger } from '../logging.js';
 
 /** How an error is told to clients. */
@@ -18,6 +18,7 @@ const mappings = new Map<string, ErrorMapping>([
   ['TorchCheckpointError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_TORCH_CHECKPOINT' }],
   ['PickleError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_PICKLE' }],
   ['ForeignModelError', { status: Status.FAILED_PRECONDITION, reason: 'FOREIGN_MODEL' }],
+  ['EndpointAwayError', { status: Status.UNAVAILABLE, reason: 'TEACHER_ENDPOINT' }],
   ['OnnxError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_ONNX' }],
   ['SafetensorsError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_SAFETENSORS' }],
   ['S3AddressError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_S3_ADDRESS' }],
@@ -46,6 +47,9 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
 }
 
+/** Text from outside, no more of it than a message can carry. */
+export const clipped = (text: string, most = 300): string => (text.length > most ? `${text.slice(0, most)}…` : text);
+
 function mappingOf(error: Error & { reason?: unknown }): ErrorMapping | undefined {
   if (error.name !== 'DatasetError') return mappings.get(error.name);
   return error.reason === 'missing'
@@ -69,6 +73,10 @@ export function errorMiddleware(logger: Logger) {
 
 function toServerError(error: unknown, method: string, logger: Logger): unknown {
   if (error instanceof ServerError || isAbortError(error)) return error;
+  // What another service of ours says of a call that was made for this one is the answer to this one.
+  if (error instanceof ClientError) {
+    return new RichServerError(error.code, error.details, error instanceof RichClientError ? error.extra : []);
+  }
   const failure = error instanceof Error ? error : new Error(String(error));
   const mapping = mappingOf(failure);
   if (!mapping) {
