@@ -60,7 +60,7 @@ describe('an ONNX model in several files', () => {
     expect(await digestOf(path.join(folder, 'exported.onnx'))).not.toBe(before);
   });
 
-  it('may be links into one folder, as caches of downloads keep them, and have its data in a folder below', async () => {
+  it('may be links into one folder, as caches of downloads are, and have its data in a folder below', async () => {
     const blobs = await folderWith('blobs', 'exported.onnx', 'exported.onnx.data');
     const snapshot = path.join(place, 'snapshot');
     await mkdir(snapshot);

@@ -5,8 +5,8 @@ import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/mo
 import { OnnxError } from '@mcld/models/onnx-wire.js';
 
 /**
- * An ONNX model as one file: what its exporter put into other files beside it is read and put in. The same files give the same
- * bytes, whatever folder they lie in and wherever the command runs.
+ * An ONNX model as one file: what its exporter put into other files beside it is read and put in. The same files give
+ * the same bytes, whatever folder they lie in and wherever the command runs.
  * @param file the model's path @param model its bytes @param most bytes that it may have with its data
  * @throws OnnxError naming the tensor and the file that cannot be
  */

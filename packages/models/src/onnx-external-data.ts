@@ -33,7 +33,7 @@ const bits: Readonly<Record<number, number>> = {
   ...{ 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2 },
 };
 
-/** Whether a file begins as ONNX models do: with the IR version, and not as safetensors, whose length may look like one. */
+/** Whether a file begins as ONNX models do: with the IR version, and not as safetensors, whose length may look so. */
 export function mayBeOnnx(file: Uint8Array): boolean {
   return file[0] === 0x08 && file[8] !== 0x7b;
 }

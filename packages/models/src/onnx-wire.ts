@@ -9,8 +9,8 @@ export class OnnxError extends Error {
 export type Pieces = readonly Uint8Array[];
 
 /**
- * Which fields of ONNX's messages lead to tensors, by number. The model is changed as bytes, not decoded and written again:
- * fields that this project does not know stay as they are.
+ * Which fields of ONNX's messages lead to tensors, by number. The model is changed as bytes, not decoded and written
+ * again: fields that this project does not know stay as they are.
  */
 const inside = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },

@@ -7,7 +7,7 @@ export function trainingPlan(recipe: Recipe) {
   return { dataset: { ...dataset, split: 'train' }, batchSize, augmentation, mix, shuffle: true, seed };
 }
 
-/** What a run's teacher is asked for, and so what is tried before: the views to train on, the test images as they are. */
+/** What a run's teacher is asked for, and so what is tried before: views to train on, the test images as they are. */
 export function teacherChecks(recipe: Recipe) {
   const test = { dataset: { ...recipe.dataset, split: 'test' }, batchSize: recipe.batchSize };
   const accept = acceptedOf(recipe);

@@ -19,8 +19,8 @@ export function assertNumbers(
 const SUM_TOLERANCE = 0.02;
 
 /**
- * What rows are, if they are no logits: `softmax` where all are shares that sum to 1 (or percents), `sigmoid` where all values
- * lie in 0…1. Logarithms of probabilities are logits like others.
+ * What rows are, if they are no logits: `softmax` where all are shares that sum to 1 (or percents), `sigmoid` where all
+ * values lie in 0…1. Logarithms of probabilities are logits like others.
  */
 export function squashing(rows: readonly Float32Array[]): 'softmax' | 'sigmoid' | undefined {
   const sums = rows.map((row) => row.reduce((a, b) => a + b, 0));
@@ -40,15 +40,15 @@ export interface Difference {
 }
 
 /**
- * Beyond this two answers are not those of one model. Measured on a trained ResNet-20: computed in half precision 0.001, in
- * bfloat16 0.009, with int8 scales by batch 0.016; with batch norms in training mode 0.17, with 1 % dropout before the last
- * layer 0.14, trained on for 50 steps 0.18.
+ * Beyond this two answers are not those of one model. Measured on a trained ResNet-20: computed in half precision
+ * 0.001, in bfloat16 0.009, with int8 scales by batch 0.016; with batch norms in training mode 0.17, with 1 % dropout
+ * before the last layer 0.14, trained on for 50 steps 0.18.
  */
 const TOLERANCE = 0.03;
 
 export const isSame = ({ relative }: Difference): boolean => relative <= TOLERANCE;
 
-/** @param pairs two answers each @param kept compares this many of the greatest values of the second: it has no others */
+/** @param pairs two answers each @param kept compares so many of the second's greatest values: it has no others */
 export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Array])[], kept?: number): Difference {
   let [largest, squares, compared, spread, values] = [0, 0, 0, 0, 0];
   for (const [first, second] of pairs) {

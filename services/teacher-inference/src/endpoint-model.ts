@@ -1,7 +1,6 @@
-import {
-  GRPCInferenceServiceDefinition,
-  type ModelMetadataResponse,
-  type ModelMetadataResponse_TensorMetadata,
+import type {
+  ModelMetadataResponse,
+  ModelMetadataResponse_TensorMetadata,
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
 import { clipped } from '@mcld/platform/grpc/errors.js';
@@ -13,6 +12,7 @@ import { storeTeacher } from '@mcld/platform/storage/teachers.js';
 import { ClientError, Status } from 'nice-grpc-common';
 import { z } from 'zod';
 import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
+import { inferenceDefinition } from './inference-definition.js';
 
 const tensorsSchema = z.array(
   z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()).readonly() }),
@@ -37,7 +37,7 @@ export type EndpointModel = z.output<typeof endpointSchema>;
 /** Which model of which server. @param version '' is the newest */
 export type EndpointAddress = Pick<EndpointModel, 'endpoint' | 'name' | 'version'>;
 
-export type EndpointClient = OpenClient<typeof GRPCInferenceServiceDefinition>['client'];
+export type EndpointClient = OpenClient<typeof inferenceDefinition>['client'];
 
 /** Thrown when a model's server does not answer: it may be back in a while. */
 export class EndpointAwayError extends Error {
@@ -53,12 +53,12 @@ const MAX_DESCRIPTION = 1 << 14;
  * A channel to a server that recipes may name, over gRPC without TLS.
  * @param allowed endpoints with commas between; '*': any @throws ForeignModelError
  */
-export function openEndpoint(endpoint: string, allowed: string): OpenClient<typeof GRPCInferenceServiceDefinition> {
+export function openEndpoint(endpoint: string, allowed: string): OpenClient<typeof inferenceDefinition> {
   if (allowed !== '*' && !allowed.split(',').includes(endpoint)) {
     throw new ForeignModelError(`teacher.endpoint ${endpoint} is not among MCLD_TEACHER_ENDPOINTS`);
   }
   // This deployment's own token is none of that server's business.
-  return openClient(GRPCInferenceServiceDefinition, endpoint, {});
+  return openClient(inferenceDefinition, endpoint, {});
 }
 
 /** Makes a teacher of a model as its server describes it now. @throws ForeignModelError, EndpointAwayError */
@@ -117,7 +117,7 @@ export function endpointError(error: unknown, what: string): Error {
     : new ForeignModelError(`${what}: ${why}`);
 }
 
-/** Most rows of a request, where the server says so, as Triton does. @returns 0 for no limit @throws EndpointAwayError */
+/** Most rows of a request, where the server says so, as Triton does; 0: no limit. @throws EndpointAwayError */
 export async function batchLimit(client: EndpointClient, address: EndpointAddress): Promise<number> {
   const { name, version } = address;
   try {

@@ -2,6 +2,7 @@ import type {
   GRPCInferenceServiceImplementation,
   ModelInferRequest,
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import type { ModelConfigServiceImplementation } from '@mcld/contracts/inference/model_config.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherShelf } from './teacher-shelf.js';
 
@@ -10,7 +11,10 @@ import type { TeacherShelf } from './teacher-shelf.js';
  * [n, height, width, 3] raw pixels, with the normalisation as parameters `mean` and `std` ("r,g,b",
  * CIFAR-100's where absent); output `logits`, FP32 [n, classes].
  */
-export function openInferenceService(shelf: TeacherShelf, version: string): GRPCInferenceServiceImplementation {
+export function openInferenceService(
+  shelf: TeacherShelf,
+  version: string,
+): GRPCInferenceServiceImplementation & ModelConfigServiceImplementation {
   return {
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: true }),

@@ -20,8 +20,8 @@ interface Finding {
 }
 
 /**
- * Tries whether a teacher can teach these views, before a run relies on it: the size of its images, whether a model elsewhere is
- * still the one that it was, what its answers to real images are, and whether what is stored of it are its answers.
+ * Tries whether a teacher can teach these views, before a run relies on it: the size of its images, whether a model
+ * elsewhere is still the one that it was, what its answers to real images are, and whether stored rows are its answers.
  * @throws RequestError, ForeignModelError, EndpointAwayError: what was found, and what would be right
  */
 export async function checkTeacher(source: LogitSource, spec: BatchSpec, accept: readonly string[]): Promise<void> {

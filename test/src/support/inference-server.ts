@@ -5,6 +5,7 @@ import {
   type ModelInferRequest,
   type ModelInferResponse,
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { ModelConfigServiceDefinition } from '@mcld/contracts/inference/model_config.js';
 import { createServer, type Server, ServerError, Status } from 'nice-grpc';
 
 const CLASSES = 100;
@@ -18,7 +19,7 @@ export interface Served {
   answeredVersion?: string;
   platform: string;
   shape: number[];
-  /** 0: no limit, and no ModelConfig, as on servers that are not Triton. */
+  /** Set before it starts. 0: no limit, and no ModelConfig, as on servers that are not Triton. */
   maxBatchSize: number;
   /** The row of an image; `place` is where it is in its request. */
   row: (pixels: Uint8Array, version: string, place: number) => Float32Array;
@@ -47,8 +48,9 @@ export class InferenceServer {
   #server: Server | undefined;
   #port = 0;
 
-  static async start(): Promise<InferenceServer> {
+  static async start(served: Partial<Served> = {}): Promise<InferenceServer> {
     const server = new InferenceServer();
+    Object.assign(server.served, served);
     await server.start();
     return server;
   }
@@ -77,12 +79,15 @@ export class InferenceServer {
         const outputs = [{ name: 'logits', datatype: 'FP32', shape: [-1, CLASSES] }];
         return { name, versions, platform, inputs: [{ name: 'image', datatype, shape }], outputs };
       },
-      modelConfig: async ({ name }) => {
-        if (this.served.maxBatchSize === 0) throw new ServerError(Status.UNIMPLEMENTED, 'not here');
-        return { config: { name, maxBatchSize: this.served.maxBatchSize } };
-      },
       modelInfer: async (request) => this.#infer(request),
     });
+    const inTheSameService = { ...ModelConfigServiceDefinition, fullName: GRPCInferenceServiceDefinition.fullName };
+    const { maxBatchSize } = this.served;
+    if (maxBatchSize > 0) {
+      server.add(inTheSameService as unknown as typeof ModelConfigServiceDefinition, {
+        modelConfig: async ({ name }) => ({ config: { name, maxBatchSize } }),
+      });
+    }
     this.#port = await server.listen(`127.0.0.1:${this.#port}`);
     this.#server = server;
   }
