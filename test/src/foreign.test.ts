@@ -116,8 +116,8 @@ describe('a teacher that cannot teach', () => {
   });
 
   it('on a server that is not there is refused by name', async () => {
-    expect(await refusal(student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).toContain(
-      'teacher: 127.0.0.1:9 does not describe the model resnet',
+    await expect(createRun(open.client, student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).rejects.toThrow(
+      'UNAVAILABLE: 127.0.0.1:9 does not describe the model resnet',
     );
   });
 });

@@ -1,7 +1,11 @@
-import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { mayBeOnnx } from '@mcld/models/onnx-external-data.js';
+import { OnnxError } from '@mcld/models/onnx-wire.js';
+import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { ClientError, Status } from 'nice-grpc-common';
 import { CliError, Exit } from './exit.js';
+import { wholeOnnx } from './onnx-file.js';
 import type { PipelineClient } from './session.js';
 
 /**
@@ -27,22 +31,33 @@ async function imported(
   say: (note: string) => void,
 ): Promise<SingleTeacher> {
   if (!('file' in teacher)) return teacher;
-  const { file, model = '', weights = '' } = teacher;
+  const { file, model = '', weights = '', accept } = teacher;
+  const content = await contentOf(file);
   async function* pieces() {
-    yield { model, weights, chunk: Buffer.alloc(0) };
-    try {
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-        yield { model, weights, chunk: chunk as Buffer };
-    } catch (error) {
-      throw new CliError(`teacher.file: cannot read ${file}: ${(error as Error).message}`, Exit.usage);
-    }
+    for (const { bytes } of chunks(content)) yield { model, weights, chunk: bytes };
   }
   try {
     const { teacherDigest, notes } = await client.importTeacher(pieces());
     for (const note of notes) say(`${file}: ${note}`);
-    return { digest: teacherDigest };
+    return { digest: teacherDigest, ...(accept && { accept }) };
   } catch (error) {
     if (!(error instanceof ClientError) || error.code !== Status.INVALID_ARGUMENT) throw error;
     throw new ClientError(error.path, error.code, `teacher.file ${file}: ${error.details}`);
+  }
+}
+
+/** All of a teacher: an ONNX model with the weights that lie beside it. @throws CliError naming the file */
+async function contentOf(file: string): Promise<Uint8Array> {
+  const refused = (why: string) => new CliError(`teacher.file: ${why}`, Exit.usage);
+  const unreadable = (error: Error) => refused(`cannot read ${file}: ${error.message}`);
+  const { size } = await stat(file).catch((error: Error) => Promise.reject(unreadable(error)));
+  if (size > MAX_TEACHER_BYTES) throw refused(`${file} has ${size} bytes; at most ${MAX_TEACHER_BYTES} are taken`);
+  const content = await readFile(file).catch((error: Error) => Promise.reject(unreadable(error)));
+  if (!mayBeOnnx(content)) return content;
+  try {
+    return await wholeOnnx(file, content, MAX_TEACHER_BYTES);
+  } catch (error) {
+    if (error instanceof OnnxError) throw refused(`${file}: ${error.message}`);
+    throw error;
   }
 }

@@ -55,6 +55,39 @@ describe('LogitStore', () => {
     expect([again.has(7, 160), get(again, 7, 160), again.has(99_999, 0)]).toEqual([false, undefined, false]);
   });
 
+  it('gives a sample spread over all that is stored', async () => {
+    const store = await opener(await temporary()).openStore();
+    for (let i = 0; i < 100; i++) put(store, i * 7, i % 2 === 0 ? 3 : 161, row(i, 0, 0));
+    const sample = store.sample(10);
+    expect(sample.length).toBe(10);
+    expect(sample.filter(({ code }) => code === 3).length).toBe(5);
+    expect(sample.every(({ index, code }) => store.has(index, code))).toBe(true);
+    expect([store.sample(1000).length, store.sample(3).length]).toEqual([100, 3]);
+    await store.close();
+    expect((await opener(await temporary()).openStore()).sample(10)).toEqual([]);
+  });
+
+  it('forgets what was removed while it was open, and stores anew', async () => {
+    const folder = await temporary();
+    const remote = new FileObjectStore(await temporary());
+    for (const shared of [undefined, remote]) {
+      const { shelf, openStore } = opener(folder, shared && { remote: shared });
+      const store = await openStore();
+      put(store, 1, 1, row(1, 1, 1));
+      await store.save();
+      await store.refresh();
+      expect(get(store, 1, 1)).toEqual(row(1, 1, 1));
+      put(store, 2, 1, row(1, 1, 1));
+      await shelf.remove(address);
+      await store.refresh();
+      expect([store.size, store.identities, get(store, 1, 1), get(store, 2, 1)]).toEqual([0, [], undefined, undefined]);
+      put(store, 1, 1, row(2, 2, 2));
+      await store.close();
+      expect(get(await openStore(), 1, 1)).toEqual(row(2, 2, 2));
+      await shelf.remove(address);
+    }
+  });
+
   it('keeps the first row of a view, also among segments', async () => {
     const folder = await temporary();
     for (const [identity, value] of [

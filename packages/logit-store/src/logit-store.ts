@@ -28,8 +28,8 @@ export interface StoreAddress {
  * a resumed run reads what the undisturbed one read. One process writes a segment; any number read it.
  */
 export class LogitStore {
-  readonly #index: ViewIndex;
-  readonly #segments: Segment[] = [];
+  #index: ViewIndex;
+  #segments: Segment[] = [];
   readonly #known = new Set<string>();
   readonly #identities = new Set<string>();
   /** Rows of a segment: a place is segment · #capacity + row. */
@@ -62,9 +62,13 @@ export class LogitStore {
     return store;
   }
 
-  /** Takes in the segments that others have written since. */
+  /** Takes in the segments that others have written since, and forgets all when some were removed. */
   async refresh(): Promise<void> {
-    for (const { name, file } of await this.shelf.list(this.address.teacher, this.address.data)) {
+    const before = [...this.#known];
+    const segments = await this.shelf.list(this.address.teacher, this.address.data);
+    const here = new Set(segments.map(({ name }) => name));
+    if (before.some((name) => this.#known.has(name) && !here.has(name))) this.#startOver();
+    for (const { name, file } of segments) {
       if (this.#known.has(name)) continue;
       this.#known.add(name);
       try {
@@ -73,6 +77,19 @@ export class LogitStore {
         this.logger.error({ file, err: error }, 'passing over a logit segment');
       }
     }
+  }
+
+  /** Their files are gone, but not what is mapped of them: it would be served until the process ends. */
+  #startOver(): void {
+    const { teacher, data } = this.address;
+    this.logger.info({ teacher, data }, 'stored logits were removed: they will be computed again');
+    this.#writer?.to.close();
+    this.#writer = undefined;
+    this.#index = new ViewIndex(this.address.images);
+    this.#segments = [];
+    this.#known.clear();
+    this.#identities.clear();
+    this.#full = false;
   }
 
   #take(segment: Segment): void {
@@ -102,6 +119,11 @@ export class LogitStore {
   /** Everything that computed stored rows: with more than one, last bits may differ between rows. */
   get identities(): readonly string[] {
     return [...this.#identities].sort();
+  }
+
+  /** Views that are stored, `count` at most, spread evenly over all of them. */
+  sample(count: number): { readonly index: number; readonly code: number }[] {
+    return this.#index.sample(count);
   }
 
   has(index: number, code: number): boolean {
@@ -217,6 +239,7 @@ export class LogitStore {
     this.#writer = undefined;
     writer.to.close();
     if (writer.to.count > 0) this.shelf.finished(writer.to.file);
+    else this.#known.delete(path.basename(writer.to.file));
   }
 
   /** Puts on the disk what is not there yet, and in a shared store ends the segment, so that others see it. */

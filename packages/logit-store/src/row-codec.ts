@@ -10,6 +10,8 @@ export type Precision = 'fp32' | 'fp16' | `topk:${number}`;
 export interface RowCodec {
   readonly precision: Precision;
   readonly classes: number;
+  /** How many of a row's values are kept, the greatest: all of them, or N of `topk:N`. */
+  readonly kept: number;
   /** Words of a stored row. */
   readonly words: number;
   /** @param out takes `words` words from `at` on */
@@ -37,6 +39,7 @@ function exact(classes: number): RowCodec {
   return {
     precision: 'fp32',
     classes,
+    kept: classes,
     words: classes,
     encode: (row, out, at) => out.set(new Int32Array(row.buffer, row.byteOffset, classes), at),
     decode(words, at, out, to) {
@@ -54,6 +57,7 @@ function half(classes: number): RowCodec {
   return {
     precision: 'fp16',
     classes,
+    kept: classes,
     words: Math.ceil(classes / 2),
     encode(row, out, at) {
       const view = viewOf(out);
@@ -75,6 +79,7 @@ function topK(kept: number, classes: number): RowCodec {
   return {
     precision: `topk:${kept}`,
     classes,
+    kept,
     words,
     encode(row, out, at) {
       const order = Uint32Array.from(row, (_, i) => i).sort((a, b) => (row[b] as number) - (row[a] as number) || a - b);

@@ -88,7 +88,10 @@ export class SegmentShelf {
       for (let file = this.#toShare[0]; file !== undefined; file = this.#toShare[0]) {
         for (const end of ENDS) {
           const key = `logits/${path.relative(this.folder, file).split(path.sep).join('/')}${end}`;
-          await this.remote?.put(key, await readFile(file + end));
+          const body = await readFile(file + end).catch(absent);
+          // Removed since: nobody wants it.
+          if (!body) break;
+          await this.remote?.put(key, body);
         }
         this.#toShare.shift();
       }
@@ -137,6 +140,10 @@ export class SegmentShelf {
     removeEmptyFolders(path.dirname(folder), this.folder);
     await this.remote?.deleteAll(`logits/${store.teacher}/${store.data}/`);
   }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 /** A process at work there may let go of any file meanwhile. */

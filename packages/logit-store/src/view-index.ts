@@ -15,6 +15,21 @@ export class ViewIndex {
     return this.#size;
   }
 
+  /** Views that have a place, `count` at most, spread evenly over all of them. */
+  sample(count: number): { readonly index: number; readonly code: number }[] {
+    const found: { readonly index: number; readonly code: number }[] = [];
+    let seen = 0;
+    for (const [code, plane] of this.#planes.entries()) {
+      if (!plane) continue;
+      for (let index = 0; index < plane.length && found.length < count; index++) {
+        if (plane[index] === 0) continue;
+        if (seen * count >= found.length * this.#size) found.push({ index, code });
+        seen++;
+      }
+    }
+    return found;
+  }
+
   /** @returns the place, or -1 */
   get(index: number, code: number): number {
     return (this.#planes[code]?.[index] ?? 0) - 1;

@@ -1,9 +1,6 @@
-import { ModelProto } from '@mcld/contracts/onnx/model.js';
-
-/** Thrown for bytes that are no ONNX model, or one that gives no logits. */
-export class OnnxError extends Error {
-  override readonly name = 'OnnxError';
-}
+import { ModelOutline } from '@mcld/contracts/onnx/model.js';
+import { assertSelfContained } from './onnx-external-data.js';
+import { OnnxError } from './onnx-wire.js';
 
 /** The output that gives logits: the one of that name, or the only one. */
 export function logitsOutput<T extends { readonly name: string }>(outputs: readonly T[]): T | undefined {
@@ -11,13 +8,13 @@ export function logitsOutput<T extends { readonly name: string }>(outputs: reado
 }
 
 /**
- * Checks that a file is an ONNX model with an output of rank 2: `logits`, or its only one.
+ * Checks that a file is an ONNX model, whole in itself, with an output of rank 2: `logits`, or its only one.
  * @throws OnnxError naming what is there instead
  */
 export function assertOnnxClassifier(file: Uint8Array): void {
-  let model: ModelProto;
+  let model: ModelOutline;
   try {
-    model = ModelProto.decode(file);
+    model = ModelOutline.decode(file);
   } catch (error) {
     throw new OnnxError(
       `neither safetensors, nor a PyTorch checkpoint, nor an ONNX model: ${(error as Error).message}`,
@@ -36,4 +33,5 @@ export function assertOnnxClassifier(file: Uint8Array): void {
   if (shape && shape.length !== 2) {
     throw new OnnxError(`output ${logits.name} is [${shape.join(', ')}]; expected [N, classes]`);
   }
+  assertSelfContained(file);
 }

@@ -6,7 +6,7 @@ import type { ModelName } from '@mcld/models/registry.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit, transferSplit } from '@mcld/recipe/splits.js';
-import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import { teacherChecks, trainingPlan } from '@mcld/recipe/training-plan.js';
 import { allPass } from './all-pass.js';
 import { misfit, refusalOf } from './refusal.js';
 import { assertSplitsFit } from './splits.js';
@@ -43,14 +43,15 @@ export async function preflight(
     for await (const _ of loader.streamPlans({ spec, from: { epoch: 0, step: 0 }, epochs: recipe.epochs }, call))
       return;
   };
+  const test = open('dataset', DatasetRef.fromPartial(testSplit(recipe)));
   const teaches = async () => {
-    const { logitPrecision: precision } = recipe;
-    if (teacherDigest) await teacher.checkTeacher({ teacherDigest, spec, precision, accept: accepted(recipe) }, call);
+    if (!teacherDigest) return;
+    for (const check of teacherChecks(recipe)) await teacher.checkTeacher({ teacherDigest, ...check }, call);
   };
   const checks = [
-    ...checksOf(recipe.model, 'dataset', train, open('dataset', DatasetRef.fromPartial(testSplit(recipe)))),
+    ...checksOf(recipe.model, 'dataset', train, test),
     train.then(() => answerOf('batchSize', firstPlan)),
-    train.then(() => answerOf('teacher', teaches)),
+    Promise.all([train, test]).then(() => answerOf('teacher', teaches)),
     ...recipe.evaluation.transfer.flatMap((dataset, i) => {
       const at = `evaluation.transfer[${i}]`;
       const part = (split: 'train' | 'test') => open(at, DatasetRef.fromPartial(transferSplit(dataset, split)));
@@ -64,9 +65,6 @@ export async function preflight(
     over.abort();
   }
 }
-
-/** What its user means although a teacher is refused otherwise; see CheckTeacherRequest. */
-const accepted = (_recipe: Recipe): string[] => [];
 
 /** Of the two splits of a data set, in the order in which their faults are told. */
 function checksOf(model: ModelName, at: string, train: Opened, test: Opened): Promise<unknown>[] {

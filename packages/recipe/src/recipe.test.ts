@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseRecipe, RecipeError, readRecipe } from './parse.js';
+import { acceptedOf } from './schema.js';
 
 const minimal = { name: 'r', dataset: { name: 'cifar-100', root: 'data' }, model: 'resnet8' };
 const digest = 'a'.repeat(64);
@@ -41,6 +42,11 @@ describe('recipe', () => {
     [{ ...minimal, optimizer: { lr: 0 } }, 'optimizer.lr: Too small'],
     [{ ...minimal, optimizer: { name: 'adam' } }, 'optimizer'],
     [{ ...minimal, stochasticDepth: 0.1 }, 'stochasticDepth: must be 0: resnet8 has no branches'],
+    [
+      { ...minimal, teacher: { digest, accept: ['softmax'] } },
+      'teacher.accept.0: Invalid option: expected one of "probabilities"|"random" (found "softmax")',
+    ],
+    [{ ...minimal, teacher: { run: 'r', accept: ['random'] } }, "teacher: unknown key 'accept'"],
     [{ ...minimal, batchSize: 0 }, 'batchSize: Too small: expected number to be >=1 (found 0)'],
     [{ ...minimal, epochs: '3' }, 'epochs: Invalid input: expected number, received string (found "3")'],
     [{ ...minimal, model: 'resnet9' }, 'model: Invalid option'],
@@ -69,4 +75,12 @@ describe('recipe', () => {
     expect(() => readRecipe(text, ['lr'])).toThrow('--set lr: expected path=value');
     expect(() => readRecipe('a: [')).toThrow('no valid YAML');
   });
+});
+
+it('takes the version of a model elsewhere as YAML writes it, and gathers what is accepted of an ensemble', () => {
+  const [one, other] = ['a', 'b'].map((name) => ({ endpoint: 'triton:8001', name, version: 3, accept: ['random'] }));
+  const recipe = parseRecipe({ ...minimal, teacher: { ensemble: [one, { ...other, accept: ['probabilities'] }] } });
+  expect(recipe.teacher).toMatchObject({ ensemble: [{ version: '3' }, { version: '3' }] });
+  expect(acceptedOf(recipe)).toEqual(['random', 'probabilities']);
+  expect(acceptedOf(parseRecipe({ ...minimal, teacher: { run: 'r' } }))).toEqual([]);
 });

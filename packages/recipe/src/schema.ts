@@ -62,6 +62,14 @@ const distiller = z
   .discriminatedUnion('name', [ownDistiller as z.ZodObject, ...distillerVariants])
   .transform((spec) => spec as unknown as DistillerSpec);
 
+const accept = z
+  .array(z.enum(['probabilities', 'random']))
+  .max(2)
+  .optional()
+  .describe(
+    'what is meant although it is refused otherwise: answers in 0..1, as of a softmax; answers that differ each time',
+  );
+
 const singleTeacher = z.union([
   z.strictObject({ run: z.string().min(1).describe('a finished run: its newest checkpoint teaches') }),
   z.strictObject({
@@ -71,16 +79,23 @@ const singleTeacher = z.union([
       .enum(['raw', 'ema'])
       .optional()
       .describe('which weights of a checkpoint that also holds averaged ones; absent: raw, or what there is'),
+    accept,
   }),
   z.strictObject({
     endpoint: z.string().min(1).describe('host:port of a server that speaks the Open Inference Protocol'),
     name: z.string().min(1).describe('what the model is called there'),
+    version: z
+      .union([z.string().min(1), z.int().min(0).transform(String)])
+      .optional()
+      .describe("of the model; absent: the server's newest, which the run then stays with"),
+    accept,
   }),
   z.strictObject({
     digest: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
       .describe('of an imported teacher'),
+    accept,
   }),
 ]);
 
@@ -93,6 +108,13 @@ const teacher = z.union([
     mean: z.enum(['logits', 'probabilities']).default('logits').describe('what of theirs is averaged'),
   }),
 ]);
+
+/** What a recipe accepts of its teacher; of an ensemble: what it accepts of any member. */
+export function acceptedOf({ teacher }: Recipe): string[] {
+  if (!teacher) return [];
+  const teachers = 'ensemble' in teacher ? teacher.ensemble : [teacher];
+  return [...new Set(teachers.flatMap((one) => ('accept' in one ? (one.accept ?? []) : [])))];
+}
 
 const everyOptimizer = {
   weightDecay: z.number().min(0).default(5e-4),

@@ -1,8 +1,18 @@
-import { dataSeedOf, type Recipe } from './schema.js';
+import { acceptedOf, dataSeedOf, type Recipe } from './schema.js';
 
 /** The batch specification that a run trains on: what the loader, the teacher and the logit store are asked for. */
 export function trainingPlan(recipe: Recipe) {
   const { dataset, batchSize, augmentation, mix } = recipe;
   const seed = dataSeedOf(recipe);
   return { dataset: { ...dataset, split: 'train' }, batchSize, augmentation, mix, shuffle: true, seed };
+}
+
+/** What a run's teacher is asked for, and so what is tried before: views to train on, the test images as they are. */
+export function teacherChecks(recipe: Recipe) {
+  const test = { dataset: { ...recipe.dataset, split: 'test' }, batchSize: recipe.batchSize };
+  const accept = acceptedOf(recipe);
+  return [
+    { spec: trainingPlan(recipe), precision: recipe.logitPrecision, accept },
+    { spec: test, precision: '', accept },
+  ] as const;
 }

@@ -16,7 +16,7 @@ export async function startPipeline(host: ServiceHost): Promise<RunningService> 
   const teacher = openClient(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE, config);
   const evaluator = openClient(EvaluatorServiceDefinition, config.MCLD_EVALUATOR, config);
   const check = runCheck({ loader: loader.client, teacher: teacher.client }, logger);
-  const runs = new Runs(adapters, config.MCLD_NATS_URL === undefined, check);
+  const runs = new Runs(adapters, teacher.client, config.MCLD_NATS_URL === undefined, check);
   await runs.markInterrupted();
   const loop = new EventLoop(adapters, logger);
   const closing = new AbortController();

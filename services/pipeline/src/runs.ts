@@ -10,13 +10,14 @@ import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { RunCheck } from './run-check.js';
-import { resolveTeacher } from './teachers.js';
+import { resolveTeacher, type TeacherParts } from './teachers.js';
 
 /** The life of runs, as the control plane directs it. */
 export class Runs {
   /** @param embedded whether all workers live in this process; check: tries what a new run will need */
   constructor(
     readonly adapters: Adapters,
+    readonly teachers: TeacherParts['teachers'],
     readonly embedded: boolean,
     readonly check: RunCheck,
   ) {}
@@ -35,7 +36,7 @@ export class Runs {
     const found = (await this.adapters.runs.get(id))?.record;
     // A retry whose first try died between record and message sends the message again; the queue drops a second.
     if (found) return found.state === 'queued' ? this.#queue(found) : found;
-    const teacherDigest = await resolveTeacher(this.adapters, recipe);
+    const teacherDigest = await resolveTeacher(this, recipe);
     await this.check(recipe, teacherDigest);
     const now = new Date().toISOString();
     const record: RunRecord = {

@@ -5,7 +5,7 @@ import type {
   WatchRunResponse,
 } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
-import { chunks } from '@mcld/platform/grpc/chunks.js';
+import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
@@ -18,9 +18,6 @@ import { applyEvent } from './run-reducer.js';
 import type { Runs } from './runs.js';
 import { importTeacher, resolveTeacher, type TeacherFile } from './teachers.js';
 import { toWire } from './wire.js';
-
-/** Largest teacher that is taken over gRPC. */
-const MAX_TEACHER_BYTES = 1 << 30;
 
 /** The control plane's gRPC handlers. @param closing aborted when the service stops */
 export function pipelineService(
@@ -76,7 +73,7 @@ export function pipelineService(
     },
 
     async resolveTeacher({ recipe }) {
-      return { teacherDigest: await resolveTeacher(runs.adapters, parseRecipe(recipe)) };
+      return { teacherDigest: await resolveTeacher(runs, parseRecipe(recipe)) };
     },
   };
 }

@@ -1,18 +1,14 @@
-import { createHash } from 'node:crypto';
+import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { assertOnnxClassifier } from '@mcld/models/onnx-import.js';
 import { readWeightFile, weightFormat } from '@mcld/models/weight-file.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
+import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import {
-  endpointTeacherKey,
-  ensembleTeacherKey,
-  onnxTeacherKey,
-  teacherKey,
-  teacherKeys,
-} from '@mcld/platform/layout.js';
+import { ensembleTeacherKey, onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/layout.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
-import { ObjectExistsError, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { storeTeacher } from '@mcld/platform/storage/teachers.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { canonicalWeights } from './import-weights.js';
 
@@ -41,46 +37,40 @@ export async function importTeacher(
     if (weights !== '')
       throw new RequestError(`weights '${weights}': an ONNX model has one set of weights; leave it out`);
     assertOnnxClassifier(file);
-    return { digest: await store(objects, onnxTeacherKey, file), notes: [] };
+    return { digest: await storeTeacher(objects, onnxTeacherKey, file), notes: [] };
   }
   const { content, notes } = canonicalWeights(model, await readWeightFile(format, file), weights);
-  return { digest: await store(objects, teacherKey, content), notes };
+  return { digest: await storeTeacher(objects, teacherKey, content), notes };
 }
 
-async function store(
-  objects: ObjectStore,
-  keyOf: (digest: TeacherDigest) => string,
-  content: Uint8Array,
-): Promise<TeacherDigest> {
-  const digest = asTeacherDigest(createHash('sha256').update(content).digest('hex'));
-  try {
-    await objects.put(keyOf(digest), content, { ifAbsent: true });
-  } catch (error) {
-    if (!(error instanceof ObjectExistsError)) throw error;
-  }
-  return digest;
+/** What teachers are found in and made with. */
+export interface TeacherParts {
+  readonly adapters: Adapters;
+  /** It speaks to other servers, and knows which it may. */
+  readonly teachers: OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
 }
 
 /**
  * The digest of the teacher that a recipe names; a run's newest checkpoint becomes a teacher here, and so does the mean
- * of several.
+ * of several, and a model on another server as it is now.
  * @returns empty for a recipe without one
  */
-export async function resolveTeacher(adapters: Adapters, { teacher }: Recipe): Promise<TeacherDigest | ''> {
+export async function resolveTeacher(parts: TeacherParts, { teacher }: Recipe): Promise<TeacherDigest | ''> {
   if (!teacher) return '';
-  if (!('ensemble' in teacher)) return resolveOne(adapters, teacher);
+  if (!('ensemble' in teacher)) return resolveOne(parts, teacher);
   const members: TeacherDigest[] = [];
-  for (const member of teacher.ensemble) members.push(await resolveOne(adapters, member));
+  for (const member of teacher.ensemble) members.push(await resolveOne(parts, member));
   const ensemble = { members, mean: teacher.mean };
-  return store(adapters.objects, ensembleTeacherKey, Buffer.from(JSON.stringify(ensemble)));
+  return storeTeacher(parts.adapters.objects, ensembleTeacherKey, Buffer.from(JSON.stringify(ensemble)));
 }
 
-async function resolveOne(adapters: Adapters, teacher: SingleTeacher): Promise<TeacherDigest> {
+async function resolveOne({ adapters, teachers }: TeacherParts, teacher: SingleTeacher): Promise<TeacherDigest> {
   if ('file' in teacher) {
     throw new RequestError('teacher.file is read by the client: import it first, then name its digest');
   }
   if ('endpoint' in teacher) {
-    return store(adapters.objects, endpointTeacherKey, Buffer.from(JSON.stringify(teacher)));
+    const { endpoint, name, version = '' } = teacher;
+    return asTeacherDigest((await teachers.pinEndpoint({ endpoint, name, version })).teacherDigest);
   }
   if ('digest' in teacher) {
     const digest = asTeacherDigest(teacher.digest);
@@ -96,5 +86,5 @@ async function resolveOne(adapters: Adapters, teacher: SingleTeacher): Promise<T
     throw new StateError(`teacher.run: run ${run} is ${record.state}, expected succeeded`);
   const checkpoint = await newestCheckpoint(adapters.objects, run, () => {});
   if (!checkpoint) throw new NotFoundError(`teacher.run: run ${run} has no whole checkpoint`);
-  return store(adapters.objects, teacherKey, checkpoint.parts['model.safetensors']);
+  return storeTeacher(adapters.objects, teacherKey, checkpoint.parts['model.safetensors']);
 }

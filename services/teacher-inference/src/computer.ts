@@ -9,7 +9,13 @@ export interface ImageBatch {
   readonly statistics: ChannelStatistics;
 }
 
-/** What turns images into a teacher's logits: own weights, an ONNX model, another server. */
+/** Sides that a model's images must have; undefined: any. */
+export interface FixedSides {
+  readonly height: number | undefined;
+  readonly width: number | undefined;
+}
+
+/** What turns images into a teacher's logits: own weights, an ONNX model, another server, several of them. */
 export interface LogitComputer {
   /** Name of the architecture, for people. */
   readonly model: string;
@@ -18,7 +24,22 @@ export interface LogitComputer {
   readonly parameters: number;
   /** What it computes with: logits of different identities are not mixed. */
   readonly identity: string;
+  readonly sides: FixedSides;
+  /** Of others: only trying tells what it ends in, and whether it answers the same each time. */
+  readonly isForeign: boolean;
+  /** Of an ensemble. */
+  readonly members: readonly LogitComputer[];
   /** @returns float32 [n, classes]; `pixels` may be gone afterwards */
   logits(images: ImageBatch): Promise<Float32Array>;
+  /**
+   * Of a model that its digest cannot hold, since another server has it.
+   * @throws ForeignModelError when it is not what the digest was made of, EndpointAwayError when it does not answer
+   */
+  assertUnchanged?(): Promise<void>;
   unload(): Promise<void>;
+}
+
+/** The single teachers of a teacher. */
+export function singleComputers(computer: LogitComputer): readonly LogitComputer[] {
+  return computer.members.length === 0 ? [computer] : computer.members.flatMap(singleComputers);
 }

@@ -1,88 +1,128 @@
+import type { ModelInferResponse } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { CHUNK_BYTES, float32Of } from '@mcld/platform/grpc/chunks.js';
+import { clipped } from '@mcld/platform/grpc/errors.js';
+import { retrying } from '@mcld/platform/grpc/retrying.js';
+import type { ImageBatch, LogitComputer } from './computer.js';
 import {
-  GRPCInferenceServiceDefinition,
-  type ModelInferResponse,
-  type ModelMetadataResponse,
-} from '@mcld/contracts/inference/grpc_predict_v2.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { z } from 'zod';
-import type { LogitComputer } from './computer.js';
-import { classesOfOutput, ForeignModelError, imageInput, imageLayout, onlyLogits } from './image-input.js';
-
-/** A model on a server that speaks the Open Inference Protocol, as the pipeline stores it. */
-export const endpointSchema = z.strictObject({ endpoint: z.string().min(1), name: z.string().min(1) });
-
-export type TeacherEndpoint = z.output<typeof endpointSchema>;
+  batchLimit,
+  classifierOf,
+  describeEndpoint,
+  type EndpointClient,
+  type EndpointModel,
+  endpointError,
+  labelOf,
+  openEndpoint,
+} from './endpoint-model.js';
+import { type ForeignOutput, fixedRows, foreignLogits } from './foreign-model.js';
+import { ForeignModelError, fixedSides } from './image-input.js';
+import { OUR_PLATFORM } from './open-inference.js';
 
 const DEADLINE_MS = 60_000;
 
-const datatypes: Readonly<Record<string, string>> = { FP32: 'float32', UINT8: 'uint8' };
-
 /**
- * A teacher on another server, Triton or KServe, over gRPC without TLS.
- * @param allowed endpoints that recipes may name, with commas between; '*': any
- * @throws ForeignModelError when it is not allowed, not there, or takes no images
+ * A teacher on another server, Triton or KServe.
+ * @param allowed endpoints that recipes may name, see `openEndpoint`
+ * @param batch rows of every request, where the model takes as many
+ * @throws ForeignModelError when it is not what it was, not allowed, or takes no images; EndpointAwayError
  */
-export async function endpointComputer(
-  { endpoint, name }: TeacherEndpoint,
-  allowed: string,
-  batch: number,
-): Promise<LogitComputer> {
-  if (allowed !== '*' && !allowed.split(',').includes(endpoint)) {
-    throw new ForeignModelError(`teacher.endpoint ${endpoint} is not among MCLD_TEACHER_ENDPOINTS`);
-  }
-  // This deployment's own token is none of that server's business.
-  const { client, close } = openClient(GRPCInferenceServiceDefinition, endpoint, {});
-  const described = client.modelMetadata({ name }, { deadline: DEADLINE_MS }).catch((error: Error) => {
-    throw new ForeignModelError(`${endpoint} does not describe the model ${name}: ${error.message}`);
-  });
-  const { platform, input, output, layout, classes } = await described.then(classifierOf).catch((error: Error) => {
+export async function endpointComputer(model: EndpointModel, allowed: string, batch: number): Promise<LogitComputer> {
+  const { endpoint, platform } = model;
+  const { client, close } = openEndpoint(endpoint, allowed);
+  try {
+    await assertUnchanged(client, model);
+    const { input, output, layout, classes } = classifierOf(model);
+    const limit = (await batchLimit(client, model)) || batch;
+    // An answer fits into a message.
+    const most = Math.max(1, Math.floor(CHUNK_BYTES / (classes * 4)));
+    const rows = fixedRows(input.shape[0]) ?? Math.min(batch, limit, most);
+    const versions = new ServedVersion(model);
+    const ask = async (images: ImageBatch, data: Uint8Array | Float32Array, shape: number[]) => {
+      const inputs = [{ name: input.name, datatype: input.datatype, shape }];
+      const response = await infer(client, model, {
+        ...{ modelName: model.name, modelVersion: model.version, inputs, outputs: [{ name: output.name }] },
+        parameters: platform.startsWith(OUR_PLATFORM) ? normalisation(images) : {},
+        rawInputContents: [Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
+      });
+      versions.assertSame(response.modelVersion);
+      return outputOf(response, output.name);
+    };
+    const described = { layout, classes, rows, output: output.name };
+    return {
+      model: `${clipped(platform, 40) || 'remote'} ${clipped(labelOf(model), 100)}`,
+      classes,
+      parameters: 0,
+      identity: `${clipped(`${platform} ${labelOf(model)} at ${endpoint}`, 200)} batch ${rows}`,
+      sides: fixedSides(layout, input.shape),
+      isForeign: true,
+      members: [],
+      logits: (images) => foreignLogits(images, { ...described, run: (data, shape) => ask(images, data, shape) }),
+      assertUnchanged: () => assertUnchanged(client, model),
+      unload: async () => close(),
+    };
+  } catch (error) {
     close();
     throw error;
-  });
-  return {
-    model: `${platform || 'remote'} ${name}`,
-    classes,
-    parameters: 0,
-    identity: `${platform} at ${endpoint} batch ${batch}`,
-    async logits(images) {
-      const rows = images.pixels.length / (images.height * images.width * 3);
-      const { data, shape } = imageInput(images, layout, rows);
-      const response = await client.modelInfer(
-        {
-          modelName: name,
-          inputs: [{ name: input.name, datatype: input.datatype, shape }],
-          outputs: [{ name: output.name }],
-          rawInputContents: [Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
-        },
-        { deadline: DEADLINE_MS },
-      );
-      return logitsOf(response, output.name, rows * classes);
-    },
-    unload: async () => close(),
-  };
+  }
 }
 
-/** A model's input of images and its output of logits. @throws ForeignModelError when it has others */
-function classifierOf({ name, platform, inputs, outputs }: ModelMetadataResponse) {
-  const [input] = inputs;
-  if (inputs.length !== 1 || !input) {
-    throw new ForeignModelError(`${name} has ${inputs.length} inputs, expected one of images`);
+/** A teacher of another deployment of this project normalises raw pixels by these; others know their own. */
+function normalisation({ statistics }: ImageBatch) {
+  const channels = (values: readonly number[]) => ({
+    parameterChoice: { $case: 'stringParam' as const, value: values.join(',') },
+  });
+  return { mean: channels(statistics.mean), std: channels(statistics.std) };
+}
+
+/** A server that goes away for a while is waited for, as other services are. */
+async function infer(
+  client: EndpointClient,
+  model: EndpointModel,
+  request: Parameters<EndpointClient['modelInfer']>[0],
+): Promise<ModelInferResponse> {
+  try {
+    return await retrying(() => client.modelInfer(request, { deadline: DEADLINE_MS }));
+  } catch (error) {
+    throw endpointError(error, `${model.endpoint} does not answer for ${labelOf(model)}`);
   }
-  const output = onlyLogits(outputs);
-  const typed = (datatype: string) => datatypes[datatype] ?? datatype;
-  const layout = imageLayout(input.name, typed(input.datatype), input.shape);
-  const classes = classesOfOutput(output.name, typed(output.datatype), output.shape);
-  return { platform, input, output, layout, classes };
+}
+
+/** @throws ForeignModelError saying what is other than when the teacher was made of it */
+async function assertUnchanged(client: EndpointClient, model: EndpointModel): Promise<void> {
+  const now = await describeEndpoint(client, model);
+  for (const field of ['version', 'platform', 'inputs', 'outputs'] as const) {
+    const [before, after] = [JSON.stringify(model[field]), JSON.stringify(now[field])];
+    if (before === after) continue;
+    throw new ForeignModelError(
+      `${labelOf(model)} on ${model.endpoint} is not what this teacher was made of: its ${field} was ${clipped(before)}, now ${clipped(after)}; a new run takes it as it is now`,
+    );
+  }
+}
+
+/** The version that answers: the teacher's, or the first that answered where the server names none. */
+class ServedVersion {
+  #version: string;
+
+  constructor(readonly model: EndpointModel) {
+    this.#version = model.version;
+  }
+
+  assertSame(answered: string): void {
+    if (answered === '') return;
+    this.#version ||= answered;
+    if (answered === this.#version) return;
+    const { endpoint, name } = this.model;
+    throw new ForeignModelError(
+      `${endpoint} answers with version ${clipped(answered)} of ${name}, this teacher is version ${clipped(this.#version)}; name the one that is meant with teacher.version`,
+    );
+  }
 }
 
 /** Triton answers in raw contents, others may in typed ones. */
-function logitsOf({ outputs, rawOutputContents }: ModelInferResponse, name: string, wanted: number): Float32Array {
+function outputOf({ outputs, rawOutputContents }: ModelInferResponse, name: string): ForeignOutput {
   const at = outputs.findIndex((output) => output.name === name);
   const raw = rawOutputContents[at];
-  const values = raw
-    ? new Float32Array(Uint8Array.from(raw).buffer)
-    : Float32Array.from(outputs[at]?.contents?.fp32Contents ?? []);
-  if (values.length !== wanted)
-    throw new ForeignModelError(`output ${name}: ${values.length} values, expected ${wanted}`);
-  return values;
+  const shape = outputs[at]?.shape ?? [];
+  if (!raw) return { shape, values: Float32Array.from(outputs[at]?.contents?.fp32Contents ?? []) };
+  if (raw.length % 4 !== 0) throw new ForeignModelError(`output ${name}: ${raw.length} bytes are no float32 values`);
+  return { shape, values: float32Of(raw) };
 }

@@ -1,3 +1,4 @@
+import { clipped } from '@mcld/platform/grpc/errors.js';
 import { z } from 'zod';
 import type { LogitComputer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
@@ -33,7 +34,11 @@ export async function ensembleComputer(
     model: computers.map(({ model }) => model).join(' + '),
     classes,
     parameters: computers.reduce((sum, { parameters }) => sum + parameters, 0),
-    identity: `mean of ${mean}: ${[...new Set(computers.map(({ identity }) => identity))].join(', ')}`,
+    // No more of it than fits into the header of a segment; the digest knows the members.
+    identity: clipped(`mean of ${mean}: ${[...new Set(computers.map(({ identity }) => identity))].join(', ')}`, 500),
+    sides: { height: undefined, width: undefined },
+    isForeign: false,
+    members: computers,
     async logits(images) {
       const rows: Float32Array[] = [];
       // Each may take the pixels away.

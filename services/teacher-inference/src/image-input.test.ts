@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { encodeOnnx } from '@mcld/models/onnx-export.js';
 import { initialState } from '@mcld/models/state-dict.js';
 import { describe, expect, it } from 'vitest';
@@ -44,8 +45,14 @@ describe('a foreign model’s images', () => {
 });
 
 describe('onnxruntime', () => {
+  it('is given no model whose values lie in another file, which it would look for in the working folder', async () => {
+    const model = readFileSync(new URL('../../../packages/models/fixtures/onnx/exported.onnx', import.meta.url));
+    await expect(onnxComputer(model, 4)).rejects.toThrow("lie in another file, 'exported.onnx.data'");
+  });
+
   it('refuses what is no model, and answers for fewer rows than its batch', async () => {
-    await expect(onnxComputer(Uint8Array.of(8, 8, 7), 4)).rejects.toThrow('onnxruntime refuses the model');
+    await expect(onnxComputer(Uint8Array.of(8, 8, 7), 4)).rejects.toThrow('no ONNX model');
+    await expect(onnxComputer(Uint8Array.of(8, 8), 4)).rejects.toThrow('onnxruntime refuses the model');
     const computer = await onnxComputer(encodeOnnx('resnet8', 5, initialState('resnet8', 5, 1), { fold: true }), 4);
     const pixels = Uint8Array.from({ length: 6 * 3072 }, (_, i) => (i * 7) % 256);
     const all = await computer.logits({ pixels, height: 32, width: 32, statistics });

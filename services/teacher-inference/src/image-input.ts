@@ -1,6 +1,6 @@
 import { logitsOutput } from '@mcld/models/onnx-import.js';
 import { normalisedValues } from '@mcld/tensor/normalise.js';
-import type { ImageBatch } from './computer.js';
+import type { FixedSides, ImageBatch } from './computer.js';
 
 /** How a foreign model takes images: raw pixels, or normalised values with the channels first or last. */
 export type ImageLayout = 'uint8-last' | 'float32-first' | 'float32-last';
@@ -28,6 +28,13 @@ export function imageLayout(
   throw new ForeignModelError(
     `input ${name} is ${datatype} [${shape.join(', ')}]; expected float32 [N, 3, H, W], float32 [N, H, W, 3] or uint8 [N, H, W, 3]`,
   );
+}
+
+/** Height and width where an input's shape fixes them. */
+export function fixedSides(layout: ImageLayout, shape: readonly unknown[]): FixedSides {
+  const [height, width] = layout === 'float32-first' ? shape.slice(2) : shape.slice(1);
+  const fixed = (side: unknown) => (typeof side === 'number' && side > 0 ? side : undefined);
+  return { height: fixed(height), width: fixed(width) };
 }
 
 /** The images as the model takes them, zeros after them up to `rows`; and the shape. */

@@ -6,6 +6,7 @@ import { nextCursor } from '@mcld/platform/cursor.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import { resuming, retrying } from '@mcld/platform/grpc/retrying.js';
 import { meter } from '@mcld/platform/telemetry.js';
+import { assertNumbers } from './answers.js';
 import { type Coming, ComputeQueue, type ViewAddress, type ViewComputer } from './compute-queue.js';
 import { ownerOf, peerComputer } from './peers.js';
 import type { Teacher } from './teacher.js';
@@ -95,9 +96,9 @@ export class LogitSource implements ViewComputer {
     );
   }
 
-  /** Computes and stores. @returns rows as the store gives them */
+  /** Computes and stores. @returns rows as the store gives them @throws ForeignModelError where one is no numbers */
   async compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array[]> {
-    const logits = await this.forward(pixels);
+    const logits = await this.forward(pixels, (row) => `image ${views[row]?.index}`);
     const index = Uint32Array.from(views, (view) => view.index);
     const code = Uint32Array.from(views, (view) => view.code);
     this.store.put(index, code, logits);
@@ -106,11 +107,12 @@ export class LogitSource implements ViewComputer {
 
   /**
    * Logits of one compute batch at most, counted.
-   * @param pixels uint8 [n, height, width, 3], gone afterwards @returns float32 [n, classes]
+   * @param pixels uint8 [n, height, width, 3], gone afterwards @param nameOf what a row is, for messages
+   * @returns float32 [n, classes]
    */
-  async forward(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+  async forward(pixels: Uint8Array<ArrayBuffer>, nameOf: (row: number) => string): Promise<Float32Array> {
     const { counters, parts } = this.teacher;
-    const logits = await this.#logits(pixels);
+    const logits = await this.answers(pixels, nameOf);
     const rows = logits.length / this.classes;
     counters.computedViews += rows;
     counters.computeBatches += 1;
@@ -119,9 +121,16 @@ export class LogitSource implements ViewComputer {
     return logits;
   }
 
-  #logits(pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
+  /** Logits as a model gives them, neither counted nor stored: of the teacher, or of one of an ensemble. */
+  async answers(
+    pixels: Uint8Array<ArrayBuffer>,
+    nameOf: (row: number) => string,
+    computer = this.teacher.computer,
+  ): Promise<Float32Array> {
     const { height, width, mean, std } = this.described;
-    return this.teacher.computer.logits({ pixels, height, width, statistics: { mean, std } });
+    const logits = await computer.logits({ pixels, height, width, statistics: { mean, std } });
+    assertNumbers(logits, computer, nameOf);
+    return logits;
   }
 
   countStored(views: number): void {
@@ -131,14 +140,22 @@ export class LogitSource implements ViewComputer {
 
   /** Computes some views anew and holds what is stored against it. */
   async probe(views: readonly ViewAddress[]): Promise<Divergence> {
-    const stored = views.filter(({ index, code }) => this.store.has(index, code)).slice(0, this.batch);
-    if (stored.length === 0) return { views: 0, mean: 0, max: 0 };
-    const logits = await this.#logits(await this.fetch(stored));
-    const found = stored.map(({ index, code }, i) => {
-      const row = new Float32Array(this.classes);
-      this.store.read(Uint32Array.of(index), Uint32Array.of(code), row);
-      return divergence(logits.subarray(i * this.classes, (i + 1) * this.classes), row);
-    });
+    const pairs = await this.besideStored(views);
+    if (pairs.length === 0) return { views: 0, mean: 0, max: 0 };
+    const found = pairs.map(([fresh, stored]) => divergence(fresh, stored));
     return { views: found.length, mean: found.reduce((a, b) => a + b) / found.length, max: Math.max(...found) };
+  }
+
+  /** Rows as the teacher gives them now, each beside the stored one: of a compute batch of views that are stored. */
+  async besideStored(views: readonly ViewAddress[]): Promise<(readonly [Float32Array, Float32Array])[]> {
+    const { store, classes } = this;
+    const known = views.filter(({ index, code }) => store.has(index, code)).slice(0, this.batch);
+    if (known.length === 0) return [];
+    const fresh = await this.answers(await this.fetch(known), (row) => `image ${known[row]?.index}`);
+    return known.flatMap(({ index, code }, i) => {
+      const row = new Float32Array(classes);
+      const [there] = store.read(Uint32Array.of(index), Uint32Array.of(code), row);
+      return there ? [[fresh.subarray(i * classes, (i + 1) * classes), row] as const] : [];
+    });
   }
 }

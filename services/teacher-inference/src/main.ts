@@ -6,6 +6,7 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import { inferenceDefinition } from './inference-definition.js';
 import { openInferenceService } from './open-inference.js';
 import { teacherInferenceDefinition, teacherInferenceService } from './service.js';
 import { TeacherShelf } from './teacher-shelf.js';
@@ -37,7 +38,7 @@ export async function startTeacherInference(host: ServiceHost): Promise<RunningS
     serviceNames: [TeacherInferenceServiceDefinition.fullName, GRPCInferenceServiceDefinition.fullName],
     add: (grpc) => {
       grpc.add(teacherInferenceDefinition, teacherInferenceService(shelf));
-      grpc.add(GRPCInferenceServiceDefinition, openInferenceService(shelf, '0.1.0'));
+      grpc.add(inferenceDefinition, openInferenceService(shelf, '0.1.0'));
     },
   });
   return {

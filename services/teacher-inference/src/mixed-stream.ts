@@ -33,7 +33,7 @@ export async function* streamMixedLogits(
     const logits = new Float32Array(rows * classes);
     for (let row = 0; row < rows; row += batch) {
       const part = Uint8Array.from(pixels.subarray(row * bytes, (row + batch) * bytes));
-      logits.set(await source.forward(part), row * classes);
+      logits.set(await source.forward(part, (i) => `row ${row + i} of a step's mixed images`), row * classes);
     }
     yield { cursor, rows, logits };
   }

@@ -2,6 +2,7 @@ import type {
   GRPCInferenceServiceImplementation,
   ModelInferRequest,
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import type { ModelConfigServiceImplementation } from '@mcld/contracts/inference/model_config.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherShelf } from './teacher-shelf.js';
 
@@ -10,7 +11,10 @@ import type { TeacherShelf } from './teacher-shelf.js';
  * [n, height, width, 3] raw pixels, with the normalisation as parameters `mean` and `std` ("r,g,b",
  * CIFAR-100's where absent); output `logits`, FP32 [n, classes].
  */
-export function openInferenceService(shelf: TeacherShelf, version: string): GRPCInferenceServiceImplementation {
+export function openInferenceService(
+  shelf: TeacherShelf,
+  version: string,
+): GRPCInferenceServiceImplementation & ModelConfigServiceImplementation {
   return {
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: true }),
@@ -21,17 +25,24 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
         () => false,
       ),
     }),
-    async modelMetadata({ name }) {
+    async modelMetadata({ name, version }) {
       const { model, classes } = (await shelf.get(name)).computer;
+      assertVersion(version);
       return {
         name,
-        versions: ['1'],
-        platform: `mcld_${model}`,
+        versions: [VERSION],
+        platform: `${OUR_PLATFORM}${model}`,
         inputs: [{ name: 'image', datatype: 'UINT8', shape: [-1, -1, -1, 3] }],
         outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, classes] }],
       };
     },
+    async modelConfig({ name, version }) {
+      const { batch } = (await shelf.get(name)).parts;
+      assertVersion(version);
+      return { config: { name, maxBatchSize: batch } };
+    },
     async modelInfer(request) {
+      assertVersion(request.modelVersion);
       const teacher = await shelf.get(request.modelName);
       const { pixels, rows, height, width } = imageOf(request, teacher.parts.batch);
       const statistics = {
@@ -41,13 +52,23 @@ export function openInferenceService(shelf: TeacherShelf, version: string): GRPC
       const logits = await teacher.computer.logits({ pixels, height, width, statistics });
       return {
         modelName: request.modelName,
-        modelVersion: '1',
+        modelVersion: VERSION,
         id: request.id,
         outputs: [{ name: 'logits', datatype: 'FP32', shape: [rows, teacher.classes] }],
         rawOutputContents: [Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength)],
       };
     },
   };
+}
+
+/** What the platforms of models that are served here begin with. */
+export const OUR_PLATFORM = 'mcld_';
+
+/** The name is a digest: there is no other version of it. */
+const VERSION = '1';
+
+function assertVersion(version: string): void {
+  if (version !== '' && version !== VERSION) throw new RequestError(`version '${version}': expected ${VERSION}`);
 }
 
 function imageOf(request: ModelInferRequest, batch: number) {

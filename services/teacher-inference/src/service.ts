@@ -13,9 +13,11 @@ import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import type { ViewAddress } from './compute-queue.js';
+import { pinEndpoint } from './endpoint-model.js';
 import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
 import { mixes, streamMixedLogits } from './mixed-stream.js';
+import { checkTeacher } from './teacher-check.js';
 import type { TeacherShelf } from './teacher-shelf.js';
 
 const { methods } = TeacherInferenceServiceDefinition;
@@ -31,17 +33,20 @@ export const teacherInferenceDefinition = {
 
 /** The teacher's gRPC handlers. */
 export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceServiceImplementation {
+  const { objects, endpoints } = shelf.parts;
   return {
     async describeTeacher({ teacherDigest }) {
       const { computer, counters } = await shelf.get(teacherDigest);
       const { model, classes, parameters } = computer;
       return { model, classes, parameters, counters };
     },
-    async checkTeacher({ teacherDigest, spec, precision }) {
+    async checkTeacher({ teacherDigest, spec: wanted, precision, accept }) {
+      const spec = specOf(wanted);
       const teacher = await shelf.get(teacherDigest);
-      await teacher.source(specOf(spec), precision);
+      await checkTeacher(await teacher.source(spec, precision), spec, accept);
       return { classes: teacher.classes };
     },
+    pinEndpoint: async (address) => ({ teacherDigest: await pinEndpoint(objects, address, endpoints) }),
     streamLogits: (request) => streamLogits(request, shelf),
     computeLogits: (request) => computeLogits(request, shelf),
     warmLogits: (request) => warmLogits(request, shelf),

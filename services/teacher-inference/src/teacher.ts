@@ -14,7 +14,8 @@ import type { Logger } from '@mcld/platform/logging.js';
 import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { LogitComputer } from './computer.js';
-import { endpointComputer, endpointSchema } from './endpoint-computer.js';
+import { endpointComputer } from './endpoint-computer.js';
+import { storedEndpoint } from './endpoint-model.js';
 import { ensembleComputer, ensembleSchema } from './ensemble-computer.js';
 import { LogitSource } from './logit-source.js';
 import { onnxComputer } from './onnx-computer.js';
@@ -44,7 +45,7 @@ async function computerOf(digest: TeacherDigest, parts: TeacherParts): Promise<L
   const onnx = await objects.get(onnxTeacherKey(digest));
   if (onnx) return onnxComputer(onnx, batch);
   const endpoint = await getJson(objects, endpointTeacherKey(digest));
-  if (endpoint) return endpointComputer(endpointSchema.parse(endpoint), endpoints, batch);
+  if (endpoint) return endpointComputer(storedEndpoint(endpoint), endpoints, batch);
   const ensemble = await getJson(objects, ensembleTeacherKey(digest));
   if (!ensemble) throw new NotFoundError(`no teacher ${digest} in the object store`);
   return ensembleComputer(ensembleSchema.parse(ensemble), (member) => computerOf(asTeacherDigest(member), parts));

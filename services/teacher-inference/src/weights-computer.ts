@@ -1,4 +1,4 @@
-import { declareParameters } from '@mcld/models/parameters.js';
+import { declareParameters, fixedImageSize } from '@mcld/models/parameters.js';
 import type { ModelName } from '@mcld/models/registry.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
@@ -12,11 +12,15 @@ export async function weightsComputer(
   weights: Uint8Array,
 ): Promise<LogitComputer> {
   const { model, classes } = await thread.call('load', { digest, weights });
+  const side = fixedImageSize(model as ModelName);
   return {
     model,
     classes,
     parameters: declareParameters(model as ModelName, classes).size,
     identity: await thread.call('identity', undefined),
+    sides: { height: side, width: side },
+    isForeign: false,
+    members: [],
     logits: (images) => thread.call('logits', { digest, ...images }, [images.pixels.buffer]),
     unload: () => thread.call('unload', { digest }),
   };

@@ -6,7 +6,7 @@ import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { holdHome } from '@mcld/platform/runs/ownership.js';
-import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { homeFolder } from '../embedded.js';
@@ -116,12 +116,9 @@ async function warm(options: WarmOptions): Promise<void> {
     const shown = process.stderr.isTTY && !options.json;
     let last = { steps: 0, totalSteps: 0, computedViews: 0 };
     try {
-      const request = {
-        teacherDigest,
-        spec: trainingPlan(resolved),
-        epochs: options.epochs ?? recipe.epochs,
-        precision: recipe.logitPrecision,
-      };
+      const [{ accept, ...training }] = teacherChecks(resolved);
+      await client.checkTeacher({ teacherDigest, ...training, accept });
+      const request = { teacherDigest, ...training, epochs: options.epochs ?? recipe.epochs };
       for await (const progress of client.warmLogits(request, { signal })) {
         if (shown && last.steps === 0) bar.start(progress.totalSteps, progress.steps);
         else if (shown) bar.update(progress.steps);

@@ -1,6 +1,9 @@
 /** Pieces of large arrays: a message stays under gRPC's customary limit of 4 MiB. */
 export const CHUNK_BYTES = 2 * 1024 * 1024;
 
+/** Largest teacher that is taken over gRPC. */
+export const MAX_TEACHER_BYTES = 1 << 30;
+
 export interface Chunk {
   readonly bytes: Uint8Array;
   readonly totalBytes: number;

@@ -19,6 +19,7 @@ const mappings = new Map<string, ErrorMapping>([
   ['WeightFileError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_WEIGHT_FILE' }],
   ['PickleError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_PICKLE' }],
   ['ForeignModelError', { status: Status.FAILED_PRECONDITION, reason: 'FOREIGN_MODEL' }],
+  ['EndpointAwayError', { status: Status.UNAVAILABLE, reason: 'TEACHER_ENDPOINT' }],
   ['OnnxError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_ONNX' }],
   ['SafetensorsError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_SAFETENSORS' }],
   ['S3AddressError', { status: Status.INVALID_ARGUMENT, reason: 'INVALID_S3_ADDRESS' }],
@@ -68,6 +69,9 @@ export class RefusedError extends Error {
     );
   }
 }
+
+/** Text from outside, no more of it than a message can carry. */
+export const clipped = (text: string, most = 300): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
 function mappingOf(error: Error & { reason?: unknown }): ErrorMapping | undefined {
   if (error instanceof RefusedError) return error.mapping;

@@ -1,0 +1,166 @@
+import type {
+  ModelMetadataResponse,
+  ModelMetadataResponse_TensorMetadata,
+} from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
+import { clipped } from '@mcld/platform/grpc/errors.js';
+import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { endpointTeacherKey } from '@mcld/platform/layout.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { storeTeacher } from '@mcld/platform/storage/teachers.js';
+import { ClientError, Status } from 'nice-grpc-common';
+import { z } from 'zod';
+import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
+import { inferenceDefinition } from './inference-definition.js';
+
+const tensorsSchema = z.array(
+  z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()).readonly() }),
+);
+
+/**
+ * A model on a server that speaks the Open Inference Protocol, as the server described it when it became a teacher: the
+ * content that the teacher's digest is of.
+ */
+const endpointSchema = z.strictObject({
+  endpoint: z.string().min(1),
+  name: z.string().min(1),
+  /** The one that every request asks for; '' where the server names none. */
+  version: z.string(),
+  platform: z.string(),
+  inputs: tensorsSchema,
+  outputs: tensorsSchema,
+});
+
+export type EndpointModel = z.output<typeof endpointSchema>;
+
+/** Which model of which server. @param version '' is the newest */
+export type EndpointAddress = Pick<EndpointModel, 'endpoint' | 'name' | 'version'>;
+
+export type EndpointClient = OpenClient<typeof inferenceDefinition>['client'];
+
+/** Thrown when a model's server does not answer: it may be back in a while. */
+export class EndpointAwayError extends Error {
+  override readonly name = 'EndpointAwayError';
+}
+
+const DESCRIBE_MS = 10_000;
+
+/** Largest description, as JSON: it is kept, and parts of it stand in messages. */
+const MAX_DESCRIPTION = 1 << 14;
+
+/**
+ * A channel to a server that recipes may name, over gRPC without TLS.
+ * @param allowed endpoints with commas between; '*': any @throws ForeignModelError
+ */
+export function openEndpoint(endpoint: string, allowed: string): OpenClient<typeof inferenceDefinition> {
+  if (allowed !== '*' && !allowed.split(',').includes(endpoint)) {
+    throw new ForeignModelError(`teacher.endpoint ${endpoint} is not among MCLD_TEACHER_ENDPOINTS`);
+  }
+  // This deployment's own token is none of that server's business.
+  return openClient(inferenceDefinition, endpoint, {});
+}
+
+/** Makes a teacher of a model as its server describes it now. @throws ForeignModelError, EndpointAwayError */
+export async function pinEndpoint(
+  objects: ObjectStore,
+  address: EndpointAddress,
+  allowed: string,
+): Promise<TeacherDigest> {
+  const { client, close } = openEndpoint(address.endpoint, allowed);
+  try {
+    const model = await describeEndpoint(client, address);
+    classifierOf(model);
+    return await storeTeacher(objects, endpointTeacherKey, Buffer.from(JSON.stringify(model)));
+  } finally {
+    close();
+  }
+}
+
+/** @throws ForeignModelError for what an earlier build stored */
+export function storedEndpoint(content: unknown): EndpointModel {
+  const { success, data } = endpointSchema.safeParse(content);
+  if (success) return data;
+  throw new ForeignModelError(
+    'this teacher was stored by an earlier build, which did not note the version of the model on its server; make a new run of its recipe',
+  );
+}
+
+/** What a server says of a model now. @throws ForeignModelError, EndpointAwayError */
+export async function describeEndpoint(client: EndpointClient, address: EndpointAddress): Promise<EndpointModel> {
+  const { endpoint, name } = address;
+  const described = await metadataOf(client, address);
+  const version = servedVersion(described.versions, address);
+  const { platform, inputs, outputs } =
+    version === address.version ? described : await metadataOf(client, { ...address, version });
+  const model = { endpoint, name, version, platform, inputs: sorted(inputs), outputs: sorted(outputs) };
+  const { length } = JSON.stringify(model);
+  if (length <= MAX_DESCRIPTION) return model;
+  throw new ForeignModelError(`${endpoint} describes ${name} with ${length} characters, at most ${MAX_DESCRIPTION}`);
+}
+
+async function metadataOf(client: EndpointClient, address: EndpointAddress): Promise<ModelMetadataResponse> {
+  const { name, version } = address;
+  try {
+    return await client.modelMetadata({ name, version }, { deadline: DESCRIBE_MS });
+  } catch (error) {
+    throw endpointError(error, `${address.endpoint} does not describe the model ${labelOf(address)}`);
+  }
+}
+
+/** An error of a call to an endpoint: it is away, or it refused. */
+export function endpointError(error: unknown, what: string): Error {
+  const isLate = error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED;
+  const why = clipped(error instanceof ClientError ? `${Status[error.code]}: ${error.details}` : String(error));
+  return isLate || isOutOfReach(error)
+    ? new EndpointAwayError(`${what}: ${why}`)
+    : new ForeignModelError(`${what}: ${why}`);
+}
+
+/** Most rows of a request, where the server says so, as Triton does; 0: no limit. @throws EndpointAwayError */
+export async function batchLimit(client: EndpointClient, address: EndpointAddress): Promise<number> {
+  const { name, version } = address;
+  try {
+    const { config } = await client.modelConfig({ name, version }, { deadline: DESCRIBE_MS });
+    return Math.max(0, config?.maxBatchSize ?? 0);
+  } catch (error) {
+    if (isOutOfReach(error)) throw endpointError(error, `${address.endpoint} does not answer`);
+    return 0;
+  }
+}
+
+/** Name and version, for people. */
+export const labelOf = ({ name, version }: EndpointAddress): string => (version ? `${name} version ${version}` : name);
+
+/** The order in which a server lists them means nothing. */
+const sorted = (tensors: readonly ModelMetadataResponse_TensorMetadata[]) =>
+  tensors
+    .map(({ name, datatype, shape }) => ({ name, datatype, shape }))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+
+/** The version that is meant: the one asked for, or the newest of those named. */
+function servedVersion(versions: readonly string[], { endpoint, name, version }: EndpointAddress): string {
+  const served = clipped(versions.join(', '));
+  if (version !== '') {
+    if (versions.length === 0 || versions.includes(version)) return version;
+    throw new ForeignModelError(`${endpoint} serves version ${served} of ${name}, not ${version} (teacher.version)`);
+  }
+  if (versions.length < 2) return versions[0] ?? '';
+  if (versions.every((one) => /^\d{1,15}$/.test(one))) return String(Math.max(...versions.map(Number)));
+  throw new ForeignModelError(`${endpoint} serves versions ${served} of ${name}: say which with teacher.version`);
+}
+
+const datatypes: Readonly<Record<string, string>> = { FP32: 'float32', UINT8: 'uint8' };
+
+/** A model's input of images and its output of logits. @throws ForeignModelError when it has others */
+export function classifierOf({ name, inputs, outputs }: EndpointModel) {
+  const [input] = inputs;
+  if (inputs.length !== 1 || !input) {
+    throw new ForeignModelError(`${name} has ${inputs.length} inputs, expected one of images`);
+  }
+  const output = onlyLogits(outputs);
+  const typed = (datatype: string) => datatypes[datatype] ?? datatype;
+  const layout = imageLayout(input.name, typed(input.datatype), input.shape);
+  const classes = classesOfOutput(output.name, typed(output.datatype), output.shape);
+  return { input, output, layout, classes };
+}

@@ -1,0 +1,8 @@
+import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { ModelConfigServiceDefinition } from '@mcld/contracts/inference/model_config.js';
+
+/** The Open Inference Protocol's service with the method that Triton adds to it. */
+export const inferenceDefinition = {
+  ...GRPCInferenceServiceDefinition,
+  methods: { ...GRPCInferenceServiceDefinition.methods, ...ModelConfigServiceDefinition.methods },
+} as const;

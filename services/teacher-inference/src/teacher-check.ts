@@ -1,0 +1,122 @@
+import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { RequestError } from '@mcld/platform/grpc/errors.js';
+import { differenceOf, isSame, squashing } from './answers.js';
+import type { ViewAddress } from './compute-queue.js';
+import { type LogitComputer, singleComputers } from './computer.js';
+import { ForeignModelError } from './image-input.js';
+import type { LogitSource } from './logit-source.js';
+import { mixes } from './mixed-stream.js';
+
+/** What a user may mean although it is refused otherwise. */
+const acceptable = ['probabilities', 'random'] as const;
+
+type Acceptable = (typeof acceptable)[number];
+
+/** Something about a model's answers that no student should be held against, unless it is meant. */
+interface Finding {
+  readonly accept: Acceptable;
+  readonly message: string;
+}
+
+/**
+ * Tries whether a teacher can teach these views, before a run relies on it: the size of its images, whether a model
+ * elsewhere is still the one that it was, what its answers to real images are, and whether stored rows are its answers.
+ * @throws RequestError, ForeignModelError, EndpointAwayError: what was found, and what would be right
+ */
+export async function checkTeacher(source: LogitSource, spec: BatchSpec, accept: readonly string[]): Promise<void> {
+  const unknown = accept.find((name) => !acceptable.some((known) => known === name));
+  if (unknown !== undefined) throw new RequestError(`accept '${unknown}': expected ${acceptable.join(' or ')}`);
+  const computers = singleComputers(source.teacher.computer);
+  for (const computer of computers) assertSides(computer, source.described);
+  for (const computer of computers) await computer.assertUnchanged?.();
+  for (const computer of computers) {
+    const finding = (await findings(computer, source)).find((found) => !accept.includes(found.accept));
+    if (finding) throw new ForeignModelError(finding.message);
+  }
+  const isElsewhere = computers.some(({ assertUnchanged }) => assertUnchanged !== undefined);
+  if (isElsewhere && !mixes(spec) && !accept.includes('random')) await assertStoredRows(source);
+}
+
+function assertSides({ model, sides }: LogitComputer, { height, width }: DescribeDatasetResponse): void {
+  const [wantedHeight, wantedWidth] = [sides.height ?? height, sides.width ?? width];
+  if (wantedHeight === height && wantedWidth === width) return;
+  const advice = wantedHeight === wantedWidth ? `; set dataset.size: ${wantedWidth}` : '';
+  throw new RequestError(
+    `dataset.size: images are ${width}×${height}, but the teacher (${model}) takes ${wantedWidth}×${wantedHeight}${advice}`,
+  );
+}
+
+/** Of models whose digest holds all of them: what was found once stays true. */
+const remembered = new WeakMap<LogitComputer, Promise<readonly Finding[]>>();
+
+function findings(computer: LogitComputer, source: LogitSource): Promise<readonly Finding[]> {
+  if (!computer.isForeign) return Promise.resolve([]);
+  if (computer.assertUnchanged) return tried(computer, source);
+  const found = remembered.get(computer) ?? tried(computer, source);
+  remembered.set(computer, found);
+  found.catch(() => remembered.delete(computer));
+  return found;
+}
+
+/** Two batches of the data set's images that have a part in common, in other places and in other company. */
+async function tried(computer: LogitComputer, source: LogitSource): Promise<Finding[]> {
+  const { batch, classes } = source;
+  const { count } = source.described;
+  const total = Math.min(count, batch + (Math.floor(batch / 2) | 1));
+  const size = Math.min(batch, Math.ceil((total * 2) / 3));
+  // Spread over the data set, whose images may lie class by class; every image has a view 0.
+  const views: ViewAddress[] = Array.from({ length: total }, (_, i) => ({
+    index: Math.floor((i * count) / total),
+    code: 0,
+  }));
+  const answers = async (from: number): Promise<Float32Array[]> => {
+    const asked = views.slice(from, from + size);
+    const logits = await source.answers(await source.fetch(asked), (row) => `image ${asked[row]?.index}`, computer);
+    return Array.from({ length: size }, (_, i) => logits.subarray(i * classes, (i + 1) * classes));
+  };
+  const shift = total - size;
+  const [first, second] = [await answers(0), await answers(shift)];
+  const found = [squashed(computer, [...first, ...second])];
+  const apart = differenceOf(paired(first.slice(shift), second));
+  if (!isSame(apart)) {
+    const again = differenceOf(paired(first, await answers(0)));
+    found.push(isSame(again) ? dependsOnCompany(computer, apart.largest) : differs(computer, again.largest));
+  }
+  return found.filter((finding) => finding !== undefined);
+}
+
+const paired = (first: readonly Float32Array[], second: readonly Float32Array[]) =>
+  first.map((row, i) => [row, second[i] as Float32Array] as const);
+
+function squashed({ model }: LogitComputer, rows: readonly Float32Array[]): Finding | undefined {
+  const how = squashing(rows);
+  if (!how) return undefined;
+  const what = how === 'softmax' ? 'each row sums to 1, as after a Softmax' : 'all lie in 0…1, as after a Sigmoid';
+  const message = `the teacher (${model}) answers with probabilities: ${what}; logits are needed: export it without that last layer, or say teacher.accept: [probabilities] to use them as they are`;
+  return { accept: 'probabilities', message };
+}
+
+const rounded = (value: number): string => String(Number(value.toPrecision(3)));
+
+function differs({ model }: LogitComputer, by: number): Finding {
+  const message = `the teacher (${model}) answers differently each time it is asked about the same images, by up to ${rounded(by)}: was it exported in training mode, with its dropout? Export it after model.eval(), or say teacher.accept: [random]: then the first answer to each view is stored and stays`;
+  return { accept: 'random', message };
+}
+
+function dependsOnCompany({ model }: LogitComputer, by: number): Finding {
+  const message = `the teacher (${model}) answers to an image by the other images of its batch, by up to ${rounded(by)}: was it exported in training mode, with its batch norms? Export it after model.eval(), or say teacher.accept: [random]: then the first answer to each view is stored and stays`;
+  return { accept: 'random', message };
+}
+
+/** A sample of what is stored, beside the answers of now. */
+async function assertStoredRows(source: LogitSource): Promise<void> {
+  const { store, teacher, batch } = source;
+  await store.refresh();
+  const pairs = await source.besideStored(store.sample(batch));
+  const apart = differenceOf(pairs, store.codec.kept);
+  if (isSame(apart)) return;
+  throw new ForeignModelError(
+    `the teacher (${teacher.computer.model}) has changed: its answers to ${pairs.length} stored views differ from the stored ones by up to ${rounded(apart.largest)}; 'mcld cache gc --teacher ${teacher.digest.slice(0, 12)}' removes what the old one answered, or serve the new one under a version or name of its own`,
+  );
+}

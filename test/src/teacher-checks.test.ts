@@ -1,0 +1,165 @@
+/** What is tried of a teacher before a run relies on it. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { encodeSafetensors } from '@mcld/models/safetensors.js';
+import { initialState } from '@mcld/models/state-dict.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { teacherChecks } from '@mcld/recipe/training-plan.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cli } from './support/cli.js';
+import { projectRoot } from './support/data.js';
+import { InferenceServer, linearRow } from './support/inference-server.js';
+import { onnxFixture, TeacherTrial } from './support/teacher-trial.js';
+
+let trial: TeacherTrial;
+let server: InferenceServer;
+let models = 0;
+let name: string;
+
+beforeAll(async () => {
+  trial = await TeacherTrial.start();
+});
+
+afterAll(() => trial.close());
+
+beforeEach(async () => {
+  server = await InferenceServer.start();
+  name = `model-${models++}`;
+});
+
+afterEach(() => server.stop());
+
+const served = (changes: Record<string, unknown> = {}) => ({ endpoint: server.endpoint, name, ...changes });
+
+describe('a model’s input', () => {
+  it('is sent in batches of one size that the server takes', async () => {
+    const limited = await InferenceServer.start({ maxBatchSize: 8 });
+    const [parts, whole] = [await trial.run({ endpoint: limited.endpoint, name }), await trial.run(served())];
+    await limited.stop();
+    expect(new Set(limited.requests.map(({ rows }) => rows))).toEqual(new Set([8]));
+    expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([64]));
+    const [a, b] = await trial.digestsOfStudents(parts, whole);
+    expect(b).toBe(a);
+    server.served.shape = [1, 32, 32, 3];
+    server.requests = [];
+    expect(await trial.checked(served())).toBe('');
+    expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([1]));
+  });
+
+  it('has the size of the data set’s images', async () => {
+    server.served.shape = [-1, 3, 224, 224];
+    expect(await trial.checked(served())).toBe(
+      `dataset.size: images are 32×32, but the teacher (test_linear ${name} version 1) takes 224×224; set dataset.size: 224`,
+    );
+    const dataset = { name: 'cifar-100', root: trial.data, size: 48 };
+    expect(await trial.checked(await trial.fixture('fixed-batch.onnx'), { dataset })).toBe(
+      'dataset.size: images are 48×48, but the teacher (onnx) takes 32×32; set dataset.size: 32',
+    );
+    const vision = encodeSafetensors(initialState('deit_tiny_patch4_32', 100, 1), {});
+    expect(await trial.checked(await trial.imported(vision, 'deit_tiny_patch4_32'), { dataset })).toBe(
+      'dataset.size: images are 48×48, but the teacher (deit_tiny_patch4_32) takes 32×32; set dataset.size: 32',
+    );
+  });
+});
+
+it('a teacher of another deployment is told how to normalise', async () => {
+  const weights = await trial.imported(encodeSafetensors(initialState('resnet8', 20, 1), {}), 'resnet8');
+  const remote = { endpoint: trial.pipeline.addresses['teacher-inference'], name: weights.digest };
+  const dataset = { name: 'tiny-imagenet', root: path.join(projectRoot, 'samples/tiny-imagenet-200') };
+  const rows = async (teacher: Record<string, unknown>) => {
+    const recipe = trial.student(teacher, { dataset });
+    const { teacherDigest } = await trial.client.resolveTeacher({ recipe });
+    const [{ spec }] = teacherChecks(parseRecipe(recipe));
+    const pieces: Buffer[] = [];
+    const views = { index: [0, 1, 2], code: [0, 5, 9] };
+    for await (const { logits } of trial.teachers.computeLogits({ teacherDigest, spec, views }))
+      pieces.push(Buffer.from(logits));
+    return Buffer.concat(pieces);
+  };
+  const [here, there] = [await rows(weights), await rows(remote)];
+  expect(here.length).toBe(3 * 20 * 4);
+  expect(there.equals(here)).toBe(true);
+});
+
+describe('answers that are no logits', () => {
+  const softmax = 'each row sums to 1, as after a Softmax';
+  const sigmoid = 'all lie in 0…1, as after a Sigmoid';
+  const refused = (model: string, how: string) =>
+    `the teacher (${model}) answers with probabilities: ${how}; logits are needed: export it without that last layer, or say teacher.accept: [probabilities] to use them as they are`;
+
+  it('are refused of a model that ends in a softmax or a sigmoid, unless that is meant', async () => {
+    for (const [file, how] of [
+      ['softmax.onnx', softmax],
+      ['sigmoid.onnx', sigmoid],
+    ] as const) {
+      const teacher = await trial.fixture(file);
+      expect(await trial.checked(teacher)).toBe(refused('onnx', how));
+      expect(await trial.checked({ ...teacher, accept: ['probabilities'] })).toBe('');
+    }
+    expect(await trial.checked(await trial.fixture('log-softmax.onnx'))).toBe('');
+    expect(await trial.checked(await trial.fixture('fixed-batch.onnx'))).toBe('');
+  });
+
+  it('are refused of a server, and of one of an ensemble, before anything is trained or stored', async () => {
+    const softened = (pixels: Uint8Array) => {
+      const powers = linearRow(pixels, 1).map(Math.exp);
+      return powers.map((power) => power / powers.reduce((a, b) => a + b));
+    };
+    const logits = await trial.fixture('fixed-batch.onnx');
+    server.served.row = softened;
+    const model = `test_linear ${name} version 1`;
+    expect(await trial.refusal(served())).toBe(refused(model, softmax));
+    expect(await trial.refusal({ ensemble: [logits, served()] })).toBe(refused(model, softmax));
+    expect(await trial.checked({ ensemble: [logits, served({ accept: ['probabilities'] })] })).toBe('');
+    server.served.row = (pixels) => softened(pixels).map((share) => share * 100);
+    expect(await trial.checked(served())).toBe(refused(model, softmax));
+    const listed = await cli(['cache', 'ls', '--home', trial.pipeline.home, '--json']);
+    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
+    const stored = JSON.parse(listed.stdout) as { teacher: string; bytes: number }[];
+    expect(stored.filter((store) => store.teacher === teacherDigest && store.bytes > 0)).toEqual([]);
+  });
+
+  it('are refused where they are no numbers, by the image', async () => {
+    server.served.row = (pixels) => linearRow(pixels, 1).map((value, c) => (c === 3 ? value / 0 : value));
+    expect(await trial.checked(served())).toMatch(
+      /^the teacher \(.*\) answers to image 0 with -?Infinity for class 3; a student cannot be held against that$/,
+    );
+  });
+
+  it('are not warmed', async () => {
+    const recipe = path.join(trial.place.folder, 'warm.json');
+    await writeFile(recipe, JSON.stringify(trial.student({ file: onnxFixture('softmax.onnx') })));
+    const warmed = await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')]);
+    expect([warmed.code, warmed.stderr]).toEqual([1, `mcld: ${refused('onnx', softmax)}\n`]);
+    const accepted = trial.student({ file: onnxFixture('softmax.onnx'), accept: ['probabilities'] });
+    await writeFile(recipe, JSON.stringify(accepted));
+    expect((await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')])).code).toBe(0);
+  });
+});
+
+describe('answers that differ', () => {
+  it('each time, of a model with dropout in training mode, are refused unless they are meant', async () => {
+    const teacher = await trial.fixture('dropout.onnx');
+    expect(await trial.checked(teacher)).toMatch(
+      /^the teacher \(onnx\) answers differently each time it is asked about the same images, by up to [\d.]+: was it exported in training mode, with its dropout\? Export it after model.eval\(\), or say teacher.accept: \[random\]: then the first answer to each view is stored and stays$/,
+    );
+    expect(await trial.checked({ ...teacher, accept: ['random'] })).toBe('');
+    expect(await trial.checked({ ...teacher, accept: ['probabilities'] })).toContain('answers differently each time');
+  });
+
+  it('by the other images of a batch, as of batch norms in training mode, are refused', async () => {
+    expect(await trial.checked(await trial.fixture('batch-norm.onnx'))).toMatch(
+      /^the teacher \(onnx\) answers to an image by the other images of its batch, by up to [\d.]+: was it exported in training mode, with its batch norms\?/,
+    );
+  });
+
+  it('on a server whose answers are meant to differ, are one draw that the store keeps', async () => {
+    let draws = 0;
+    server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value + Math.sin(draws++) * 3);
+    expect(await trial.checked(served())).toContain('answers differently each time');
+    const teacher = served({ accept: ['random'] });
+    const [first, second] = [await trial.run(teacher), await trial.run(teacher)];
+    const [a, b] = await trial.digestsOfStudents(first, second);
+    expect(b).toBe(a);
+  });
+});

@@ -1,0 +1,243 @@
+/** What a teacher's identity covers. */
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { encodeSafetensors } from '@mcld/models/safetensors.js';
+import { initialState } from '@mcld/models/state-dict.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cli } from './support/cli.js';
+import { InferenceServer, linearRow } from './support/inference-server.js';
+import { createRun, ended } from './support/runs.js';
+import { onnxFixture, TeacherTrial } from './support/teacher-trial.js';
+
+let trial: TeacherTrial;
+let server: InferenceServer;
+let models = 0;
+let name: string;
+
+beforeAll(async () => {
+  trial = await TeacherTrial.start();
+});
+
+afterAll(() => trial.close());
+
+beforeEach(async () => {
+  server = await InferenceServer.start();
+  name = `model-${models++}`;
+});
+
+afterEach(() => server.stop());
+
+const served = (changes: Record<string, unknown> = {}) => ({ endpoint: server.endpoint, name, ...changes });
+
+describe('a model on another server', () => {
+  it('is another teacher in another version: nothing stored of the old one is used', async () => {
+    const first = await trial.run(served());
+    server.served.versions = ['2'];
+    server.requests = [];
+    const second = await trial.run(served());
+    expect(second.teacherDigest).not.toBe(first.teacherDigest);
+    // 160 views to train on and 64 to test on, besides what is tried before.
+    expect((await trial.counters(second.teacherDigest)).computedViews).toBe(224);
+    expect(new Set(server.requests.map(({ version }) => version))).toEqual(new Set(['2']));
+    const [a, b] = await trial.digestsOfStudents(first, second);
+    expect(b).not.toBe(a);
+  });
+
+  it('is the same teacher while nothing changes: a second student is taught from the store', async () => {
+    const first = await trial.run(served());
+    const before = await trial.counters(first.teacherDigest);
+    const second = await trial.run(served());
+    expect(second.teacherDigest).toBe(first.teacherDigest);
+    expect((await trial.counters(second.teacherDigest)).computedViews).toBe(before.computedViews);
+    const [a, b] = await trial.digestsOfStudents(first, second);
+    expect(b).toBe(a);
+  });
+
+  it('is asked in the version that the recipe names, or in the newest that is served', async () => {
+    server.served.versions = ['9', '10', '2'];
+    const versions = async (teacher: Record<string, unknown>) => {
+      server.requests = [];
+      expect(await trial.checked(teacher)).toBe('');
+      return new Set(server.requests.map(({ version }) => version));
+    };
+    expect(await versions(served({ version: 9 }))).toEqual(new Set(['9']));
+    expect(await versions(served())).toEqual(new Set(['10']));
+    await expect(trial.checked(served({ version: '3' }))).rejects.toThrow(
+      `FAILED_PRECONDITION: ${server.endpoint} serves version 9, 10, 2 of ${name}, not 3 (teacher.version)`,
+    );
+    server.served.refusesUnknownVersions = true;
+    await expect(trial.checked(served({ version: '3' }))).rejects.toThrow(
+      `FAILED_PRECONDITION: ${server.endpoint} does not describe the model ${name} version 3: NOT_FOUND: Request for unknown`,
+    );
+    server.served.versions = ['blue', 'green'];
+    await expect(trial.checked(served())).rejects.toThrow(
+      `${server.endpoint} serves versions blue, green of ${name}: say which with teacher.version`,
+    );
+    expect(await versions(served({ version: 'green' }))).toEqual(new Set(['green']));
+  });
+
+  it('is refused when another version answers, or it is described as something else', async () => {
+    expect(await trial.checked(served())).toBe('');
+    server.served.answeredVersion = '7';
+    expect(await trial.checked(served())).toBe(
+      `${server.endpoint} answers with version 7 of ${name}, this teacher is version 1; name the one that is meant with teacher.version`,
+    );
+    delete server.served.answeredVersion;
+    const { teacherDigest: digest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
+    server.served.platform = 'test_other';
+    expect(await trial.checked({ digest })).toBe(
+      `${name} version 1 on ${server.endpoint} is not what this teacher was made of: its platform was "test_linear", now "test_other"; a new run takes it as it is now`,
+    );
+    expect(await trial.checked(served())).toBe('');
+  });
+
+  it('that was stored without its version is refused', async () => {
+    const digest = 'e'.repeat(64);
+    const file = path.join(trial.pipeline.home, 'store/teachers', digest, 'endpoint.json');
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, JSON.stringify({ endpoint: server.endpoint, name }));
+    expect(await trial.checked({ digest })).toBe(
+      'this teacher was stored by an earlier build, which did not note the version of the model on its server; make a new run of its recipe',
+    );
+  });
+});
+
+describe('a server that does not say when its model changes', () => {
+  beforeEach(() => {
+    server.served.versions = [];
+    delete server.served.answeredVersion;
+  });
+
+  it('is found out by its answers to views that are stored; without those it teaches again', async () => {
+    const first = await trial.run(served());
+    server.served.row = (pixels) => linearRow(pixels, 1);
+    const why = await trial.refusal(served());
+    expect(why).toMatch(
+      new RegExp(
+        `^the teacher \\(test_linear ${name}\\) has changed: its answers to 64 stored views differ from the stored ones by up to [\\d.]+; 'mcld cache gc --teacher ${first.teacherDigest.slice(0, 12)}' removes what the old one answered, or serve the new one under a version or name of its own$`,
+      ),
+    );
+    const collected = await cli([
+      'cache',
+      'gc',
+      '--teacher',
+      first.teacherDigest.slice(0, 12),
+      '--home',
+      trial.pipeline.home,
+      '--json',
+    ]);
+    expect(JSON.parse(collected.stdout).removed.length).toBe(2);
+    const before = await trial.counters(first.teacherDigest);
+    const second = await trial.run(served());
+    expect(second.teacherDigest).toBe(first.teacherDigest);
+    expect((await trial.counters(second.teacherDigest)).computedViews).toBe(before.computedViews + 224);
+    const [a, b] = await trial.digestsOfStudents(first, second);
+    expect(b).not.toBe(a);
+  });
+
+  it('is found out as one of an ensemble', async () => {
+    const weights = encodeSafetensors(initialState('resnet8', 100, 1), {});
+    const ensemble = { ensemble: [await trial.imported(weights, 'resnet8'), served()] };
+    await trial.run(ensemble);
+    expect(await trial.checked(ensemble)).toBe('');
+    server.served.row = (pixels) => linearRow(pixels, 1);
+    expect(await trial.checked(ensemble)).toContain(
+      `the teacher (resnet8 + test_linear ${name}) has changed: its answers to 64`,
+    );
+  });
+
+  it.each(['fp32', 'fp16', 'topk:5'])(
+    'may be as exact as a GPU in other batches, with rows as %s',
+    async (precision) => {
+      let noise = 0;
+      server.served.row = (pixels) =>
+        linearRow(pixels, 1).map((value, c) => value * (1 + noise * Math.sin(c + pixels[0]!)) + noise * Math.cos(c));
+      const recipe = { logitPrecision: precision };
+      await trial.run(served(), recipe);
+      noise = 1e-3;
+      expect(await trial.checked(served(), recipe)).toBe('');
+      // A model that was trained a little on.
+      noise = 0.1;
+      expect(await trial.checked(served(), recipe)).toContain('has changed: its answers to 64 stored views');
+    },
+  );
+});
+
+describe('a server that goes away', () => {
+  it('is missed when a run begins, although all is stored', async () => {
+    await trial.run(served());
+    await server.stop();
+    const why = await trial.refusal(served());
+    expect(why).toContain(`UNAVAILABLE: ${server.endpoint} does not describe the model ${name}: UNAVAILABLE: `);
+  });
+
+  it('is waited for during a run', async () => {
+    let [asked, stopped] = [0, Promise.resolve()];
+    const { row } = server.served;
+    const { id } = await createRun(trial.client, trial.student(served(), { epochs: 3 }));
+    server.served.row = (pixels, version, place) => {
+      asked++;
+      // Past what is tried before the run, in the middle of a request.
+      if (asked === 600)
+        stopped = server
+          .stop()
+          .then(() => sleep(1500))
+          .then(() => server.start());
+      return row(pixels, version, place);
+    };
+    const { state, error } = await ended(trial.client, id);
+    await stopped;
+    expect(asked).toBeGreaterThan(600);
+    expect([error, RunState[state]]).toEqual(['', 'SUCCEEDED']);
+  });
+});
+
+describe('an ONNX model with its weights in another file', () => {
+  it('teaches from any folder, and is another teacher when its weights change', async () => {
+    const folder = path.join(trial.place.folder, 'external');
+    await mkdir(folder);
+    for (const file of ['exported.onnx', 'exported.onnx.data']) await cp(onnxFixture(file), path.join(folder, file));
+    const recipe = path.join(trial.place.folder, 'external.json');
+    await writeFile(recipe, JSON.stringify(trial.student({ file: path.join(folder, 'exported.onnx') })));
+    const started = async () => {
+      const made = await cli(['run', '-f', recipe, '--home', path.join(trial.place.folder, 'external-home'), '--json']);
+      expect(made.code, made.stderr).toBe(0);
+      return JSON.parse(made.stdout) as { id: string; teacherDigest: string };
+    };
+    const first = await started();
+    const weights = path.join(folder, 'exported.onnx.data');
+    await writeFile(
+      weights,
+      (await readFile(weights)).map((byte, i) => (i % 4 === 2 ? byte ^ 0x20 : byte)),
+    );
+    const second = await started();
+    expect(second.teacherDigest).not.toBe(first.teacherDigest);
+  });
+
+  it('is refused from a client that sends it without them, and where an earlier build stored it so', async () => {
+    await expect(trial.fixture('exported.onnx')).rejects.toThrow(
+      /INVALID_ARGUMENT: the values of tensor \S+ lie in another file, 'exported.onnx.data', which did not come along/,
+    );
+    const digest = 'd'.repeat(64);
+    await mkdir(path.join(trial.pipeline.home, 'store/teachers', digest), { recursive: true });
+    await writeFile(
+      path.join(trial.pipeline.home, 'store/teachers', digest, 'model.onnx'),
+      await readFile(onnxFixture('exported.onnx')),
+    );
+    expect(await trial.checked({ digest })).toContain("lie in another file, 'exported.onnx.data'");
+  });
+
+  it('is refused by the command with the file’s name', async () => {
+    const recipe = path.join(trial.place.folder, 'alone.json');
+    const alone = path.join(trial.place.folder, 'alone.onnx');
+    await writeFile(alone, await readFile(onnxFixture('exported.onnx')));
+    await writeFile(recipe, JSON.stringify(trial.student({ file: alone })));
+    const { code, stderr } = await cli(['run', '-f', recipe, '--home', path.join(trial.place.folder, 'alone-home')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^mcld: teacher.file: \S+alone.onnx: tensor \S+: its values lie in exported.onnx.data beside the model: there is no such file$/m,
+    );
+  });
+});
