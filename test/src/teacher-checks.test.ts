@@ -69,7 +69,7 @@ it('a teacher of another deployment is told how to normalise', async () => {
   const rows = async (teacher: Record<string, unknown>) => {
     const recipe = trial.student(teacher, { dataset });
     const { teacherDigest } = await trial.client.resolveTeacher({ recipe });
-    const [{ spec }] = teacherChecks(parseRecipe(recipe));
+    const { spec } = teacherChecks(parseRecipe(recipe)).train;
     const pieces: Buffer[] = [];
     const views = { index: [0, 1, 2], code: [0, 5, 9] };
     for await (const { logits } of trial.teachers.computeLogits({ teacherDigest, spec, views }))
@@ -108,8 +108,8 @@ describe('answers that are no logits', () => {
     const logits = await trial.fixture('fixed-batch.onnx');
     server.served.row = softened;
     const model = `test_linear ${name} version 1`;
-    expect(await trial.refusal(served())).toBe(refused(model, softmax));
-    expect(await trial.refusal({ ensemble: [logits, served()] })).toBe(refused(model, softmax));
+    expect(await trial.refusal(served())).toBe(`teacher: ${refused(model, softmax)}`);
+    expect(await trial.refusal({ ensemble: [logits, served()] })).toBe(`teacher: ${refused(model, softmax)}`);
     expect(await trial.checked({ ensemble: [logits, served({ accept: ['probabilities'] })] })).toBe('');
     server.served.row = (pixels) => softened(pixels).map((share) => share * 100);
     expect(await trial.checked(served())).toBe(refused(model, softmax));

@@ -44,14 +44,14 @@ export async function preflight(
       return;
   };
   const test = open('dataset', DatasetRef.fromPartial(testSplit(recipe)));
-  const teaches = async () => {
-    if (!teacherDigest) return;
-    for (const check of teacherChecks(recipe)) await teacher.checkTeacher({ teacherDigest, ...check }, call);
+  const teaches = async (split: 'train' | 'test') => {
+    if (teacherDigest) await teacher.checkTeacher({ teacherDigest, ...teacherChecks(recipe)[split] }, call);
   };
   const checks = [
     ...checksOf(recipe.model, 'dataset', train, test),
     train.then(() => answerOf('batchSize', firstPlan)),
-    Promise.all([train, test]).then(() => answerOf('teacher', teaches)),
+    train.then(() => answerOf('teacher', () => teaches('train'))),
+    test.then(() => answerOf('teacher', () => teaches('test'))),
     ...recipe.evaluation.transfer.flatMap((dataset, i) => {
       const at = `evaluation.transfer[${i}]`;
       const part = (split: 'train' | 'test') => open(at, DatasetRef.fromPartial(transferSplit(dataset, split)));

@@ -10,12 +10,7 @@ const QUOTED = 60;
  */
 export function assertSplitsFit(at: string, train: DescribeDatasetResponse, test: DescribeDatasetResponse): void {
   if (train.classes !== test.classes) {
-    const unnamed = train.classNames.every((name, label) => name === String(label));
-    const hint = unnamed ? '; a classes.txt beside the shards, a name a line, tells both how many there are' : '';
-    throw misfit(
-      `${at}.root`,
-      `the test split has ${test.classes} classes, the training split ${train.classes}${hint}`,
-    );
+    throw misfit(`${at}.root`, `the test split has ${test.classes} classes, the training split ${train.classes}`);
   }
   const other = train.classNames.findIndex((name, label) => name !== test.classNames[label]);
   if (other >= 0) {

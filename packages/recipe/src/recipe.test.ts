@@ -44,7 +44,7 @@ describe('recipe', () => {
     [{ ...minimal, stochasticDepth: 0.1 }, 'stochasticDepth: must be 0: resnet8 has no branches'],
     [
       { ...minimal, teacher: { digest, accept: ['softmax'] } },
-      'teacher.accept.0: Invalid option: expected one of "probabilities"|"random" (found "softmax")',
+      'teacher.accept[0]: Invalid option: expected one of "probabilities"|"random" (found "softmax")',
     ],
     [{ ...minimal, teacher: { run: 'r', accept: ['random'] } }, "teacher: unknown key 'accept'"],
     [{ ...minimal, batchSize: 0 }, 'batchSize: Too small: expected number to be >=1 (found 0)'],

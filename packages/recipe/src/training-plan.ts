@@ -11,8 +11,8 @@ export function trainingPlan(recipe: Recipe) {
 export function teacherChecks(recipe: Recipe) {
   const test = { dataset: { ...recipe.dataset, split: 'test' }, batchSize: recipe.batchSize };
   const accept = acceptedOf(recipe);
-  return [
-    { spec: trainingPlan(recipe), precision: recipe.logitPrecision, accept },
-    { spec: test, precision: '', accept },
-  ] as const;
+  return {
+    train: { spec: trainingPlan(recipe), precision: recipe.logitPrecision, accept },
+    test: { spec: test, precision: '', accept },
+  };
 }

@@ -17,7 +17,17 @@ const report: Report = {
   epochs: 2,
   step: 4,
   modelSha256: 'b'.repeat(64),
-  metrics: { count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1, agreement: 0.6, teacherKl: 1.5, teacherTop1: 0.7 },
+  metrics: {
+    count: 5,
+    nonFinite: 0,
+    top1: 0.4,
+    top5: 0.8,
+    crossEntropy: 2,
+    ece: 0.1,
+    agreement: 0.6,
+    teacherKl: 1.5,
+    teacherTop1: 0.7,
+  },
   history: [{ epoch: 1, step: 2, lr: 0.1, losses: { ce: 4, total: 5 }, trainTop1: 0.1 }],
   evaluations: [{ step: 4, epoch: 2, count: 5, nonFinite: 0, top1: 0.4, top5: 0.8, crossEntropy: 2, ece: 0.1 }],
   transfer: [

@@ -9,6 +9,7 @@ import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
+import { ClientError } from 'nice-grpc-common';
 import { projectRoot, scratch, smallCifar } from './data.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './runs.js';
 
@@ -59,10 +60,10 @@ export class TeacherTrial {
     return digests;
   }
 
-  /** Why a run is not made, or fails. */
+  /** Why a run is not made, or fails, in the words of the service. */
   async refusal(teacher: Teacher, changes?: Teacher): Promise<string> {
-    const created = await createRun(this.client, this.student(teacher, changes)).catch((error: Error) => error);
-    if (created instanceof Error) return created.message;
+    const created = await createRun(this.client, this.student(teacher, changes)).catch((error: ClientError) => error);
+    if (created instanceof ClientError) return created.details;
     const { state, error } = await ended(this.client, created.id);
     return state === RunState.FAILED ? error : RunState[state];
   }
@@ -71,7 +72,7 @@ export class TeacherTrial {
   async checked(teacher: Teacher, changes: Teacher = {}): Promise<string> {
     const recipe = this.student(teacher, changes);
     const { teacherDigest } = await this.client.resolveTeacher({ recipe });
-    const [check] = teacherChecks(parseRecipe(recipe));
+    const { train: check } = teacherChecks(parseRecipe(recipe));
     return this.teachers.checkTeacher({ teacherDigest, ...check }).then(
       () => '',
       (error: { details: string }) => error.details,

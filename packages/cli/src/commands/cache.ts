@@ -5,7 +5,6 @@ import { openObjectStore } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
-import { holdHome } from '@mcld/platform/runs/ownership.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -67,18 +66,9 @@ interface CollectOptions extends CommonOptions {
   readonly teacher?: string;
 }
 
+/** Also beside a teacher at work: what it has mapped it goes on reading, and at its next stream it starts over. */
 async function collect(options: CollectOptions): Promise<void> {
   const shelf = await openShelf(options);
-  // A teacher at work there would go on writing into files that are gone. What S3 shares is no home's.
-  const held = shelf.isShared ? undefined : await holdHome(homeFolder(options.home));
-  try {
-    await removeStores(shelf, options);
-  } finally {
-    await held?.release();
-  }
-}
-
-async function removeStores(shelf: SegmentShelf, options: CollectOptions): Promise<void> {
   const limit = options.maxMb === undefined ? shelf.limitBytes : options.maxMb * MEGABYTE;
   const stores = shelf.stored();
   let total = stores.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -116,7 +106,7 @@ async function warm(options: WarmOptions): Promise<void> {
     const shown = process.stderr.isTTY && !options.json;
     let last = { steps: 0, totalSteps: 0, computedViews: 0 };
     try {
-      const [{ accept, ...training }] = teacherChecks(resolved);
+      const { accept, ...training } = teacherChecks(resolved).train;
       await client.checkTeacher({ teacherDigest, ...training, accept });
       const request = { teacherDigest, ...training, epochs: options.epochs ?? recipe.epochs };
       for await (const progress of client.warmLogits(request, { signal })) {

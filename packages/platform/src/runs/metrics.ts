@@ -35,7 +35,14 @@ export function recordOf({ agreement, teacherKl, teacherTop1, crossEntropy, ece,
 }
 
 /** Metrics as clients get them. */
-export function wireMetrics({ agreement, teacherKl, teacherTop1, crossEntropy, ece, ...metrics }: MetricsRecord): Metrics {
+export function wireMetrics({
+  agreement,
+  teacherKl,
+  teacherTop1,
+  crossEntropy,
+  ece,
+  ...metrics
+}: MetricsRecord): Metrics {
   return {
     ...metrics,
     crossEntropy: Number(crossEntropy),
