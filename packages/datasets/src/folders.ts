@@ -5,8 +5,8 @@ import { DatasetError } from './dataset.js';
 import { addressOf, byCodePoints, nameOf, readable, shown } from './file-names.js';
 import { fileError, reasonOf } from './files.js';
 import { isImageName } from './image-names.js';
-import { isJunk } from './junk-names.js';
-import { DANGLING, endingKind, HIDDEN, type Tally } from './passed-over.js';
+import { isJunk, isPlaceholder } from './junk-names.js';
+import { DANGLING, type Tally } from './passed-over.js';
 
 /** Deepest tree of folders that is walked under a class. */
 const MAX_DEPTH = 32;
@@ -15,6 +15,12 @@ const MAX_DEPTH = 32;
 const NOWHERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 type Kind = 'folder' | 'file' | 'other';
+
+/** Something directly in the root, links not followed. */
+export interface RootEntry {
+  readonly name: string;
+  readonly kind: Kind | 'link';
+}
 
 /** Something in a folder, links followed. */
 interface Entry {
@@ -31,6 +37,9 @@ interface Entry {
  * passed over in silence, everything else that is not used is counted. Symbolic links are followed inside the root.
  */
 export class ImageTree {
+  /** What of the root links lead into. */
+  readonly #linked = new Set<string>();
+
   private constructor(
     readonly root: string,
     private readonly real: string,
@@ -45,11 +54,15 @@ export class ImageTree {
     return new ImageTree(root, nameOf(real), skipDamaged);
   }
 
-  /** Names of what lies directly in the root, junk apart. */
-  async names({ foldersOnly = false } = {}): Promise<string[]> {
+  /** What lies directly in the root, junk apart, by name. */
+  async atRoot(): Promise<RootEntry[]> {
     const there = (await entriesOf(this.root)).filter(({ name }) => !isJunk(name));
-    const found = foldersOnly ? there.filter(({ kind }) => kind === 'folder' || kind === 'link') : there;
-    return found.map(({ name }) => name).sort(byCodePoints);
+    return there.sort((a, b) => byCodePoints(a.name, b.name));
+  }
+
+  /** Whether a link that was followed leads into this folder of the root. */
+  isLinkedTo(name: string): boolean {
+    return this.#linked.has(name);
   }
 
   /**
@@ -61,6 +74,7 @@ export class ImageTree {
     const real = await this.#enter(place);
     for (const entry of await this.#entries({ place, real }, passedOver, isImageName)) {
       if (entry.kind === 'folder') names.push(entry.name);
+      else if (isPlaceholder(entry.name)) passedOver.addFile(entry.place);
       else passedOver.add('files beside the class folders', entry.place);
     }
     return names;
@@ -142,6 +156,7 @@ export class ImageTree {
         const where = `out of the data set's root ${readable(this.root)}: it leads to ${shown(real)}`;
         throw new DatasetError('damaged', `${what} ${where}`);
       }
+      this.#linked.add(path.relative(this.real, real).split(path.sep)[0] ?? '');
       const about = await stat(addressOf(real));
       return { kind: about.isDirectory() ? 'folder' : about.isFile() ? 'file' : 'other', real };
     } catch (error) {
@@ -159,8 +174,7 @@ export class ImageTree {
 /** Whether a file is an image to be used; if not, it is counted. */
 function isUsed({ name, place, kind }: Entry, passedOver: Tally): boolean {
   if (kind === 'other') passedOver.add('pipes, sockets and devices', place);
-  else if (!isImageName(name)) passedOver.addOpen(endingKind(name), place);
-  else if (name.startsWith('.')) passedOver.add(HIDDEN, place);
+  else if (!isImageName(name) || name.startsWith('.')) passedOver.addFile(place);
   else return true;
   return false;
 }
@@ -168,7 +182,7 @@ function isUsed({ name, place, kind }: Entry, passedOver: Tally): boolean {
 const isInside = (folder: string, place: string): boolean =>
   place === folder || place.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep);
 
-async function entriesOf(folder: string): Promise<{ name: string; kind: Kind | 'link' }[]> {
+async function entriesOf(folder: string): Promise<RootEntry[]> {
   try {
     const entries = await readdir(addressOf(folder), { withFileTypes: true });
     if (!entries.some(({ name }) => name.includes('\ufffd'))) {

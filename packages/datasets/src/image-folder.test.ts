@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FingerprintMemory } from './fingerprint.js';
 import { openImageFolder } from './image-folder.js';
-import { at, photo, pixelsOf, put, scratch, treeOf } from './test-support.js';
+import { at, messageOf, photo, pixelsOf, put, scratch, treeOf } from './test-support.js';
 
 const skipDamaged = true;
 
@@ -13,10 +13,7 @@ const skipDamaged = true;
 const damage = (root: string, place: string) => truncate(path.join(root, place), 200);
 
 const refusal = (root: string, split: 'train' | 'test', more = {}): Promise<string> =>
-  openImageFolder(at(root, split, more)).then(
-    () => 'no error',
-    (error: Error) => error.message.replaceAll(root, 'ROOT'),
-  );
+  messageOf(openImageFolder(at(root, split, more)), root);
 
 const two = ['train/cat/1.jpg', 'train/dog/1.jpg'];
 
@@ -145,6 +142,37 @@ describe('what of a folder of images is not used', () => {
     ]);
   });
 
+  it('is told of the root too, for each split: folders and images that lie beside the splits', async () => {
+    const beside = ['extra/cat/1.jpg', 'holdout/cat/1.jpg', 'stray.jpg', 'labels.csv', '.train.icloud', '.git/x'];
+    const root = await treeOf(...two, 'val/cat/1.jpg', 'val/dog/1.jpg', ...beside);
+    await symlink('/nowhere', path.join(root, 'more'));
+    for (const split of ['train', 'test'] as const) {
+      expect((await openImageFolder(at(root, split))).passedOver, split).toEqual([
+        { kind: 'folders beside the splits', count: 2, names: ['extra', 'holdout'] },
+        { kind: 'files that iCloud has not downloaded', count: 1, names: ['.train.icloud'] },
+        { kind: 'images beside the splits', count: 1, names: ['stray.jpg'] },
+        { kind: 'links beside the splits', count: 1, names: ['more'] },
+      ]);
+    }
+  });
+
+  it('includes what iCloud holds elsewhere, which leaves a class empty where it is all of it', async () => {
+    const away = ['train/cat/.2.jpg.icloud', 'train/cat/.3.HEIC.icloud', 'train/.bird.icloud'];
+    const root = await treeOf(...two, ...away);
+    expect((await openImageFolder(at(root, 'train'))).passedOver).toEqual([
+      {
+        kind: 'files that iCloud has not downloaded',
+        count: 3,
+        names: ['train/.bird.icloud', 'train/cat/.2.jpg.icloud', 'train/cat/.3.HEIC.icloud'],
+      },
+    ]);
+    await put(root, 'train/owl/.1.jpg.icloud');
+    expect(await refusal(root, 'train')).toBe(
+      'ROOT has a class without a usable image: train/owl (files that iCloud has not downloaded: 1 ' +
+        '(train/owl/.1.jpg.icloud))',
+    );
+  });
+
   it('has no more kinds than a person reads, whatever endings there are', async () => {
     const root = await treeOf(
       ...two,
@@ -220,10 +248,25 @@ describe('the folder to test on', () => {
         'test/ has files beside the class folders: 1 (test/1.jpg); val/ has no files; ' +
         'ROOT/validation/bird is of no class of the training split',
     );
-    expect(await refusal(await treeOf(...two, 'valid/cat/1.jpg'), 'test')).toBe(
-      "ROOT has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ with images in it, " +
-        'found train, valid',
+    expect(await refusal(await treeOf(...two, 'dev/cat/1.jpg'), 'test')).toBe(
+      "ROOT has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ or valid/<class>/ " +
+        'with images in it, found dev, train',
     );
+    expect(await refusal(await treeOf(...two, 'test/1.jpg', 'holdout/cat/1.jpg', 'dev/cat/1.jpg'), 'test')).toBe(
+      'ROOT has no images of its classes in test/<class>/: test/ has files beside the class folders: 1 (test/1.jpg); ' +
+        'beside them lie dev, holdout',
+    );
+  });
+
+  it('may be called valid/, and is told of beside test/', async () => {
+    const alone = await openImageFolder(at(await treeOf(...two, 'valid/dog/1.jpg'), 'test'));
+    expect([[...alone.labels], alone.passedOver[0]?.kind]).toEqual([[1], 'classes without images']);
+    const root = await treeOf(...two, 'valid/dog/1.jpg', 'test/cat/1.jpg', 'test/dog/1.jpg');
+    const data = await openImageFolder(at(root, 'test'));
+    expect([data.count, data.passedOver]).toEqual([
+      2,
+      [{ kind: 'folders beside test/, which is the test split', count: 1, names: ['valid'] }],
+    ]);
   });
 
   it('is refused with a folder of no class beside good ones', async () => {
@@ -288,80 +331,6 @@ describe('names of classes and images', () => {
       'train/Z/img2.jpg',
       'train/Z/b/1.jpg',
       'train/Z/b-c/1.jpg',
-    ]);
-  });
-});
-
-describe('files that may not be read', () => {
-  /** Root may read everything. */
-  async function asNobody<T>(action: () => Promise<T>): Promise<T> {
-    const isRoot = process.geteuid?.() === 0;
-    if (isRoot) process.seteuid?.('nobody');
-    try {
-      return await action();
-    } finally {
-      if (isRoot) process.seteuid?.(0);
-    }
-  }
-
-  it('are named, also with skipDamaged: they are not damaged', async () => {
-    const root = await treeOf(...two);
-    await chmod(root, 0o755);
-    await chmod(path.join(root, 'train/cat/1.jpg'), 0);
-    const message = 'cannot read ROOT/train/cat/1.jpg: permission denied';
-    for (const more of [{}, { skipDamaged }]) {
-      expect(await asNobody(() => refusal(root, 'train', more))).toBe(message);
-    }
-    await chmod(path.join(root, 'train/cat/1.jpg'), 0o644);
-    await chmod(path.join(root, 'train/dog'), 0);
-    expect(await asNobody(() => refusal(root, 'train'))).toBe('cannot list ROOT/train/dog: permission denied');
-  });
-});
-
-describe('symbolic links in a folder of images', () => {
-  it('that lead nowhere are named with where they lead, and passed over with skipDamaged', async () => {
-    const root = await treeOf(...two);
-    await symlink('../gone/1.jpg', path.join(root, 'train/cat/2.jpg'));
-    await symlink('self.jpg', path.join(root, 'train/cat/self.jpg'));
-    expect(await refusal(root, 'train')).toBe(
-      'ROOT/train/cat/2.jpg is a symbolic link to ../gone/1.jpg: no such file or directory',
-    );
-    const data = await openImageFolder(at(root, 'train', { skipDamaged }));
-    expect([data.count, data.passedOver]).toEqual([
-      2,
-      [{ kind: 'links that lead nowhere', count: 2, names: ['train/cat/2.jpg', 'train/cat/self.jpg'] }],
-    ]);
-    await rm(path.join(root, 'train/cat/2.jpg'));
-    expect(await refusal(root, 'train')).toBe(
-      'ROOT/train/cat/self.jpg is a symbolic link to self.jpg: too many symbolic links encountered',
-    );
-  });
-
-  it('that should be a class and lead nowhere are refused, also with skipDamaged', async () => {
-    const root = await treeOf(...two);
-    await symlink('/nowhere/bird', path.join(root, 'train/bird'));
-    expect(await refusal(root, 'train', { skipDamaged })).toBe(
-      'ROOT/train/bird is a symbolic link to /nowhere/bird: no such file or directory',
-    );
-  });
-
-  it('out of the root are named themselves, also where all of a split is one', async () => {
-    const [root, other] = [await treeOf('val/cat/1.jpg'), await treeOf('cat/1.jpg', 'dog/1.jpg')];
-    await symlink(other, path.join(root, 'train'));
-    expect(await refusal(root, 'train')).toBe(
-      `ROOT/train is a symbolic link out of the data set's root ROOT: it leads to ${other}`,
-    );
-  });
-
-  it('inside the root are followed, each folder once', async () => {
-    const root = await treeOf(...two, 'more/2.jpg');
-    await symlink('../../more', path.join(root, 'train/cat/more'));
-    await symlink('../../more', path.join(root, 'train/cat/once-more'));
-    await symlink('../cat/1.jpg', path.join(root, 'train/dog/of-cat.jpg'));
-    const data = await openImageFolder(at(root, 'train'));
-    expect([[...data.labels], data.passedOver]).toEqual([
-      [0, 0, 1, 1],
-      [{ kind: 'folders that were read already by another name', count: 1, names: ['train/cat/once-more'] }],
     ]);
   });
 });

@@ -4,20 +4,22 @@ import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { composed, shown, spelledOut } from './file-names.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';
+import { isImageName } from './image-names.js';
+import { isPlaceholder } from './junk-names.js';
 import { passedOverText, Tally } from './passed-over.js';
 
 const TRAIN = 'train';
 
 /** Names of the folder to test on, in the order in which they are tried. */
-const TESTS: readonly string[] = ['test', 'val', 'validation'];
+const TESTS: readonly string[] = ['test', 'val', 'validation', 'valid'];
 
 /** Folders that an error lists. */
 const NAMED = 5;
 
 /**
  * A tree of one's own: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the folders of the
- * training split, as Python's `sorted` has them; `test` may be called `val` or `validation`: the first that has images
- * in folders of these classes is read. A name in another Unicode form is of the same class.
+ * training split, as Python's `sorted` has them; `test` may be called `val`, `validation` or `valid`: the first that
+ * has images in folders of these classes is read. A name in another Unicode form is of the same class.
  */
 export async function openImageFolder(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
@@ -27,6 +29,7 @@ export async function openImageFolder(location: DatasetLocation): Promise<Datase
   const isTrain = split === 'train';
   const classes = await classesOf(tree);
   const images = isTrain ? (await splitImages(tree, TRAIN, classes)).images : await testImages(tree, classes);
+  await tallyBeside(tree, images.passedOver);
   return openImageFiles(location, {
     kind: 'image-folder',
     classNames: classes,
@@ -49,7 +52,7 @@ async function classesOf(tree: ImageTree): Promise<string[]> {
 
 /** Those of the names that are there. @throws DatasetError where none is */
 async function foldersOf(tree: ImageTree, split: string, names: readonly string[]): Promise<string[]> {
-  const there = await tree.names({ foldersOnly: true });
+  const there = await foldersAtRoot(tree);
   const found = names.filter((name) => there.includes(name));
   if (found.length > 0) return found;
   const wanted = names.map((name) => `${name}/<class>/`).join(' or ');
@@ -58,6 +61,21 @@ async function foldersOf(tree: ImageTree, split: string, names: readonly string[
     'missing',
     `${tree.root} has no split '${split}'; expected ${wanted} with images in it, found ${others || 'nothing'}`,
   );
+}
+
+const foldersAtRoot = async (tree: ImageTree): Promise<string[]> =>
+  (await tree.atRoot()).filter(({ kind }) => kind === 'folder' || kind === 'link').map(({ name }) => name);
+
+const isSplit = (name: string): boolean => name === TRAIN || TESTS.includes(name);
+
+/** Counts what lies beside the splits: folders that no link of a split leads into, and images. */
+async function tallyBeside(tree: ImageTree, passedOver: Tally): Promise<void> {
+  for (const { name, kind } of await tree.atRoot()) {
+    if (isSplit(name) || tree.isLinkedTo(name)) continue;
+    if (kind === 'folder' || kind === 'link') passedOver.add(`${kind}s beside the splits`, name);
+    else if (isPlaceholder(name)) passedOver.addFile(name);
+    else if (isImageName(name)) passedOver.add('images beside the splits', name);
+  }
 }
 
 async function distinctFolders(tree: ImageTree, folder: string, passedOver: Tally): Promise<string[]> {
@@ -114,9 +132,11 @@ async function testImages(tree: ImageTree, classes: readonly string[]): Promise<
     }
     return images;
   }
+  const others = (await foldersAtRoot(tree)).filter((name) => !isSplit(name)).slice(0, NAMED);
+  const beside = others.length > 0 ? `; beside them lie ${others.map(shown).join(', ')}` : '';
   throw new DatasetError(
     'missing',
     `${tree.root} has no images of its classes in ${folders.map((name) => `${name}/<class>/`).join(' or ')}: ` +
-      refused.join('; '),
+      `${refused.join('; ')}${beside}`,
   );
 }

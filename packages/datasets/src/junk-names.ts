@@ -26,12 +26,15 @@ const JUNK: ReadonlySet<string> = new Set([
 /** Extended headers of tars that an old tar unpacked as files, and what Windows and Dropbox note beside a file. */
 const JUNK_PATTERN = /^paxheaders?(\.\d+)?$|:zone\.identifier$|:com\.dropbox\.attr/i;
 
+/** Whether iCloud has put this in the place of a file that it holds elsewhere: `.cat.jpg.icloud`. */
+export const isPlaceholder = (name: string): boolean => /^\..*\.icloud$/i.test(name);
+
 /**
  * Whether a file or folder of this name is none of the user's and is passed over in silence: those listed, and all that
- * begins with a dot (`.DS_Store`, `._cat.jpg`, `.git`). A hidden image may be the user's own: it is passed over, but
- * told of.
+ * begins with a dot (`.DS_Store`, `._cat.jpg`, `.git`). A hidden image may be the user's own, and a placeholder stands
+ * for one: they are passed over, but told of.
  */
 export function isJunk(name: string): boolean {
-  if (name.startsWith('.')) return name.startsWith('._') || !isImageName(name);
+  if (name.startsWith('.')) return name.startsWith('._') || !(isImageName(name) || isPlaceholder(name));
   return JUNK.has(name.toLowerCase()) || JUNK_PATTERN.test(name);
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { readable, shown } from './file-names.js';
+import { isPlaceholder } from './junk-names.js';
 
 /** What of a data set's files is not used, of one kind. */
 export interface PassedOver {
@@ -24,7 +25,8 @@ const LONGEST_ENDING = 16;
 export const DAMAGED = 'damaged images';
 export const WITHOUT_IMAGES = 'classes without images';
 export const DANGLING = 'links that lead nowhere';
-export const HIDDEN = 'hidden images';
+const HIDDEN = 'hidden images';
+const ELSEWHERE = 'files that iCloud has not downloaded';
 
 interface Counted {
   count: number;
@@ -45,6 +47,14 @@ export class Tally {
   /** Of a kind that people's files make: only so many are told apart. */
   addOpen(kind: string, name: string): void {
     this.#add(kind, { count: 1, names: [shown(name)], open: true });
+  }
+
+  /** A file that is not read, by how it is called. @param shownAs where it is told otherwise than by its place */
+  addFile(place: string, shownAs = place): void {
+    const name = path.posix.basename(place);
+    if (isPlaceholder(name)) this.add(ELSEWHERE, shownAs);
+    else if (name.startsWith('.')) this.add(HIDDEN, shownAs);
+    else this.addOpen(endingKind(name), shownAs);
   }
 
   addAll(others: Tally): void {
@@ -79,7 +89,7 @@ export function endingOf(name: string): string {
 }
 
 /** The kind of a file whose name ends as no image's does. */
-export function endingKind(name: string): string {
+function endingKind(name: string): string {
   const ending = endingOf(name);
   return ending ? `files ending in ${ending}` : 'files without an ending';
 }

@@ -3,7 +3,7 @@ import { DatasetError } from './dataset.js';
 import { readable, shown } from './file-names.js';
 import { isImageName } from './image-names.js';
 import { isJunk } from './junk-names.js';
-import { endingKind, endingOf, HIDDEN, Tally } from './passed-over.js';
+import { endingOf, Tally } from './passed-over.js';
 import { indexTar, readEntry, type TarEntry } from './tar-index.js';
 
 /** Bytes of a `.cls` that are read. */
@@ -42,11 +42,7 @@ export async function samplesOf(
     if (!partsOf(name).some(isJunk)) passedOver.add('members of shards that are no files', inShard(name));
   }
   const { stems, loose } = stemsOf(files, where);
-  for (const name of loose) {
-    const base = partsOf(name).at(-1) ?? '';
-    if (base.startsWith('.')) passedOver.add(HIDDEN, inShard(name));
-    else passedOver.addOpen(endingKind(base), inShard(name));
-  }
+  for (const name of loose) passedOver.addFile(name, inShard(name));
   const samples: Sample[] = [];
   for (const [stem, members] of stems) {
     const image = imageOf(stem, members, where);

@@ -23,6 +23,13 @@ export const at = (
   ...more,
 });
 
+/** What a person reads where opening fails, the root apart. */
+export const messageOf = (opening: Promise<unknown>, root: string): Promise<string> =>
+  opening.then(
+    () => 'no error',
+    (error: Error) => error.message.replaceAll(root, 'ROOT'),
+  );
+
 /** An image's pixels as they are, uint8 [height, width, 3]. */
 export async function pixelsOf(data: Dataset, row: number): Promise<Uint8Array> {
   const picture = await data.picture(row);

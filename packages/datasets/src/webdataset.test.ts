@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { create, Header, Pax } from 'tar';
 import { describe, expect, it } from 'vitest';
 import type { Split } from './dataset.js';
-import { at, photo, pixelsOf, scratch } from './test-support.js';
+import { at, messageOf, photo, pixelsOf, put, scratch, treeOf } from './test-support.js';
 import { openWebDataset } from './webdataset.js';
 
 type Member = readonly [name: string, text?: string];
@@ -46,10 +46,7 @@ async function shards(files: Readonly<Record<string, readonly Member[] | Buffer 
 }
 
 const refusal = (root: string, split: Split = 'train'): Promise<string> =>
-  openWebDataset(at(root, split)).then(
-    () => 'no error',
-    (error: Error) => error.message.replaceAll(root, 'ROOT'),
-  );
+  messageOf(openWebDataset(at(root, split)), root);
 
 describe('a name that is there twice in a shard', () => {
   it.each<[string, Member[], string]>([
@@ -231,6 +228,31 @@ describe('what of shards is not used', () => {
     ]);
   });
 
+  it('includes what lies beside the shards', async () => {
+    const root = await shards({
+      'train-0.tar': [...good, ['.c.jpg.icloud', '']],
+      'train-1.tar.part': '',
+      'dev-0.tar': good,
+      'train-2.tar.crdownload': '',
+      '.train-3.tar.icloud': '',
+      'STAND-IN.txt': 'photographs of another kind',
+    });
+    await put(root, 'more/train-9.tar');
+    await symlink('more', path.join(root, 'again'));
+    expect((await openWebDataset(at(root, 'train'))).passedOver).toEqual([
+      {
+        kind: 'files that iCloud has not downloaded',
+        count: 2,
+        names: ['.train-3.tar.icloud', 'train-0.tar: .c.jpg.icloud'],
+      },
+      { kind: 'files ending in .crdownload', count: 1, names: ['train-2.tar.crdownload'] },
+      { kind: 'files ending in .part', count: 1, names: ['train-1.tar.part'] },
+      { kind: 'folders beside the shards', count: 1, names: ['more'] },
+      { kind: 'links beside the shards', count: 1, names: ['again'] },
+      { kind: "shards of no split, beside those named 'train'", count: 1, names: ['dev-0.tar'] },
+    ]);
+  });
+
   it('includes links, which hold no bytes', async () => {
     const [from, root] = [await scratch(), await scratch()];
     for (const [name, body] of [
@@ -280,6 +302,17 @@ describe('shards that are none', () => {
     );
   });
 
+  it('are missed with what lies in the root in place of them', async () => {
+    const root = await treeOf('train/000.tar', 'val/000.tar', 'README.md', '.DS_Store');
+    expect(await refusal(root)).toBe(
+      "ROOT has no shards of split 'train'; expected names as train-000000.tar, found README.md, train/, val/",
+    );
+    expect(await refusal(await shards({ 'cifartrain.tar': good, 'cifartest.tar': good }), 'test')).toBe(
+      "ROOT has no shards of split 'test'; expected names as test-000000.tar, found cifartest.tar, cifartrain.tar",
+    );
+    expect(await refusal(await scratch())).toContain('expected names as train-000000.tar, found nothing');
+  });
+
   it('but pipes are not waited for', async () => {
     const root = await scratch();
     execFileSync('mkfifo', [path.join(root, 'train-0.tar')]);
@@ -299,6 +332,24 @@ describe('shards that are none', () => {
     ).toBe(
       "the shards of ROOT hold no images of split 'train': samples without an image (.cls, .heic): 1 (train-0.tar: a)",
     );
+  });
+
+  it('but several, joined with cat, are refused by the byte where the second begins', async () => {
+    const [first, more] = [tarOf(good), tarOf([['c.jpg'], ['c.cls', '0']])];
+    const told = (at: number) =>
+      `ROOT/train-0.tar goes on behind the end of its tar, at byte ${at}. Were tars joined with cat? ` +
+      "Join them with 'tar --concatenate', or keep each as a shard of its own";
+    expect(await refusal(await shards({ 'train-0.tar': Buffer.concat([first, more]) }))).toBe(told(first.length));
+    // Far behind, past one piece, and with a single block of zeros between them.
+    const far = Buffer.concat([first, Buffer.alloc(200_000), more]);
+    expect(await refusal(await shards({ 'train-0.tar': far }))).toBe(told(first.length + 200_000));
+    const lone = Buffer.concat([first.subarray(0, -512), more]);
+    expect(await refusal(await shards({ 'train-0.tar': lone }))).toBe(told(first.length - 512));
+  });
+
+  it.each([0, 512, 10_240, 200_001])('but with %i more bytes of zeros are whole', async (bytes) => {
+    const root = await shards({ 'train-0.tar': Buffer.concat([tarOf(good).subarray(0, -512), Buffer.alloc(bytes)]) });
+    expect((await openWebDataset(at(root, 'train'))).count).toBe(2);
   });
 
   it('with a global pax header and names in pax headers are read', async () => {

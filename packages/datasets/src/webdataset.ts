@@ -1,23 +1,20 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dataset, DatasetError, type DatasetLocation, type Split } from './dataset.js';
+import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
 import { readable, shown } from './file-names.js';
 import { READ_NOW, textLines } from './files.js';
-import { ImageTree } from './folders.js';
+import { ImageTree, type RootEntry } from './folders.js';
 import { passedOverText, Tally } from './passed-over.js';
+import { isShard, shardsOf } from './shard-names.js';
 import { type Sample, samplesOf } from './shard-samples.js';
 import { readEntry, withTar } from './tar-index.js';
 
-/** How shards of a split are called. */
-const shardNames: Readonly<Record<Split, RegExp>> = {
-  train: /^(?!.*(test|val|unlabeled)).*\.tar$/i,
-  test: /(test|val).*\.tar$/i,
-  unlabeled: /unlabeled.*\.tar$/i,
-};
+/** What else of a folder of shards is read. */
+const NOTES: readonly string[] = ['classes.txt', 'STAND-IN.txt'];
 
-/** Shards that would be read if they were unpacked. */
-const COMPRESSED = /\.(tar\.(gz|bz2|xz|zst|lz4|lzma|z)|tgz|tbz2?|txz)$/i;
+/** Names that an error lists. */
+const NAMED = 5;
 
 /** Bytes of classes.txt that are read. */
 const MAX_TEXT = 1 << 20;
@@ -27,15 +24,17 @@ const AT_ONCE = 16;
 
 /**
  * WebDataset shards: `.tar` files in a folder, in the order of their names, with samples as shard-samples.ts has them:
- * an image (`.jpg`, `.png`, …) and `.cls`, its class as a number. Shards with `test` or `val` in their name are the
- * test split. Class names come from a `classes.txt` beside them, one a line; without it the classes are the numbers of
- * the training split, each of which must have an image.
+ * an image (`.jpg`, `.png`, …) and `.cls`, its class as a number. shard-names.ts tells their splits. Class names come
+ * from a `classes.txt` beside them, one a line; without it the classes are the numbers of the training split, each of
+ * which must have an image.
  */
 export async function openWebDataset(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
   const passedOver = new Tally();
-  const names = await (await ImageTree.open(location)).names();
-  const shards = shardsOf(names, location, passedOver);
+  const entries = await (await ImageTree.open(location)).atRoot();
+  const names = entries.filter(mayBeShard).map(({ name }) => name);
+  const shards = chosenShards(entries, names, location, passedOver);
+  tallyOthers(entries, passedOver);
   const samples = await samplesIn(root, shards, split !== 'unlabeled', passedOver);
   if (samples.length === 0) {
     const found = passedOverText(passedOver.list());
@@ -70,19 +69,38 @@ export async function openWebDataset(location: DatasetLocation): Promise<Dataset
   });
 }
 
-function shardsOf(names: readonly string[], { root, split }: DatasetLocation, passedOver: Tally): string[] {
-  const shards = names.filter((name) => shardNames[split].test(name));
-  const compressed = names.filter(
-    (name) => COMPRESSED.test(name) && shardNames[split].test(name.replace(COMPRESSED, '.tar')),
-  );
-  if (shards.length > 0) {
+const mayBeShard = ({ name, kind }: RootEntry): boolean => kind !== 'folder' && isShard(name);
+
+function chosenShards(
+  entries: readonly RootEntry[],
+  names: readonly string[],
+  { root, split }: DatasetLocation,
+  passedOver: Tally,
+): readonly string[] {
+  const { plain, compressed } = shardsOf(names, split, passedOver);
+  const [first] = compressed;
+  if (plain.length > 0) {
     for (const name of compressed) passedOver.add('compressed shards', name);
-    return shards;
+    return plain;
   }
   const wanted = split === 'train' ? 'train-000000.tar' : `${split}-000000.tar`;
-  const [first] = compressed;
-  const found = first ? `; ${shown(first)} is compressed: unpack it to a plain .tar` : '';
+  const found = first ? `; ${shown(first)} is compressed: unpack it to a plain .tar` : `, found ${listOf(entries)}`;
   throw new DatasetError('missing', `${root} has no shards of split '${split}'; expected names as ${wanted}${found}`);
+}
+
+function listOf(entries: readonly RootEntry[]): string {
+  const names = entries.slice(0, NAMED).map(({ name, kind }) => shown(name) + (kind === 'folder' ? '/' : ''));
+  return [...names, ...(entries.length > NAMED ? ['…'] : [])].join(', ') || 'nothing';
+}
+
+/** Counts what lies beside the shards. */
+function tallyOthers(entries: readonly RootEntry[], passedOver: Tally): void {
+  for (const entry of entries) {
+    const { name, kind } = entry;
+    if (mayBeShard(entry) || NOTES.includes(name)) continue;
+    if (kind === 'folder' || kind === 'link') passedOver.add(`${kind}s beside the shards`, name);
+    else passedOver.addFile(name);
+  }
 }
 
 async function samplesIn(
@@ -114,7 +132,7 @@ async function numbers(
   names: readonly string[],
   samples: readonly Sample[],
 ): Promise<string[]> {
-  const train = split === 'train' ? [] : names.filter((name) => shardNames.train.test(name));
+  const train = split === 'train' ? [] : shardsOf(names, 'train', new Tally()).plain;
   const those = train.length > 0 ? await samplesIn(root, train, true, new Tally()) : samples;
   return Array.from({ length: highestOf(those) + 1 }, (_, label) => String(label));
 }

@@ -33,7 +33,7 @@ function placesOf(config: Config): DataPlaces {
       async fetchShards(address: string) {
         const folder = path.join(cache, 'shards', sha256(`${endpoint} ${address}`));
         const access = { endpoint, accessKey: accessKey as string, secretKey: secretKey as string };
-        await fetchS3Folder(access, address, (name) => name.endsWith('.tar') || name === 'classes.txt', folder);
+        await fetchS3Folder(access, address, (name) => /\.tar$/i.test(name) || name === 'classes.txt', folder);
         return folder;
       },
     }),

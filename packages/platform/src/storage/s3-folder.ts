@@ -38,9 +38,10 @@ export async function fetchS3Folder(
       if (name === '' || name.includes('/') || !wanted(name)) continue;
       const file = path.join(folder, name);
       if ((await markOf(file)) === `${etag} ${size}`) continue;
-      await client.fGetObject(bucket, key, `${file}.part`);
-      await rename(`${file}.part`, file);
-      await writeFile(`${file}.etag`, `${etag} ${size}`);
+      const part = hidden(file, 'part');
+      await client.fGetObject(bucket, key, part);
+      await rename(part, file);
+      await writeFile(hidden(file, 'etag'), `${etag} ${size}`);
     }
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
@@ -50,10 +51,14 @@ export async function fetchS3Folder(
   }
 }
 
+/** What goes with a file, which is none of the fetched ones: its name begins with a dot. */
+const hidden = (file: string, ending: string): string =>
+  path.join(path.dirname(file), `.${path.basename(file)}.${ending}`);
+
 /** The mark of a file that was fetched whole; undefined where it is not there. */
 async function markOf(file: string): Promise<string | undefined> {
   const [mark, about] = await Promise.all([
-    readFile(`${file}.etag`, 'utf8').catch(() => undefined),
+    readFile(hidden(file, 'etag'), 'utf8').catch(() => undefined),
     stat(file).catch(() => undefined),
   ]);
   return mark?.endsWith(` ${about?.size}`) ? mark : undefined;
