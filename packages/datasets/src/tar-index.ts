@@ -19,6 +19,9 @@ export interface TarIndex {
 
 const BLOCK = 512;
 
+const PIECE = 1 << 16;
+const ZEROS = Buffer.alloc(PIECE);
+
 /** Longest extended header (a long name) that is read. */
 const MAX_EXTENDED = 1 << 20;
 
@@ -83,8 +86,11 @@ export async function indexTar(handle: FileHandle, file: string): Promise<TarInd
     const { bytesRead } = await handle.read(block, 0, BLOCK, at);
     if (at === 0) refuseCompressed(block, file);
     if (bytesRead < BLOCK) throw wrong(at, 'a header that is cut off');
-    // Two blocks of zeros end a tar; what follows is padding.
-    if (block.every((byte) => byte === 0)) return { files, others };
+    // Two blocks of zeros end a tar, but its readers stop at one; what follows is padding.
+    if (block.every((byte) => byte === 0)) {
+      await refuseMore(handle, at + BLOCK, file);
+      return { files, others };
+    }
     const header = headerOf(block, extension.pax);
     if (!header?.cksumValid) throw wrong(at, 'no tar header (its checksum or a number in it is wrong)');
     const size = header.size ?? 0;
@@ -107,6 +113,25 @@ export async function indexTar(handle: FileHandle, file: string): Promise<TarInd
     at = offset + Math.ceil(size / BLOCK) * BLOCK;
   }
   throw wrong(about.size, 'no end of the tar: it is cut off');
+}
+
+/** Bytes behind a tar's end would be lost without a word. They are looked at in pieces: there may be much padding. */
+async function refuseMore(handle: FileHandle, end: number, file: string): Promise<void> {
+  const piece = Buffer.alloc(PIECE);
+  for (let at = end; ; ) {
+    const { bytesRead } = await handle.read(piece, 0, PIECE, at);
+    if (bytesRead === 0) return;
+    const read = piece.subarray(0, bytesRead);
+    if (!read.equals(ZEROS.subarray(0, bytesRead))) {
+      const where = at + read.findIndex((byte) => byte !== 0);
+      throw new DatasetError(
+        'damaged',
+        `${shown(file)} goes on behind the end of its tar, at byte ${where}. Were tars joined with cat? ` +
+          "Join them with 'tar --concatenate', or keep each as a shard of its own",
+      );
+    }
+    at += bytesRead;
+  }
 }
 
 function refuseCompressed(block: Buffer, file: string): void {
