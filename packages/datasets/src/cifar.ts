@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { classNamesOf, recordsOf } from './cifar-python.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { readDataFile, sha256, standInOf, textLines } from './files.js';
+import { readDataFile, sha256, standInOf } from './files.js';
 import { RawPicture } from './picture.js';
+import { listLines } from './text-lines.js';
 
 const SIDE = 32;
 const PLANE = SIDE * SIDE;
@@ -26,7 +27,7 @@ interface Layout {
 
 const asTheyAre = {
   records: (_file: string, content: Buffer) => content,
-  classNames: (_file: string, content: Buffer) => textLines(content),
+  classNames: (file: string, content: Buffer) => listLines(content, file),
 };
 
 const cifar10: Layout = {

@@ -50,12 +50,6 @@ export async function standInOf(root: string): Promise<string> {
   return text.toString().split('\n')[0] ?? '';
 }
 
-export const textLines = (data: Buffer): string[] =>
-  data
-    .toString('utf8')
-    .split(/\r?\n/)
-    .filter((line) => line !== '');
-
 const HASHED = 1 << 26;
 
 export function sha256(...parts: readonly (Uint8Array | string)[]): string {

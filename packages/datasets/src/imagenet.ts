@@ -3,10 +3,10 @@ import path from 'node:path';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { shown } from './file-names.js';
-import { readDataFile, textLines } from './files.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';
 import { Tally } from './passed-over.js';
+import { readLines } from './text-lines.js';
 
 const HINT = "name the folder that holds ImageNet's train/ and val/ as the recipe's root";
 
@@ -77,12 +77,12 @@ const imageName = (file: string): string => path.parse(file).name;
 async function truth(root: string, files: readonly string[]): Promise<Map<string, string>> {
   const csv = 'LOC_val_solution.csv';
   if (await exists(root, csv)) {
-    const rows = textLines(await readDataFile(root, csv, HINT)).slice(1);
+    const rows = (await readLines(root, csv, HINT)).slice(1);
     return new Map(rows.map((row) => [row.split(',')[0] ?? '', /,\s*(n\d+)/.exec(row)?.[1] ?? '']));
   }
   const list = 'ILSVRC2012_validation_ground_truth.txt';
-  const ids = textLines(await readDataFile(root, list, `expected val/<wnid>/ folders, ${csv} or ${list}`));
-  const map = textLines(await readDataFile(root, 'map_clsloc.txt', `${list} needs it: it tells the ids' wnids`));
+  const ids = await readLines(root, list, `expected val/<wnid>/ folders, ${csv} or ${list}`);
+  const map = await readLines(root, 'map_clsloc.txt', `${list} needs it: it tells the ids' wnids`);
   const wnids = new Map(map.map((line) => [line.split(' ')[1], line.split(' ')[0] ?? '']));
   if (ids.length !== files.length) {
     throw new DatasetError(
@@ -96,7 +96,7 @@ async function truth(root: string, files: readonly string[]): Promise<Map<string
 async function classNames(root: string): Promise<Map<string, string>> {
   const list = 'LOC_synset_mapping.txt';
   if (!(await exists(root, list))) return new Map();
-  const lines = textLines(await readDataFile(root, list, HINT));
+  const lines = await readLines(root, list, HINT);
   return new Map(lines.map((line) => [line.slice(0, 9), line.slice(10).split(',')[0] ?? '']));
 }
 

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { mapDataFile, readDataFile, sha256, standInOf, textLines } from './files.js';
+import { mapDataFile, readDataFile, sha256, standInOf } from './files.js';
 import { RawPicture } from './picture.js';
+import { readList } from './text-lines.js';
 
 const SIDE = 96;
 const PLANE = SIDE * SIDE;
@@ -15,7 +16,7 @@ const HINT = "get it with 'mcld data fetch stl-10', or name its folder as the ro
 export async function openStl10({ root, split }: DatasetLocation): Promise<Dataset> {
   const x = `${split}_X.bin`;
   const data = await mapDataFile(root, x, HINT);
-  const classNames = textLines(await readDataFile(root, 'class_names.txt', HINT));
+  const classNames = await readList(root, 'class_names.txt', HINT);
   if (data.length === 0 || data.length % BYTES !== 0) {
     throw new DatasetError(
       'damaged',

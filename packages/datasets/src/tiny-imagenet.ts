@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { readDataFile, textLines } from './files.js';
 import { ImageTree } from './folders.js';
 import { type LabelledFile, openImageFiles } from './image-files.js';
 import { Tally } from './passed-over.js';
+import { readLines, readList } from './text-lines.js';
 
 const SIDE = 64;
 const HINT = "get it with 'mcld data fetch tiny-imagenet', or name its folder as the root";
@@ -15,10 +15,8 @@ const HINT = "get it with 'mcld data fetch tiny-imagenet', or name its folder as
  */
 export async function openTinyImagenet(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
-  const wnids = textLines(await readDataFile(root, 'wnids.txt', HINT));
-  const words = new Map(
-    textLines(await readDataFile(root, 'words.txt', HINT)).map((line) => line.split('\t') as [string, string]),
-  );
+  const wnids = await readList(root, 'wnids.txt', HINT);
+  const words = new Map((await readLines(root, 'words.txt', HINT)).map((line) => line.split('\t') as [string, string]));
   const tree = await ImageTree.open(location);
   return openImageFiles(location, {
     kind: 'tiny-imagenet',
@@ -53,7 +51,7 @@ async function listVal(
   const name = path.join('val', 'val_annotations.txt');
   const files: LabelledFile[] = [];
   const named = new Set<string>();
-  for (const [i, line] of textLines(await readDataFile(root, name, HINT)).entries()) {
+  for (const [i, line] of (await readLines(root, name, HINT)).entries()) {
     const [image = '', wnid = ''] = line.split('\t');
     const label = place.get(wnid);
     if (label === undefined || !/^[\w.-]+$/.test(image)) {

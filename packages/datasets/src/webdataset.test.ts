@@ -159,6 +159,10 @@ describe('classes of shards', () => {
       ['cat', 'dog', 'cow'],
       [{ kind: 'classes without images', count: 1, names: ['class cat'] }],
     ]);
+    await writeFile(path.join(root, 'classes.txt'), Buffer.from('\ufeffcat\r\ndog\r\ncow\r\n', 'utf16le'));
+    expect((await openWebDataset(at(root, 'train'))).classNames).toEqual(['cat', 'dog', 'cow']);
+    await writeFile(path.join(root, 'classes.txt'), 'cat\n\ndog\ncow\n');
+    expect(await refusal(root)).toBe('ROOT/classes.txt: line 2 is blank, expected a name on each line');
     await writeFile(path.join(root, 'classes.txt'), 'cat\ndog\n');
     expect(await refusal(root)).toBe("ROOT: a sample of split 'train' is of class 2, but classes.txt has 2 lines");
   });

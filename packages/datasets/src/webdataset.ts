@@ -3,12 +3,13 @@ import path from 'node:path';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
 import { readable, shown } from './file-names.js';
-import { READ_NOW, textLines } from './files.js';
+import { READ_NOW } from './files.js';
 import { ImageTree, type RootEntry } from './folders.js';
 import { passedOverText, Tally } from './passed-over.js';
 import { isShard, shardsOf } from './shard-names.js';
 import { type Sample, samplesOf } from './shard-samples.js';
 import { readEntry, withTar } from './tar-index.js';
+import { listLines } from './text-lines.js';
 
 /** What else of a folder of shards is read. */
 const NOTES: readonly string[] = ['classes.txt', 'STAND-IN.txt'];
@@ -43,7 +44,8 @@ export async function openWebDataset(location: DatasetLocation): Promise<Dataset
       `the shards of ${root} hold no images of split '${split}'${found && `: ${found}`}`,
     );
   }
-  const declared = textLines(await readText(path.join(root, 'classes.txt')));
+  const list = path.join(root, 'classes.txt');
+  const declared = listLines(await readText(list), list);
   const classNames = declared.length > 0 ? declared : await numbers(location, names, samples);
   const highest = highestOf(samples);
   if (highest >= classNames.length) {
