@@ -1,9 +1,10 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { openCifar10, openCifar100 } from './cifar.js';
-import { at, pixelsOf, scratch } from './test-support.js';
+import { at, messageOf, pixelsOf, scratch } from './test-support.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
@@ -96,6 +97,55 @@ describe('CIFAR’s Python version', () => {
     await rm(file);
     await expect(open()).rejects.toThrow(
       `no file ${file}; get it with 'mcld data fetch cifar-10', or name the folder of its binary or Python version`,
+    );
+  });
+
+  it('that is a file of another kind is named as that', async () => {
+    const root = await scratch();
+    await cp(fixture('cifar-10-python2'), root, { recursive: true });
+    const file = path.join(root, 'data_batch_2');
+    const good = await readFile(file);
+    const cases: [Buffer, string][] = [
+      [Buffer.from('<!doctype html><title>404</title>'), 'an HTML page, as a web server answers'],
+      [gzipSync(good), 'gzip-compressed data; unpack it'],
+      [Buffer.from('PK\x03\x04data.npy'), 'a ZIP archive; unpack it'],
+      [Buffer.alloc(0), 'empty'],
+    ];
+    for (const [bytes, kind] of cases) {
+      await writeFile(file, bytes);
+      expect(await messageOf(openCifar10(at(root, 'train')), root)).toContain(
+        "ROOT/data_batch_2 is no batch of CIFAR's Python version: no pickle of protocol 2 or later " +
+          `(in Python: pickle.dump(x, file, protocol=2)), at byte 0 of ${bytes.length}; it is ${kind}`,
+      );
+    }
+  });
+
+  it('with labels of the other byte order is the same data set', async () => {
+    const root = await scratch();
+    await cp(fixture('cifar-100-numpy2-odd'), root, { recursive: true });
+    await cp(fixture('cifar-100-numpy2-arrays/meta'), path.join(root, 'meta'));
+    const found = await openCifar100(at(root, 'test'));
+    const binary = await openCifar100(at(await binary100(), 'test'));
+    expect([[...found.labels], found.fingerprint]).toEqual([[0, 1], binary.fingerprint]);
+  });
+
+  it.each([
+    ['meta', 'fine_label_names[0] is no text, or empty'],
+    ['meta-array', 'fine_label_names is no list of names'],
+  ])('with names that NumPy has made is refused with what to write (%s)', async (name, what) => {
+    const root = await scratch();
+    await cp(fixture('cifar-100-numpy2-arrays'), root, { recursive: true });
+    await cp(fixture(`cifar-100-numpy2-odd/${name}`), path.join(root, 'meta'));
+    expect(await messageOf(openCifar100(at(root, 'test')), root)).toBe(
+      `ROOT/meta is no batch of CIFAR's Python version: ${what} (in Python: [str(name) for name in names])`,
+    );
+  });
+
+  it('that lies one folder down is told of', async () => {
+    const root = await scratch();
+    await cp(fixture('cifar-10-python2'), path.join(root, 'cifar-10-batches-py'), { recursive: true });
+    expect(await messageOf(openCifar10(at(root, 'train')), root)).toBe(
+      "no file ROOT/data_batch_1.bin; name ROOT/cifar-10-batches-py, which is there, as the recipe's root",
     );
   });
 

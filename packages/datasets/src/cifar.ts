@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { classNamesOf, recordsOf } from './cifar-python.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import { shown } from './file-names.js';
 import { readDataFile, sha256, standInOf } from './files.js';
 import { RawPicture } from './picture.js';
 import { listLines } from './text-lines.js';
@@ -21,6 +22,8 @@ interface Layout {
   readonly name: 'cifar-10' | 'cifar-100';
   /** Bytes before a record's pixels; the last of them is the label. */
   readonly labelBytes: number;
+  /** What its archives unpack to. */
+  readonly folders: readonly string[];
   readonly binary: Version;
   readonly python: Version;
 }
@@ -33,6 +36,7 @@ const asTheyAre = {
 const cifar10: Layout = {
   name: 'cifar-10',
   labelBytes: 1,
+  folders: ['cifar-10-batches-bin', 'cifar-10-batches-py'],
   binary: {
     ...asTheyAre,
     files: { train: [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`), test: ['test_batch.bin'] },
@@ -49,6 +53,7 @@ const cifar10: Layout = {
 const cifar100: Layout = {
   name: 'cifar-100',
   labelBytes: 2,
+  folders: ['cifar-100-binary', 'cifar-100-python'],
   binary: { ...asTheyAre, files: { train: ['train.bin'], test: ['test.bin'] }, names: 'fine_label_names.txt' },
   python: {
     files: { train: ['train'], test: ['test'] },
@@ -71,7 +76,10 @@ export const openCifar100 = (location: DatasetLocation): Promise<Dataset> => ope
 async function openCifar(layout: Layout, { root, split }: DatasetLocation): Promise<Dataset> {
   const { name, labelBytes } = layout;
   const own = "or name the folder of its binary or Python version as the recipe's root";
-  const hint = `get it with 'mcld data fetch ${name}', ${own}`;
+  const below = await folderBelow(root, layout);
+  const hint = below
+    ? `name ${shown(path.join(root, below))}, which is there, as the recipe's root`
+    : `get it with 'mcld data fetch ${name}', ${own}`;
   if (split === 'unlabeled') throw new DatasetError('missing', `${name} has no split 'unlabeled'`);
   const version = await versionIn(root, layout, split);
   const record = labelBytes + 3 * PLANE;
@@ -126,6 +134,18 @@ async function versionIn(root: string, { binary, python }: Layout, split: 'train
   };
   return (await missing(python)) < (await missing(binary)) ? python : binary;
 }
+
+/** A folder of the root that its makers' archives make: people name the folder that they unpacked them in. */
+async function folderBelow(root: string, { folders }: Layout): Promise<string | undefined> {
+  const there = await Promise.all(folders.map((folder) => isFolder(path.join(root, folder))));
+  return folders.find((_, i) => there[i]);
+}
+
+const isFolder = (file: string): Promise<boolean> =>
+  stat(file).then(
+    (about) => about.isDirectory(),
+    () => false,
+  );
 
 const isFile = (file: string): Promise<boolean> =>
   stat(file).then(

@@ -63,11 +63,14 @@ export class NumpyArray extends PickledObject {
 
   /** Numbers of an array of integers. @throws PickleError */
   integers(): number[] {
-    const read = this.#type && integerReader(this.#type);
-    if (!read) throw new PickleError(`an array of ${shown(this.#type?.code ?? 'nothing')}, expected integers`);
+    const type = this.#type;
+    const read = type && integerReader(type);
+    if (!read) throw new PickleError(`an array of ${shown(type?.code ?? 'nothing')}, expected integers`);
     const content = this.#content(read.bytes);
     const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-    return Array.from({ length: content.byteLength / read.bytes }, (_, i) => read.at(view, i * read.bytes));
+    return Array.from({ length: content.byteLength / read.bytes }, (_, i) =>
+      read.at(view, i * read.bytes, !type.bigEndian),
+    );
   }
 
   #content(elementBytes: number): Uint8Array {
@@ -82,29 +85,30 @@ export class NumpyArray extends PickledObject {
 
 interface IntegerReader {
   readonly bytes: number;
-  at(view: DataView, byte: number): number;
+  at(view: DataView, byte: number, isLittleEndian: boolean): number;
 }
 
 const integerReaders: Readonly<Record<string, IntegerReader>> = {
   u1: { bytes: 1, at: (view, byte) => view.getUint8(byte) },
   i1: { bytes: 1, at: (view, byte) => view.getInt8(byte) },
-  u2: { bytes: 2, at: (view, byte) => view.getUint16(byte, true) },
-  i2: { bytes: 2, at: (view, byte) => view.getInt16(byte, true) },
-  u4: { bytes: 4, at: (view, byte) => view.getUint32(byte, true) },
-  i4: { bytes: 4, at: (view, byte) => view.getInt32(byte, true) },
-  u8: { bytes: 8, at: (view, byte) => Number(view.getBigUint64(byte, true)) },
-  i8: { bytes: 8, at: (view, byte) => Number(view.getBigInt64(byte, true)) },
+  u2: { bytes: 2, at: (view, byte, little) => view.getUint16(byte, little) },
+  i2: { bytes: 2, at: (view, byte, little) => view.getInt16(byte, little) },
+  u4: { bytes: 4, at: (view, byte, little) => view.getUint32(byte, little) },
+  i4: { bytes: 4, at: (view, byte, little) => view.getInt32(byte, little) },
+  u8: { bytes: 8, at: (view, byte, little) => Number(view.getBigUint64(byte, little)) },
+  i8: { bytes: 8, at: (view, byte, little) => Number(view.getBigInt64(byte, little)) },
 };
 
-const integerReader = ({ code, bigEndian }: NumpyType): IntegerReader | undefined =>
-  !bigEndian && Object.hasOwn(integerReaders, code) ? integerReaders[code] : undefined;
+const integerReader = ({ code }: NumpyType): IntegerReader | undefined =>
+  Object.hasOwn(integerReaders, code) ? integerReaders[code] : undefined;
 
 /** A number of NumPy's own: (type, bytes). */
 function scalar([type, content]: readonly unknown[]): unknown {
-  const read = type instanceof NumpyType ? integerReader(type) : undefined;
+  if (!(type instanceof NumpyType)) return new PickledObject('numpy.scalar', []);
+  const read = integerReader(type);
   const bytes = isLong(content) ? new Uint8Array() : asBytes(content);
   if (read?.bytes !== bytes.byteLength) return new PickledObject('numpy.scalar', []);
-  return read.at(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0);
+  return read.at(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, !type.bigEndian);
 }
 
 /** What arrays of NumPy are pickled with, before and since NumPy 2, in protocols 2 to 5. */

@@ -66,7 +66,7 @@ export function formatOf(bytes: Uint8Array): ImageFormat {
   if (start.startsWith('BM') && isBmpHeader(bytes)) return 'bmp';
   if (/^P[1-6][\s#]/.test(start)) return 'pnm';
   if (start.slice(4, 8) === 'ftyp') return isoMedia(bytes);
-  return refuse(describe(bytes, start));
+  return refuse(contentOf(bytes));
 }
 
 function refuse(what: string): never {
@@ -91,13 +91,14 @@ function isoMedia(bytes: Uint8Array): ImageFormat {
   return refuse(`a video or sound (of the brand '${printable(brands[0] ?? '')}')`);
 }
 
-function describe(bytes: Uint8Array, start: string): string {
+/** What the bytes are, where they are no image that is read, in words that follow on "it is". */
+export function contentOf(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'empty';
   if (bytes.every((byte) => byte === 0)) return `${bytes.length} zero bytes, as an interrupted copy leaves them`;
   const hex = Buffer.from(bytes.subarray(0, 16)).toString('hex');
   const known = others.find(([prefix]) => hex.startsWith(prefix));
   if (known) return known[1];
-  if (isRiff(start, 'AVI ')) return 'a video (AVI)';
+  if (isRiff(latin1(bytes, 0, 12), 'AVI ')) return 'a video (AVI)';
   if (latin1(bytes, 128, 132) === 'DICM') return `a DICOM image; ${convert}`;
   if (latin1(bytes, 257, 262) === 'ustar') return 'a tar archive; unpack it';
   return describeText(bytes) ?? `of no known format; its first bytes are ${hex.slice(0, 16)}`;
