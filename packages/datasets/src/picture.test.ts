@@ -66,6 +66,19 @@ describe('a picture', () => {
     }
   });
 
+  it.each<readonly [turned: boolean, names: string]>([
+    [true, 'double.png rational float double directory several several.tif swapped-version swapped-version-little'],
+    [true, 'behind-large first-unknown lost-xmp8'],
+    [false, 'byte byte.tif byte.webp undefined text rational-of-0 fraction unknown'],
+    [false, 'behind-lost garbage-xmp6 garbage-xmp6.webp without-head leads-out of-0'],
+  ])('whose EXIF is odd is turned: %s (%s)', async (turned, kinds) => {
+    for (const kind of kinds.split(' ')) {
+      const name = kind.includes('.') ? `exif-${kind}` : `exif-${kind}.jpg`;
+      const { width, height } = await openPicture(fixture(name), name);
+      expect([name, width, height]).toEqual(turned ? [name, 13, 21] : [name, 21, 13]);
+    }
+  });
+
   it.each([...Array.from({ length: 8 }, (_, i) => `exif${i + 1}.jpg`), 'cmyk-turned.jpg', 'halved.jpg', 'ycck.jpg'])(
     'that is a JPEG (%s) gives boxes that are cut out of the whole',
     async (name) => {
@@ -105,19 +118,38 @@ describe('a picture', () => {
   });
 });
 
-/** A TIFF of one directory and nothing behind it: tag → value. */
-function tiff(tags: Record<number, number>): Buffer {
-  const bytes = Buffer.alloc(8 + 2 + Object.keys(tags).length * 12 + 4);
-  bytes.write('II*\0\x08', 'latin1');
-  bytes.writeUInt16LE(Object.keys(tags).length, 8);
+type Tags = Readonly<Record<number, number | readonly number[]>>;
+
+/** A TIFF of one directory and nothing but lists behind it: tag → value or values. */
+function tiff(tags: Tags): Buffer {
+  const head = Buffer.alloc(8 + 2 + Object.keys(tags).length * 12 + 4);
+  const lists: Buffer[] = [];
+  head.write('II*\0\x08', 'latin1');
+  head.writeUInt16LE(Object.keys(tags).length, 8);
   Object.entries(tags).forEach(([tag, value], i) => {
-    bytes.writeUInt16LE(Number(tag), 10 + i * 12);
-    bytes.writeUInt16LE(4, 12 + i * 12);
-    bytes.writeUInt32LE(1, 14 + i * 12);
-    bytes.writeUInt32LE(value, 18 + i * 12);
+    const values = typeof value === 'number' ? [value] : value;
+    head.writeUInt16LE(Number(tag), 10 + i * 12);
+    head.writeUInt16LE(4, 12 + i * 12);
+    head.writeUInt32LE(values.length, 14 + i * 12);
+    head.writeUInt32LE(values.length === 1 ? values[0]! : head.length + Buffer.concat(lists).length, 18 + i * 12);
+    if (values.length > 1) lists.push(Buffer.from(Uint32Array.from(values).buffer));
   });
-  return bytes;
+  return Buffer.concat([head, ...lists]);
 }
+
+/** As tools write it: JPEGs of 16×16 pixels, whose sizes are a list. */
+const tiles = (photometric: number, channels: number, sizes: number | readonly number[]): Tags => ({
+  256: 64,
+  257: 64,
+  258: 8,
+  259: 7,
+  262: photometric,
+  277: channels,
+  322: 16,
+  323: 16,
+  325: sizes,
+});
+const longTiles = 'in JPEG tiles of more than twice the bytes of their pixels';
 
 const iso = (...brands: string[]) =>
   Buffer.from(
@@ -173,7 +205,7 @@ describe('what is no picture of a data set is refused as what it is', () => {
     expect(told).toContain(`DatasetError: x.jpg is no image that can be decoded: ${message}`);
   });
 
-  it.each<readonly [tags: Record<number, number>, what: string]>([
+  it.each<readonly [tags: Tags, what: string]>([
     [{ 258: 8, 259: 34925, 262: 2 }, 'compressed with LZMA'],
     [{ 258: 8, 259: 50000, 262: 2 }, 'compressed with Zstandard'],
     [{ 258: 8, 259: 12345, 262: 2 }, 'compressed with scheme 12345'],
@@ -187,9 +219,32 @@ describe('what is no picture of a data set is refused as what it is', () => {
     [{ 258: 16, 259: 1, 262: 1, 338: 2 }, 'of 16-bit grey with more channels'],
     [{ 258: 16, 259: 1, 262: 2, 338: 1 }, 'of 16 bits with alpha multiplied into the colours'],
     [{ 258: 8, 259: 7, 262: 6, 50706: 1 }, 'of raw camera data (DNG)'],
+    [tiles(1, 1, 513), longTiles],
+    [tiles(0, 1, [...Array.from({ length: 39 }, () => 300), 513]), longTiles],
+    [tiles(6, 3, [1000, 1537]), longTiles],
   ])('a TIFF of tags %o', async (tags, what) => {
     const told = `it is a TIFF ${what}, which is not read; save it as 8-bit RGB`;
     expect(await refusal(tiff(tags))).toBe(`DatasetError: x.jpg is no image that can be decoded: ${told}`);
+  });
+
+  it('but not a TIFF whose JPEG tiles are short enough', async () => {
+    for (const tags of [tiles(1, 1, [512, 300]), tiles(2, 3, 1536), { ...tiles(1, 1, 513), 259: 1 }])
+      expect(await refusal(tiff(tags))).not.toContain(longTiles);
+  });
+
+  it('what libvips says nothing of', async () => {
+    const png = fixture('palette.png');
+    const [palette, pixels] = ['PLTE', 'IDAT'].map((chunk) => png.indexOf(chunk) - 4) as [number, number];
+    const withoutPalette = Buffer.concat([png.subarray(0, palette), png.subarray(pixels)]);
+    expect(await refusal(withoutPalette)).toMatch(/: its header is damaged$/);
+    expect(await refusal(fixture('rgb.tif').subarray(0, 40))).toMatch(/: its header is damaged$/);
+    const wrongSum = fixture('rgb.png');
+    wrongSum[29]! ^= 1;
+    expect(await refusal(wrongSum)).toMatch(/: its header or its pixels are damaged$/);
+    const crushed = Buffer.concat([png.subarray(0, 8), Buffer.from('\0\0\0\x04CgBI\x50\0\x20\x02', 'latin1')]);
+    expect(await refusal(crushed)).toContain(
+      "it is a PNG of Apple's own kind (CgBI), as Xcode packs it into apps, which is not read; convert it to JPEG or PNG",
+    );
   });
 
   it('a BMP or a PPM that leads nowhere', async () => {

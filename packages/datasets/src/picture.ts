@@ -12,7 +12,7 @@ import { readWhole } from './decoding/whole.js';
  * Counted up when the same file comes to other pixels than before: fingerprints hold it, so that logits and decoded
  * copies of the former pixels are not taken for those of the new ones.
  */
-export const DECODING = 2;
+export const DECODING = 3;
 
 /** An image of a data set, decoded as far as a view needs it. */
 export interface Picture {

@@ -7,6 +7,7 @@ export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'bmp' | 'pn
 
 const convert = 'convert it to JPEG or PNG';
 const rawPhotograph = `a raw photograph; ${convert}`;
+const crushed = `a PNG of Apple's own kind (CgBI), as Xcode packs it into apps, which is not read; ${convert}`;
 const drawing = 'an SVG drawing: it has no pixels of its own';
 const answer = 'as a web server answers where an image is missing';
 
@@ -58,7 +59,7 @@ const latin1 = (bytes: Uint8Array, from: number, to: number) =>
 export function formatOf(bytes: Uint8Array): ImageFormat {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'jpeg';
   const start = latin1(bytes, 0, 12);
-  if (start.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (start.startsWith('\x89PNG\r\n\x1a\n')) return latin1(bytes, 12, 16) === 'CgBI' ? refuse(crushed) : 'png';
   if (isRiff(start, 'WEBP')) return 'webp';
   if (/^GIF8[79]a/.test(start)) return 'gif';
   if (['II*\0', 'II+\0', 'MM\0*', 'MM\0+'].includes(start.slice(0, 4)))

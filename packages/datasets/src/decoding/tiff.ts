@@ -41,7 +41,7 @@ export function assertReadableTiff(bytes: Uint8Array): void {
 
 function faultOf(bytes: Uint8Array): string | undefined {
   const directory = TiffDirectory.of(bytes);
-  const first = (tag: number) => directory?.integers(tag)?.[0];
+  const first = (tag: number) => directory?.integer(tag);
   const bits = first(258) ?? 1;
   const compression = first(259) ?? 1;
   const photometric = first(262) ?? 0;
@@ -49,7 +49,7 @@ function faultOf(bytes: Uint8Array): string | undefined {
   const isTiled = first(322) !== undefined;
   const extra = first(338);
   const format = first(339) ?? 1;
-  const isRaw = directory?.integers(50706) !== undefined;
+  const isRaw = first(50706) !== undefined;
   if (isRaw) return 'of raw camera data (DNG)';
   if (!compressions.has(compression))
     return `compressed with ${compressionNames[compression] ?? `scheme ${compression}`}`;
@@ -57,10 +57,18 @@ function faultOf(bytes: Uint8Array): string | undefined {
   if (!depths.has(bits)) return `of ${bits} bits a sample`;
   if (photometric === 6 && compression !== JPEG) return 'of YCbCr without JPEG compression';
   if (isPlanar && isTiled) return 'in tiles of separate colours';
+  if (compression === JPEG && isTiled && hasLongTiles(directory))
+    return 'in JPEG tiles of more than twice the bytes of their pixels';
   if (bits === 8 && format === SIGNED) return 'of bytes with a sign';
   if (bits !== 32 && format === FLOAT) return `of ${bits}-bit floating-point numbers`;
   if (bits > 8 && photometric === 0) return `of ${bits} bits where zero is white`;
   if (bits > 8 && photometric === 1 && extra !== undefined) return `of ${bits}-bit grey with more channels`;
   if (bits > 8 && extra === 1) return `of ${bits} bits with alpha multiplied into the colours`;
   return undefined;
+}
+
+/** Of a compressed tile libvips reads no more than this, and makes up the pixels behind it without a word. */
+function hasLongTiles(directory: TiffDirectory | undefined): boolean {
+  const [width = 0, height = 0, channels = 1] = [322, 323, 277].map((tag) => directory?.integer(tag));
+  return (directory?.largest(325) ?? 0) > 2 * width * height * channels;
 }

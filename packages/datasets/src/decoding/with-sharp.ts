@@ -19,7 +19,7 @@ export interface Samples {
 /** What libvips says of an image before it is decoded. */
 export async function headerOf(bytes: Uint8Array): Promise<{ samples: Samples; notes: Notes }> {
   const image = sharp(bytes, { ...options, limitInputPixels: false });
-  const { space, depth, channels, width, height, exif, xmp } = await image.metadata().catch(retell);
+  const { space, depth, channels, width, height, exif, xmp } = await image.metadata().catch(refuseHeader);
   assertSize(width, height);
   return { samples: { space, depth, channels }, notes: { exif, xmp } };
 }
@@ -35,16 +35,29 @@ export async function decode(bytes: Uint8Array, { space, depth, channels }: Samp
   throw new Error(`its pixels are '${space}' of type '${depth}', which are not read`);
 }
 
-/** libvips says the same again for each part of an image, below a heading that people cannot do anything with. */
-function retell(error: Error): never {
-  const [line = ''] = error.message.replace('Input buffer has corrupt header: ', '').split('\n');
-  throw new Error(line.slice(0, 200), { cause: error });
-}
+/** What sharp says before libvips' own words, or where there are none. */
+const meaningless =
+  /^(Input buffer has corrupt header:|Input buffer contains unsupported image format|Unknown error)\s*/;
+
+/**
+ * libvips says the same again for each part of an image, below a heading that people cannot do anything with; of some
+ * damage it says nothing.
+ * @param otherwise what is said then
+ */
+const retell =
+  (otherwise: string) =>
+  (error: Error): never => {
+    const [line = ''] = error.message.replace(meaningless, '').split('\n');
+    throw new Error(line.slice(0, 200) || otherwise, { cause: error });
+  };
+
+const refuseHeader = retell('its header is damaged');
+const refusePixels = retell('its header or its pixels are damaged');
 
 /** Grey becomes three equal channels, of 16 bits the upper eight count, alpha is dropped. */
 export async function decodeColours(bytes: Uint8Array): Promise<StoredImage> {
   const image = sharp(bytes, options).toColourspace('srgb').removeAlpha();
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true }).catch(retell);
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true }).catch(refusePixels);
   const { height, width, channels } = info;
   // A TIFF may have more than alpha behind its colours.
   return { pixels: channels === 3 ? data : bytesOf(data, 1, channels, 3), height, width };
@@ -52,7 +65,7 @@ export async function decodeColours(bytes: Uint8Array): Promise<StoredImage> {
 
 async function decodeInks(bytes: Uint8Array, depth: 'uchar' | 'ushort'): Promise<StoredImage> {
   const image = sharp(bytes, options).pipelineColourspace('cmyk').toColourspace('cmyk');
-  const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(retell);
+  const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(refusePixels);
   const inks = bytesOf(data, depth === 'ushort' ? 2 : 1, info.channels, 4);
   return { pixels: cmykToRgb(inks), height: info.height, width: info.width };
 }
@@ -85,7 +98,7 @@ const isLong = (depth: string): depth is keyof typeof longTypes => Object.hasOwn
  */
 async function decodeLongGrey(bytes: Uint8Array, depth: keyof typeof longTypes, space: string): Promise<StoredImage> {
   const image = sharp(bytes, options).toColourspace(space);
-  const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(retell);
+  const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true }).catch(refusePixels);
   const values = new longTypes[depth](data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
   const { height, width, channels } = info;
   const pixels = new Uint8Array(width * height * 3);
