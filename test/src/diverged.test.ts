@@ -1,5 +1,5 @@
 /** A run whose student diverges does not succeed, whatever it diverges in, and is the best of nothing. */
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
@@ -106,6 +106,14 @@ describe('a student that diverges in its last step', () => {
     const wanted = evaluations.filter(({ nonFinite }) => nonFinite === 0).sort((a, b) => b.top1 - a.top1)[0];
     expect(wanted?.top1).toBeGreaterThan(0);
     expect(best).toBe(String(wanted?.step));
+  });
+
+  it('leaves as the best student that there is', async () => {
+    const file = path.join(place.folder, 'left.safetensors');
+    expect((await command('export', run.id, '-o', file)).code).toBe(0);
+    const step = /of step (\d)$/.exec(run.error)?.[1]?.padStart(12, '0') as string;
+    const best = path.join(pipeline.home, 'store/runs', run.id, 'checkpoints', step, 'model.safetensors');
+    expect((await readFile(file)).equals(await readFile(best))).toBe(true);
   });
 
   it('has no figure that could be taken for a result', async () => {

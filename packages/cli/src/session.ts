@@ -37,7 +37,8 @@ export interface Session {
 
 /** Connects to `--endpoint` or MCLD_ENDPOINT; without either, hosts the pipeline of a home or finds who does. */
 async function openSession({ use = 'alone', ...options }: SessionOptions, signal: AbortSignal): Promise<Session> {
-  const endpoint = options.endpoint ?? process.env.MCLD_ENDPOINT;
+  // A home that is named goes before an endpoint of the environment.
+  const endpoint = options.endpoint ?? (options.home === undefined ? process.env.MCLD_ENDPOINT : undefined);
   if (endpoint) {
     const place = options.endpoint ? ` --endpoint ${options.endpoint}` : '';
     const config = readConfig();
@@ -51,10 +52,13 @@ async function openSession({ use = 'alone', ...options }: SessionOptions, signal
   return connected(pipeline, teacher, { ...about, owner: found });
 }
 
+/** As a shell takes it for one word, whatever is in it. */
+const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
 /** `--home`, where it is not the usual one. */
 export function placeOf(home: string): string {
   if (home === homeFolder(undefined)) return '';
-  return ` --home ${/^[\w./~-]+$/.test(home) ? home : JSON.stringify(home)}`;
+  return ` --home ${/^[\w./~-]+$/.test(home) ? home : shellQuoted(home)}`;
 }
 
 function connected(

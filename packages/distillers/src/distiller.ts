@@ -27,8 +27,28 @@ export interface Term {
 /** Named terms; the loss is Σ weight · value. Term names appear in logs, traces and reports. */
 export type Terms = Readonly<Record<string, Term>>;
 
-/** Σ weight · value. */
+/** Under which the sum is reported beside the terms. */
+export const TOTAL = 'total';
+
+/** Thrown for terms that make no loss. */
+export class TermsError extends Error {
+  override readonly name = 'TermsError';
+}
+
+/** Σ weight · value. @throws TermsError where there is no term, one is no scalar, or one has the sum's name */
 export function totalOf(terms: Terms): Scalar {
+  const names = Object.keys(terms);
+  if (names.length === 0) throw new TermsError('the distiller gives no loss term');
+  if (names.includes(TOTAL)) throw new TermsError(`a loss term is called '${TOTAL}', as their sum is`);
+  for (const [name, term] of Object.entries(terms)) {
+    for (const [what, part] of Object.entries({ value: term.value, weight: term.weight })) {
+      if (typeof part === 'number' && what === 'weight') continue;
+      const shape = part instanceof tf.Tensor ? part.shape : undefined;
+      if (shape?.length === 0) continue;
+      const found = shape ? `a tensor of shape [${shape.join(', ')}]` : typeof part;
+      throw new TermsError(`the ${what} of the loss term '${name}' is ${found}; expected a scalar, as of tf.mean`);
+    }
+  }
   return Object.values(terms)
     .map(({ value, weight }) => tf.mul(value, weight) as Scalar)
     .reduce((a, b) => tf.add(a, b) as Scalar);

@@ -26,6 +26,24 @@ function batch(b: number, c: number, targets: number[], s = noise(b * c, 1), t =
 const cosine = { tau: 0.1, similarity: 'cosine' } as const;
 const scalarOf = (scalar: tf.Scalar) => scalar.dataSync()[0] as number;
 
+describe('terms that make no loss', () => {
+  it.each([
+    [() => ({}), 'the distiller gives no loss term'],
+    [() => ({ total: { value: tf.scalar(1), weight: 1 } }), "a loss term is called 'total', as their sum is"],
+    [
+      () => ({ reg: { value: tf.ones([64]), weight: 1 } }),
+      "the value of the loss term 'reg' is a tensor of shape [64]; expected a scalar, as of tf.mean",
+    ],
+    [
+      () => ({ reg: { value: tf.scalar(1), weight: tf.ones([2]) } }),
+      "the weight of the loss term 'reg' is a tensor of shape [2]; expected a scalar",
+    ],
+    [() => ({ reg: { value: 3, weight: 1 } }), "the value of the loss term 'reg' is number; expected a scalar"],
+  ])('are refused: %#', (terms, message) => {
+    expect(() => totalOf(terms() as never)).toThrow(message);
+  });
+});
+
 describe('mcld terms', () => {
   it('are not negative', () => {
     const input = batch(6, 5, [0, 1, 1, 2, 4, 0]);

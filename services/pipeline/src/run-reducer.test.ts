@@ -59,6 +59,14 @@ describe('applyEvent', () => {
     expect(halfway).toMatchObject({ state: 'training', metrics: diverged });
   });
 
+  it('takes no figure of an earlier checkpoint for one of a student that diverged', () => {
+    const evaluated = { ...record('training', 5), metrics };
+    const failed = (diverged: boolean) => applyEvent(evaluated, event('failed', { error: 'x', attempt: 1, diverged }));
+    expect(failed(true)?.state).toBe('failed');
+    expect(failed(true)?.metrics).toBeUndefined();
+    expect(failed(false)?.metrics).toEqual(metrics);
+  });
+
   it('keeps why a run failed', () => {
     expect(applyEvent(record('training'), event('failed', { error: 'no data', attempt: 1 }))).toMatchObject({
       state: 'failed',

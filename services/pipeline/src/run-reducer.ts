@@ -29,7 +29,11 @@ export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | unde
     }
     case 'failed': {
       const working = record.state === 'training' || record.state === 'evaluating';
-      return working && isCurrent ? { ...record, state: 'failed', error: String(data.error ?? '') } : undefined;
+      if (!working || !isCurrent) return undefined;
+      // What an earlier checkpoint came to is no result of a student that diverged.
+      const { metrics, ...rest } = record;
+      const kept = data.diverged === true || !metrics ? {} : { metrics };
+      return { ...rest, ...kept, state: 'failed', error: String(data.error ?? '') };
     }
     default:
       return undefined;

@@ -1,5 +1,5 @@
 import type { Distiller } from '@mcld/distillers/distiller.js';
-import { totalOf } from '@mcld/distillers/distiller.js';
+import { TOTAL, totalOf } from '@mcld/distillers/distiller.js';
 import { loadDistiller } from '@mcld/distillers/own.js';
 import { distillerDefinition } from '@mcld/distillers/registry.js';
 import type { FlatLayout } from '@mcld/models/flat-layout.js';
@@ -139,7 +139,7 @@ function objectiveOf(distil: Distiller, smoothing: number, names: (terms: string
     const [epoch, step] = tf.unstack(progress) as [Scalar, Scalar];
     const terms = distil({ zs, zt, y, epoch, step, crossEntropy: crossEntropyOf });
     const loss = totalOf(terms);
-    names([...Object.keys(terms), 'total']);
+    names([...Object.keys(terms), TOTAL]);
     return { loss, report: [tf.stack([...Object.values(terms).map(({ value }) => value), loss]), zs] };
   };
 }

@@ -5,6 +5,7 @@ import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { ClientError } from 'nice-grpc-common';
+import { DivergedError } from './diverged.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { type TrainerParts, TrainingContext } from './training-context.js';
 import { train } from './training-run.js';
@@ -97,7 +98,8 @@ export class WorkLoop {
       return delivery.release(2000);
     }
     logger.error({ run: record.id, err: error }, 'training failed');
-    const data = { error: error instanceof ClientError ? error.details : error.message, attempt: record.attempt };
+    const why = error instanceof ClientError ? error.details : error.message;
+    const data = { error: why, attempt: record.attempt, diverged: error instanceof DivergedError };
     await adapters.events.publish(runEvent(record.id, 'failed', String(record.attempt), data, 'student-trainer'));
     return delivery.ack();
   }

@@ -125,7 +125,12 @@ async function watch(id: string, options: CommonOptions): Promise<void> {
       throw new CliError(`run ${id} is interrupted, after ${step} of ${totalSteps} steps; ${how}`);
     }
     const onEvent = options.json ? (event: object) => print(jsonText(event)) : undefined;
-    const ended = await followRun(client, found, signal, onEvent ? { onEvent } : {});
+    // Once whoever reads the output has gone (`watch --json | head`), there is nobody to tell.
+    const unread = new AbortController();
+    process.stdout.once('error', () => unread.abort());
+    const until = AbortSignal.any([signal, unread.signal]);
+    const ended = await followRun(client, found, until, onEvent ? { onEvent } : {});
+    if (unread.signal.aborted) return;
     if (!ended) throw stopped(session, id);
     succeeded(session, ended);
     if (!options.json) print(summary(ended));

@@ -20,11 +20,19 @@ export async function storedEvaluations(objects: ObjectStore, run: RunId): Promi
   return found.filter((point) => point !== undefined).sort((a, b) => a.step - b.step);
 }
 
+/** What a run's checkpoint came to; undefined where it has not been evaluated. */
+export const evaluationOf = async (
+  objects: ObjectStore,
+  run: RunId,
+  step: number,
+): Promise<EvaluationPoint | undefined> =>
+  (await getJson(objects, evaluationKey(run, step))) as EvaluationPoint | undefined;
+
 /** Step of the checkpoint with the best evaluated top-1, of those that are there; none that diverged. */
 export async function bestCheckpoint(objects: ObjectStore, run: RunId): Promise<number | undefined> {
   let best: EvaluationPoint | undefined;
   for (const step of await listCheckpoints(objects, run)) {
-    const found = (await getJson(objects, evaluationKey(run, step))) as EvaluationPoint | undefined;
+    const found = await evaluationOf(objects, run, step);
     if (found && !isDiverged(found) && found.top1 > (best?.top1 ?? 0)) best = found;
   }
   return best?.step;
