@@ -99,6 +99,32 @@ describe('names that fit', () => {
     expect(chosen([...first, ...again]).notes).toEqual(["the weights under 'model' are taken"]);
   });
 
+  it('twice as equal copies count once, and of a raw set and its average both stay', () => {
+    const copies = [...dict('model', weights), ...dict('best', weights), ...dict('last', weights)];
+    expect(digest(chosen(copies).state)).toBe(digest(weights));
+    expect(chosen(copies).notes).toEqual(["the weights under 'model' are taken"]);
+    const early = [...dict('model', weights), ...dict('model_ema', weights)];
+    expect(chosen(early, 'ema').notes).toContain("these are averaged (EMA) weights; raw ones lie under 'model'");
+    const nearly = new Map([...weights, ['fc.bias', { shape: [3], data: Float32Array.of(0, 0, 1e-7) }]] as const);
+    expect(named([...dict('model', weights), ...dict('best', nearly)])).toMatch(
+      /^2 sets of weights in the file fit resnet8: under 'model', under 'best'\. /,
+    );
+  });
+
+  it('as copies are read once each, however many there are', () => {
+    const reads = new Map<string, number>();
+    const counted = ['a', 'b', 'c', 'd'].flatMap((folder) =>
+      dict(folder, weights).map((one) => ({ ...one, tensor: { ...one.tensor, read: () => read(one) } })),
+    );
+    const read = ({ name, tensor }: NamedTensor) => {
+      reads.set(name, (reads.get(name) ?? 0) + 1);
+      return tensor.read(name);
+    };
+    expect(digest(chosen(counted).state)).toBe(digest(weights));
+    // Those that are taken are read once more.
+    expect([...reads].filter(([name, times]) => times !== (name.startsWith('a.') ? 2 : 1))).toEqual([]);
+  });
+
   it('twice for other tensors are refused: which are meant cannot be told', () => {
     expect(named([...dict('teacher', weights), ...dict('student', average)])).toBe(
       "2 sets of weights in the file fit resnet8: under 'teacher', under 'student'. " +
@@ -143,6 +169,34 @@ describe('averaged weights', () => {
       [...dict('', weights, behind('online_model.')), ...dict('', average, behind('emaModel.'))],
       "averaged (EMA) weights lie under 'emaModel'; weights: ema takes them",
       "these are averaged (EMA) weights; raw ones lie under 'online_model'",
+    ],
+    [
+      'of ema-pytorch alone, both sets in a dict of that name',
+      [...dict('ema', weights, behind('online_model.')), ...dict('ema', average, behind('ema_model.'))],
+      "averaged (EMA) weights lie under 'ema.ema_model'; weights: ema takes them",
+      "these are averaged (EMA) weights; raw ones lie under 'ema.online_model'",
+    ],
+    [
+      'of ema-pytorch beside the model, of which they have a copy',
+      [
+        ...dict('model', weights),
+        ...dict('ema', weights, behind('online_model.')),
+        ...dict('ema', average, behind('ema_model.')),
+      ],
+      "averaged (EMA) weights lie under 'ema.ema_model'; weights: ema takes them",
+      "these are averaged (EMA) weights; raw ones lie under 'model'",
+    ],
+    [
+      'of an experiment whose name says so',
+      [...dict('resnet8_ema_run.model', weights), ...dict('resnet8_ema_run.model_ema', average)],
+      "averaged (EMA) weights lie under 'resnet8_ema_run.model_ema'; weights: ema takes them",
+      "these are averaged (EMA) weights; raw ones lie under 'resnet8_ema_run.model'",
+    ],
+    [
+      'in a dict that holds a model',
+      [...dict('non_ema.model', weights), ...dict('ema.model', average)],
+      "averaged (EMA) weights lie under 'ema.model'; weights: ema takes them",
+      "these are averaged (EMA) weights; raw ones lie under 'non_ema.model'",
     ],
     [
       'that Lightning put in the place of the raw ones',

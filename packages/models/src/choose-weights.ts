@@ -1,5 +1,7 @@
 import { listed, shown } from '@mcld/pickle/shown.js';
-import { type Fit, fitsOf } from './fit-names.js';
+import { averagedAmong, namesAverage } from './averaged-weights.js';
+import { computedWeightOf, describeComputed } from './computed-weights.js';
+import { distinct, type Fit, fitsOf } from './fit-names.js';
 import { describeMisfit } from './misfit.js';
 import type { ModelName } from './registry.js';
 import { assertFinite, type StateArray, type StateDict, WeightMismatchError } from './state-dict.js';
@@ -16,21 +18,28 @@ export interface ChosenWeights {
 }
 
 /**
- * The weights of `model` among a file's tensors. Two sets that could be meant are refused, unless one of them is the
- * average (EMA) of the other.
+ * The weights of `model` among a file's tensors. Two sets that could be meant are refused, unless one of them is a copy
+ * or the average (EMA) of the other.
  * @throws WeightMismatchError with what the file has instead
  */
 export function chooseWeights(model: ModelName, tensors: TensorNames, wanted: WantedWeights): ChosenWeights {
   const fits = fitsOf(model, tensors);
   if (fits.length === 0) throw new WeightMismatchError(describeMisfit(model, tensors));
-  const averaged = fits.filter((fit) => isAveraged(fit, tensors));
-  const raw = fits.filter((fit) => !averaged.includes(fit));
+  const computed = computedWeightOf(model, tensors);
+  if (computed) throw new WeightMismatchError(describeComputed(computed));
+  const averages = averagedAmong(fits, tensors);
+  const averaged = distinct(averages, tensors);
+  const raw = distinct(
+    fits.filter((fit) => !averages.includes(fit)),
+    tensors,
+  );
   const pool = wanted === 'ema' || (wanted === '' && raw.length === 0) ? averaged : raw;
   const [fit] = pool;
-  if (!fit) throw new WeightMismatchError(`weights: ${wanted}, but ${without(model, wanted, fits, tensors)}`);
+  if (!fit)
+    throw new WeightMismatchError(`weights: ${wanted}, but ${without(model, wanted, [...raw, ...averaged], tensors)}`);
   if (pool.length > 1) throw new WeightMismatchError(ambiguous(model, pool));
   const others = pool === raw ? averaged : raw;
-  return { state: readAll(fit), classes: fit.classes, notes: notesOf(model, fit, pool === raw, others) };
+  return { state: readAll(fit), classes: fit.classes, notes: notesOf(model, fit, pool === raw, others, fits) };
 }
 
 function readAll({ weights }: Fit): StateDict {
@@ -43,27 +52,6 @@ function readAll({ weights }: Fit): StateDict {
   return state;
 }
 
-const COUNTER = 'n_averaged';
-const AVERAGED = new Set(['ema', 'swa', 'avg', 'average', 'averaged', 'polyak', 'shadow']);
-
-/** Words of a name in snake_case, camelCase or with dots. */
-const wordsOf = (name: string): readonly string[] =>
-  (name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? []).map((word) => word.toLowerCase());
-
-/** Adam's `exp_avg` is an average of gradients. */
-const namesAverage = (name: string): boolean =>
-  wordsOf(name.replaceAll('exp_avg', '')).some((word) => AVERAGED.has(word));
-
-/** Whether weights are averages over a training's steps: by their name, or by the counter of torch's AveragedModel. */
-function isAveraged({ weights }: Fit, tensors: TensorNames): boolean {
-  const [{ name, folder } = { name: '', folder: '' }] = weights.values();
-  // Lightning's WeightAveraging puts the average in the place of the raw weights, and those under this name.
-  const swapped = folder === 'state_dict' && tensors.all.some((other) => other.folder === 'current_model_state');
-  const counts = tensors.all.filter((other) => other.folder === folder && other.name.endsWith(COUNTER));
-  const counted = counts.some((count) => name.startsWith(`${count.name.slice(0, -COUNTER.length)}module.`));
-  return namesAverage(name) || swapped || counted;
-}
-
 /** Where the weights lie; '' also for weights of several folders. */
 function folderOf({ prefix, weights }: Fit): string {
   const [first] = weights.values();
@@ -71,7 +59,7 @@ function folderOf({ prefix, weights }: Fit): string {
   return `${prefix}.`.startsWith(`${folder}.`) ? folder : '';
 }
 
-function notesOf(model: ModelName, fit: Fit, isRaw: boolean, others: readonly Fit[]): string[] {
+function notesOf(model: ModelName, fit: Fit, isRaw: boolean, others: readonly Fit[], fits: readonly Fit[]): string[] {
   const notes: string[] = [];
   const folder = folderOf(fit);
   const before = fit.prefix.slice(folder === '' ? 0 : folder.length + 1);
@@ -84,7 +72,7 @@ function notesOf(model: ModelName, fit: Fit, isRaw: boolean, others: readonly Fi
     notes.push(
       `these are averaged (EMA) weights; ${elsewhere ? `raw ones lie ${elsewhere}` : 'the file has no others'}`,
     );
-  const explained = new Set(others.flatMap(({ weights }) => [...weights.values()]));
+  const explained = new Set(fits.flatMap(({ weights }) => [...weights.values()]));
   const left = fit.beside.filter((tensor) => !explained.has(tensor)).map(({ name }) => shown(name));
   if (left.length > 0) notes.push(`left out, for ${model} has no such tensors: ${listed(left)}`);
   return notes;

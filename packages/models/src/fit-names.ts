@@ -1,3 +1,4 @@
+import { changesWeight } from './computed-weights.js';
 import { declareParameters } from './parameters.js';
 import type { ModelName } from './registry.js';
 import { classesOf } from './state-dict.js';
@@ -20,18 +21,23 @@ export interface Fit {
 /**
  * Every way in which tensors of a file are the weights of a model: all of its names are there with their shapes, and
  * nothing else is named like them (so a smaller model is not found in a larger one's weights). Names may stand behind a
- * prefix; where no prefix makes them fit, words that the model's names do not know are left out of them. The same
- * tensors under two names count once.
+ * prefix; where no prefix makes them fit, words that the model's names do not know are left out of them.
  */
 export function fitsOf(model: ModelName, tensors: TensorNames): readonly Fit[] {
   const names = declareParameters(model, 1).parameters.map(({ name }) => name);
   const behind = [...behindPrefix(model, names, tensors)];
-  const fits = behind.length > 0 ? behind : [...withoutWords(model, names, tensors)];
-  return fits.filter((fit, at) => !fits.slice(0, at).some((earlier) => isSame(earlier, fit)));
+  return behind.length > 0 ? behind : [...withoutWords(model, names, tensors)];
 }
 
-const isSame = (a: Fit, b: Fit): boolean =>
-  [...a.weights].every(([name, { tensor }]) => b.weights.get(name)?.tensor.place === tensor.place);
+/** The same weights under several names, or copies of them, count once. */
+export const distinct = (fits: readonly Fit[], tensors: TensorNames): readonly Fit[] =>
+  fits.filter((fit, at) => !fits.slice(0, at).some((earlier) => isSame(earlier, fit, tensors)));
+
+const isSame = (a: Fit, b: Fit, tensors: TensorNames): boolean =>
+  [...a.weights].every(([name, one]) => {
+    const other = b.weights.get(name);
+    return other !== undefined && tensors.isSame(one, other);
+  });
 
 function* behindPrefix(model: ModelName, names: readonly string[], { all, byName }: TensorNames): Generator<Fit> {
   const [first = ''] = names;
@@ -53,11 +59,12 @@ function* withoutWords(model: ModelName, names: readonly string[], tensors: Tens
   const large = tensors.folders.filter(({ inside }) => inside.length >= names.length);
   for (const { inside, prefix } of large.slice(0, MOST_FOLDERS)) {
     const words = (tensor: NamedTensor) => tensors.words(tensor).slice(prefix.split('.').length - 1);
+    // Wrappers stand before a parameter's name; what comes after it is something made of the parameter.
+    const isKept = (word: string, at: number, { length }: readonly string[]) =>
+      known.has(word) || at === length - 1 || changesWeight(word);
     const byOwn = new Map<string, NamedTensor | undefined>();
     for (const tensor of inside) {
-      const own = words(tensor)
-        .filter((word) => known.has(word))
-        .join('.');
+      const own = words(tensor).filter(isKept).join('.');
       // Two of one name: which of them is meant cannot be told.
       byOwn.set(own, byOwn.has(own) ? undefined : tensor);
     }

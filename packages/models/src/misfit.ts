@@ -1,4 +1,5 @@
 import { listed, shown } from '@mcld/pickle/shown.js';
+import { computedFrom, describeComputed } from './computed-weights.js';
 import { fitsOf } from './fit-names.js';
 import { declareParameters, type ParameterSpec } from './parameters.js';
 import { type ModelName, modelNames } from './registry.js';
@@ -17,7 +18,7 @@ export function describeMisfit(model: ModelName, tensors: TensorNames): string {
   if (tensors.all.length === 0) return 'the file has no tensors';
   const whose = modelsThatFit(tensors);
   return [
-    firstDifference(model, tensors.all),
+    firstDifference(model, tensors),
     `The file has ${listed(mainOnes(tensors.all).map(withShape))}`,
     ...(whose.length > 0 ? [`These are the weights of ${whose.join(' or ')}`] : []),
   ].join('. ');
@@ -44,7 +45,8 @@ function mainOnes(tensors: readonly NamedTensor[]): readonly NamedTensor[] {
   return tensors.filter(({ folder, name }) => folder === main && !isCounter(name));
 }
 
-function firstDifference(model: ModelName, tensors: readonly NamedTensor[]): string {
+function firstDifference(model: ModelName, names: TensorNames): string {
+  const tensors = names.all;
   const prefix = likeliestPrefix(declareParameters(model, 1).parameters, tensors);
   const found = new Map(
     tensors
@@ -58,7 +60,10 @@ function firstDifference(model: ModelName, tensors: readonly NamedTensor[]): str
     const tensor = found.get(name);
     const free = (axis: number) => classes === 0 && withMore[at]?.shape[axis] !== shape[axis];
     const want = `${model} has ${name} ${dimensions(shape.map((n, axis) => (free(axis) ? 'classes' : n)))}`;
-    if (!tensor) return `${want}, but the weights have no such tensor`;
+    if (!tensor) {
+      const computed = tensors.map((other) => computedFrom(other, names)).find((c) => c?.weight === prefix + name);
+      return computed ? describeComputed(computed) : `${want}, but the weights have no such tensor`;
+    }
     if (tensor.shape.join() !== shape.join()) return `${want}, but the weights have it as ${dimensions(tensor.shape)}`;
   }
   const known = new Set(parameters.map(({ name }) => prefix + name));
@@ -66,6 +71,8 @@ function firstDifference(model: ModelName, tensors: readonly NamedTensor[]): str
   const other = tensors.find(
     (tensor) => tensor.folder === folder && !known.has(tensor.name) && !isCounter(tensor.name),
   );
+  const computed = other && computedFrom(other, names);
+  if (computed) return describeComputed(computed);
   return other
     ? `the weights have ${withShape(other)}, which ${model} does not`
     : `the weights of ${model} cannot be told from others`;

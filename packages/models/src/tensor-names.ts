@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
+import { shown } from '@mcld/pickle/shown.js';
 import { WeightMismatchError } from './state-dict.js';
-import { type NamedTensor, under } from './stored-tensor.js';
+import { type NamedTensor, type StoredTensor, under } from './stored-tensor.js';
 
 /** A folder of a file with all that lies in it, at any depth. */
 export interface TensorFolder {
@@ -18,6 +20,7 @@ const MOST_TENSORS = 10_000;
 export class TensorNames {
   readonly byName: ReadonlyMap<string, NamedTensor>;
   readonly #words = new Map<NamedTensor, readonly string[]>();
+  readonly #digests = new Map<string, string>();
   #folders: readonly TensorFolder[] | undefined;
 
   /** @throws WeightMismatchError when there are too many, or two of one name */
@@ -36,12 +39,30 @@ export class TensorNames {
     return words;
   }
 
+  /** Whether two tensors are one, or copies: their numbers are then equal to the bit. */
+  isSame({ name, tensor: a }: NamedTensor, { name: other, tensor: b }: NamedTensor): boolean {
+    if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
+    return a.place === b.place || this.#digest(name, a) === this.#digest(other, b);
+  }
+
+  /** What is read of a file is bounded: its tensors are read once, however many they are compared with. */
+  #digest(name: string, tensor: StoredTensor): string {
+    const digest = this.#digests.get(tensor.place) ?? sha256(tensor.read(shown(name)));
+    this.#digests.set(tensor.place, digest);
+    return digest;
+  }
+
   /** Folders that hold tensors and those around them, inner ones first. */
   get folders(): readonly TensorFolder[] {
     this.#folders ??= foldersOf(this.all);
     return this.#folders;
   }
 }
+
+const sha256 = ({ buffer, byteOffset, byteLength }: Float32Array): string =>
+  createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
 
 function foldersOf(tensors: readonly NamedTensor[]): readonly TensorFolder[] {
   const folders = new Map<string, NamedTensor[]>([['', [...tensors]]]);
