@@ -2,6 +2,7 @@ import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { isDiverged, type MetricsRecord, recordOf } from '@mcld/platform/runs/metrics.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { allFinite } from '@mcld/tensor/finite.js';
+import { ClientError, Status } from 'nice-grpc-common';
 import { type ClassConfusion, worstClasses } from './confusion.js';
 import { type Example, encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
@@ -19,6 +20,8 @@ export interface Evaluation {
   readonly metrics: MetricsRecord;
   /** Why the metrics are no result; undefined: they are one. */
   readonly diverged: string | undefined;
+  /** Why it was not compared with its teacher, which refuses some image; undefined: it was, or there is none. */
+  readonly teacherFault: string | undefined;
   /** None of a student that diverged. */
   readonly worst: readonly ClassConfusion[];
   readonly examples: readonly Example[];
@@ -41,12 +44,19 @@ export async function evaluateSplit(
   const guesses: number[] = [];
   const examples: Example[] = [];
   const every = Math.max(1, Math.floor(count / EXAMPLES));
-  const teacher = teacherDigest ? teacherRows(parts, teacherDigest, dataset) : undefined;
+  let teacher = teacherDigest ? teacherRows(parts, teacherDigest, dataset) : undefined;
+  let teacherFault: string | undefined;
   for await (const batch of inferSplit(parts, dataset, described)) {
     const classes = batch.logits.length / batch.labels.length;
     for (const [i, label] of batch.labels.entries()) {
       const row = batch.logits.subarray(i * classes, (i + 1) * classes);
-      const teacherRow = (await teacher?.next())?.value as Float32Array | undefined;
+      const teacherRow = await nextRow(teacher).catch((error) => {
+        // What the student is worth does not hang on it; a service that is away is asked again instead.
+        if (!(error instanceof ClientError) || error.code !== Status.FAILED_PRECONDITION) throw error;
+        teacherFault = error.details;
+        teacher = undefined;
+        return undefined;
+      });
       metrics.add(row, label, teacherRow);
       if (withExamples && labels.length % every === 0 && examples.length < EXAMPLES) {
         const bytes = height * width * 3;
@@ -61,10 +71,14 @@ export async function evaluateSplit(
       guesses.push(argmax(row));
     }
   }
+  if (teacherFault !== undefined) metrics.forgetTeacher();
   const found = recordOf(metrics.result());
   const diverged = isDiverged(found)
     ? `${found.nonFinite} of ${found.count} test images have logits that are no finite numbers (the first: image ${metrics.firstNonFinite})`
     : undefined;
   const worst = diverged ? [] : worstClasses(labels, guesses, classNames, WORST);
-  return { metrics: found, diverged, worst, examples };
+  return { metrics: found, diverged, teacherFault, worst, examples };
 }
+
+const nextRow = async (rows: AsyncGenerator<Float32Array> | undefined): Promise<Float32Array | undefined> =>
+  (await rows?.next())?.value as Float32Array | undefined;

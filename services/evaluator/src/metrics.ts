@@ -79,6 +79,11 @@ export class MetricsAccumulator {
     }
   }
 
+  /** Takes back the comparison: the teacher has no answer to some image. */
+  forgetTeacher(): void {
+    this.#compared = 0;
+  }
+
   /** The first image whose logits are no finite numbers, counted from 0. */
   get firstNonFinite(): number | undefined {
     return this.#first;

@@ -150,7 +150,7 @@ ${worst.length > 0 ? `<h3>Worst classes</h3><table><thead><tr><th>class</th><th>
 const NAMED_GAPS = 10;
 
 /** What a reader of the figures should know. */
-function remarks({ dataset, logits, evaluations, transfer }: Report): string[] {
+function remarks({ dataset, logits, evaluations, transfer, teacherFault }: Report): string[] {
   const sets = [dataset, ...transfer.map((t) => ({ name: t.dataset, ...t }))];
   const found = sets.flatMap(({ name, passedOver = {} }) => unusedLines(passedOver).map((line) => `${name}: ${line}.`));
   const gaps = evaluations.filter(isDiverged).map(({ epoch }) => epoch);
@@ -164,6 +164,7 @@ function remarks({ dataset, logits, evaluations, transfer }: Report): string[] {
       `The linear probe on ${name} diverged: ${nonFinite} of ${testImages} test images have no finite logits.`,
     );
   }
+  if (teacherFault) found.push(`The student was not compared with its teacher on the test images: ${teacherFault}.`);
   if (logits?.precision === 'unstored') found.push('The teacher saw mixed images; its logits were not stored.');
   else if (logits && logits.precision !== 'fp32') {
     const { precision, meanKl, maxKl, probedViews } = logits;

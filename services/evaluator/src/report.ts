@@ -56,6 +56,8 @@ export interface Report {
   readonly metrics: MetricsRecord;
   /** Why the metrics are no result: the student's logits are no finite numbers. */
   readonly diverged?: string;
+  /** Why the student was not compared with its teacher, where that refuses a test image. */
+  readonly teacherFault?: string;
   readonly history: readonly EpochPoint[];
   readonly evaluations: readonly EvaluationPoint[];
   readonly transfer: readonly TransferResult[];

@@ -39,7 +39,9 @@ export class RunEvaluator {
       const checkpoint = await this.#load(run, step);
       const split = dataset ?? testSplit(recipe);
       const teacher = dataset ? '' : record.teacherDigest;
-      const { metrics, diverged } = await evaluateSplit(this.parts, split, teacher);
+      const { metrics, diverged, teacherFault } = await evaluateSplit(this.parts, split, teacher);
+      if (teacherFault)
+        this.parts.logger.warn({ run, step: checkpoint.manifest.step }, `not compared: ${teacherFault}`);
       if (diverged) this.parts.logger.warn({ run, step: checkpoint.manifest.step }, `diverged: ${diverged}`);
       if (!dataset) await this.#keep(run, checkpoint, metrics);
       return { metrics, step: checkpoint.manifest.step };
@@ -84,6 +86,7 @@ export class RunEvaluator {
         modelSha256: checkpoint.manifest.parts['model.safetensors']?.sha256 ?? '',
         metrics: evaluation.metrics,
         ...(evaluation.diverged && { diverged: evaluation.diverged }),
+        ...(evaluation.teacherFault && { teacherFault: evaluation.teacherFault }),
         history,
         evaluations: await storedEvaluations(objects, run),
         transfer,
