@@ -5,6 +5,7 @@ import { encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
+import { ServerError, Status } from 'nice-grpc';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { projectRoot } from './support/data.js';
@@ -44,6 +45,39 @@ describe('a model’s input', () => {
     server.requests = [];
     expect(await trial.checked(served())).toBe('');
     expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([1]));
+  });
+
+  it('is sent in the batches that the server takes now: in the next run, and in the middle of one', async () => {
+    const limited = await InferenceServer.start({ maxBatchSize: 32 });
+    const teacher = { endpoint: limited.endpoint, name };
+    const rows = () => new Set(limited.requests.splice(0).map((request) => request.rows));
+    await trial.run(teacher);
+    expect(rows()).toEqual(new Set([32]));
+    limited.served.maxBatchSize = 4;
+    const { teacherDigest } = await trial.run(teacher, { dataSeed: 1, seed: 1 });
+    expect(rows()).toEqual(new Set([4]));
+    limited.served.maxBatchSize = 16;
+    const { row } = limited.served;
+    let asked = 0;
+    limited.served.row = (...image) => {
+      // Past what is tried before the run.
+      if (asked++ === 500) limited.served.maxBatchSize = 8;
+      return row(...image);
+    };
+    const run = await trial.run(teacher, { augmentation: { cropPadding: 3 }, epochs: 3 });
+    expect(run.teacherDigest).toBe(teacherDigest);
+    expect(asked).toBeGreaterThan(500);
+    expect(rows()).toEqual(new Set([16, 8]));
+    await limited.stop();
+  });
+
+  it('is refused in the server’s words where it takes no batches of that many, and does not say how many', async () => {
+    server.served.row = () => {
+      throw new ServerError(Status.INVALID_ARGUMENT, 'inference request batch-size must be <= 4');
+    };
+    expect(await trial.checked(served())).toBe(
+      `${server.endpoint} refuses a request of 64 images for ${name} version 1: INVALID_ARGUMENT: inference request batch-size must be <= 4`,
+    );
   });
 
   it('has the size of the data set’s images', async () => {
