@@ -1,5 +1,8 @@
 /** What a teacher's identity covers. */
+import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
@@ -173,7 +176,19 @@ describe('a server that goes away', () => {
     await trial.run(served());
     await server.stop();
     const why = await trial.refusal(served());
-    expect(why).toContain(`${server.endpoint} does not describe the model ${name}: UNAVAILABLE: `);
+    // By whether it tries to connect again at this moment.
+    const how = `(connect ECONNREFUSED ${server.endpoint}|no connection|Connection dropped)`;
+    expect(why).toMatch(new RegExp(`^${server.endpoint} does not describe the model ${name}: UNAVAILABLE: ${how}$`));
+  });
+
+  it('is asked about its port where something else answers there', async () => {
+    const http = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const endpoint = `127.0.0.1:${(http.address() as AddressInfo).port}`;
+    expect(await trial.refusal({ endpoint, name })).toBe(
+      `${endpoint} does not describe the model ${name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
+    );
+    http.close();
   });
 
   it('is missed when a run is made, although it describes its model', async () => {
