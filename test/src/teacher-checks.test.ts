@@ -164,11 +164,39 @@ describe('answers that are no logits', () => {
     const recipe = path.join(trial.place.folder, 'warm.json');
     await writeFile(recipe, JSON.stringify(trial.student({ file: onnxFixture('softmax.onnx') })));
     const warmed = await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')]);
-    expect([warmed.code, warmed.stderr]).toEqual([1, `mcld: ${refused('onnx', softmax)}\n`]);
+    expect([warmed.code, warmed.stderr]).toEqual([2, `mcld: ${refused('onnx', softmax)}\n`]);
     const accepted = trial.student({ file: onnxFixture('softmax.onnx'), accept: ['probabilities'] });
     await writeFile(recipe, JSON.stringify(accepted));
     expect((await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')])).code).toBe(0);
   });
+});
+
+it('what a recipe’s teacher is refused for is the recipe’s fault, by the exit code', async () => {
+  const recipe = path.join(trial.place.folder, 'refused.json');
+  const refused = async (teacher: Record<string, unknown>) => {
+    await writeFile(recipe, JSON.stringify(trial.student(teacher)));
+    const { code, stderr } = await cli(['run', '-f', recipe, '--home', path.join(trial.place.folder, 'refused')]);
+    return [code, stderr];
+  };
+  expect(await refused({ file: onnxFixture('softmax.onnx') })).toEqual([
+    2,
+    expect.stringContaining('mcld: teacher: the teacher (onnx) answers with probabilities'),
+  ]);
+  const [ten, hundred] = [10, 100].map((classes) => encodeSafetensors(initialState('resnet8', classes, 1), {}));
+  const files = await Promise.all(
+    [ten, hundred].map(async (weights, i) => {
+      const file = path.join(trial.place.folder, `${i}.safetensors`);
+      await writeFile(file, weights as Uint8Array);
+      return { file, model: 'resnet8' };
+    }),
+  );
+  expect(await refused({ ensemble: files })).toEqual([2, 'mcld: teacher: an ensemble of 10 and of 100 classes\n']);
+  expect(await refused({ endpoint: 'grpc://127.0.0.1:1', name })).toEqual([
+    2,
+    expect.stringContaining('mcld: teacher.endpoint: expected host:port'),
+  ]);
+  await server.stop();
+  expect(await refused(served())).toEqual([4, expect.stringContaining(`mcld: teacher: ${server.endpoint} does not`)]);
 });
 
 describe('answers that differ', () => {

@@ -178,7 +178,9 @@ describe('a server that goes away', () => {
     const why = await trial.refusal(served());
     // By whether it tries to connect again at this moment.
     const how = `(connect ECONNREFUSED ${server.endpoint}|no connection|Connection dropped)`;
-    expect(why).toMatch(new RegExp(`^${server.endpoint} does not describe the model ${name}: UNAVAILABLE: ${how}$`));
+    expect(why).toMatch(
+      new RegExp(`^teacher: ${server.endpoint} does not describe the model ${name}: UNAVAILABLE: ${how}$`),
+    );
   });
 
   it('is asked about its port where something else answers there', async () => {
@@ -186,7 +188,7 @@ describe('a server that goes away', () => {
     await once(http, 'listening');
     const endpoint = `127.0.0.1:${(http.address() as AddressInfo).port}`;
     expect(await trial.refusal({ endpoint, name })).toBe(
-      `${endpoint} does not describe the model ${name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
+      `teacher: ${endpoint} does not describe the model ${name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
     );
     http.close();
   });
