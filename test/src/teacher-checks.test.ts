@@ -160,6 +160,24 @@ describe('answers that are no logits', () => {
     );
   });
 
+  it('are refused where they are the same for every image, unless the images are the same', async () => {
+    const told = `the teacher (test_linear ${name} version 1) gives the same answer to every image of 128 that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`;
+    const rows: Record<string, (pixels: Uint8Array) => Float32Array> = {
+      zeros: () => new Float32Array(100),
+      biases: () => Float32Array.from({ length: 100 }, (_, c) => Math.sin(c) * 7),
+      'next to nothing': (pixels) => linearRow(pixels, 1).map((value) => value * 1e-30),
+      'one class': () => Float32Array.from({ length: 100 }, (_, c) => Number(c === 3)),
+    };
+    for (const [what, row] of Object.entries(rows)) {
+      server.served.row = row;
+      for (const accept of [undefined, ['probabilities', 'random']])
+        expect(await trial.checked(served(accept && { accept })), what).toBe(told);
+    }
+    expect(await trial.refusal(served())).toBe(`teacher: ${told}`);
+    server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value * 1e-3);
+    expect(await trial.checked(served())).toBe('');
+  });
+
   it('are not warmed', async () => {
     const recipe = path.join(trial.place.folder, 'warm.json');
     await writeFile(recipe, JSON.stringify(trial.student({ file: onnxFixture('softmax.onnx') })));
