@@ -70,6 +70,9 @@ describe('an ONNX model in several files', () => {
     await symlink('../blobs/bb22', path.join(snapshot, 'exported.onnx.data'));
     const digest = await digestOf(path.join(fixtures, 'exported.onnx'));
     expect(await digestOf(path.join(snapshot, 'exported.onnx'))).toBe(digest);
+    await rename(path.join(blobs, 'bb22'), path.join(blobs, 'exported.onnx.data'));
+    await rm(path.join(snapshot, 'exported.onnx.data'));
+    expect(await digestOf(path.join(snapshot, 'exported.onnx'))).toBe(digest);
     const below = await modelAt(path.join(place, 'below'), 'values/onnx.values');
     await cp(path.join(fixtures, 'exported.onnx.data'), path.join(place, 'below/values/onnx.values'));
     expect(await digestOf(below)).toBe(digest);

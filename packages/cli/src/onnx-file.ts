@@ -65,14 +65,16 @@ class DataFiles {
     if (path.isAbsolute(location) || location.split(/[/\\]/).includes('..') || location.includes('\0')) {
       throw new OnnxError(`${name}: its values lie in '${location}'; expected a file in the model's own folder`);
     }
-    const found = path.join(path.dirname(this.model), location);
-    const real = await realpath(found).catch((error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'there is no such file' : error.message;
-      throw new OnnxError(`${name}: its values lie in ${location} beside the model: ${why}`);
-    });
-    // A model may be a link itself: then its data lies beside what it is a link to, as in caches of downloads.
-    const folders = [await realpath(path.dirname(this.model)), path.dirname(await realpath(this.model))];
-    if (!folders.some((folder) => real.startsWith(path.join(folder, path.sep)))) {
+    // A model may be a link itself: then its data lies beside the link, as in caches of downloads, or beside its target.
+    const [beside, atTarget] = [await realpath(path.dirname(this.model)), path.dirname(await realpath(this.model))];
+    const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
+    const real = await realpath(path.join(beside, location))
+      .catch((error) => (isMissing(error) ? realpath(path.join(atTarget, location)) : Promise.reject(error)))
+      .catch((error) => {
+        const why = isMissing(error) ? 'there is no such file' : error.message;
+        throw new OnnxError(`${name}: its values lie in ${location} beside the model: ${why}`);
+      });
+    if (![beside, atTarget].some((folder) => real.startsWith(path.join(folder, path.sep)))) {
       throw new OnnxError(
         `${name}: ${location} is a link out of the model's folder, to ${real}; put the file itself there`,
       );
