@@ -106,6 +106,20 @@ describe('data that is not the model’s own', () => {
     await expect(read(file)).rejects.toThrow(why);
   });
 
+  it.each([
+    [
+      'version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 7000\n',
+      'a pointer of Git LFS, not the weights. Fetch them with `git lfs pull`.',
+    ],
+    ['<html><title>Sign in</title>', 'a web page (Sign in). Was it a download? Look at its address.'],
+    ['', 'empty. Was its download broken off?'],
+  ])('is refused as what it is: %j', async (content, what) => {
+    const folder = await folderWith('pointer', 'exported.onnx');
+    await writeFile(path.join(folder, 'exported.onnx.data'), content);
+    const wanted = `: its values lie in exported.onnx.data: the file is ${what}`;
+    await expect(read(path.join(folder, 'exported.onnx'))).rejects.toThrow(wanted);
+  });
+
   it('is refused when its checksum is another', async () => {
     const folder = await folderWith('changed', 'everywhere.onnx', 'values/all.bin');
     const data = path.join(folder, 'values/all.bin');

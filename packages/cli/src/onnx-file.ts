@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { foreignFile } from '@mcld/models/foreign-files.js';
 import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/models/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/onnx-wire.js';
 
@@ -32,6 +33,9 @@ interface DataFile {
   sha1?: string;
 }
 
+/** Bytes that tell what a file is in the place of a model's data. */
+const MOST_START = 4096;
+
 /** The files that hold a model's values, each opened once. */
 class DataFiles {
   readonly #open = new Map<string, DataFile>();
@@ -44,6 +48,10 @@ class DataFiles {
     const file = this.#open.get(location) ?? (await this.#opened(tensor));
     this.#open.set(location, file);
     if (offset + bytes > file.size) {
+      const start = new Uint8Array(Math.min(file.size, MOST_START));
+      await file.handle.read(start, 0, start.length, 0);
+      const foreign = foreignFile(start);
+      if (foreign) throw new OnnxError(`${name}: its values lie in ${location}: ${foreign.message}`);
       const wanted = `${bytes} bytes from ${offset} on`;
       throw new OnnxError(`${name}: ${wanted} of ${location}, which has ${file.size}; is it of another export?`);
     }
