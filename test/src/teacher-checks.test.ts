@@ -160,7 +160,7 @@ describe('answers that are no logits', () => {
     );
   });
 
-  it('are refused where they are the same for every image, unless the images are the same', async () => {
+  it('are refused where they are the same for every image, whatever is accepted', async () => {
     const told = `the teacher (test_linear ${name} version 1) gives the same answer to every image of 128 that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`;
     const rows: Record<string, (pixels: Uint8Array) => Float32Array> = {
       zeros: () => new Float32Array(100),
