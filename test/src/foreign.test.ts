@@ -117,7 +117,7 @@ describe('a teacher that cannot teach', () => {
 
   it('on a server that is not there is refused by name', async () => {
     await expect(createRun(open.client, student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).rejects.toThrow(
-      'UNAVAILABLE: 127.0.0.1:9 does not describe the model resnet',
+      'UNAVAILABLE: teacher: 127.0.0.1:9 does not describe the model resnet',
     );
   });
 });

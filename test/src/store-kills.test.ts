@@ -49,7 +49,7 @@ const codec = rowCodec('fp32', 101);
 async function opened(folder: string): Promise<LogitStore> {
   const logger = createLogger('test', 'silent');
   const shelf = new SegmentShelf(folder, undefined, 1 << 30, logger);
-  return LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: 'parent', logger });
+  return LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: () => 'parent', logger });
 }
 
 /** @returns how many rows are there, each held against a fresh computation, bit for bit */

@@ -5,6 +5,7 @@ import { encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
+import { ServerError, Status } from 'nice-grpc';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { projectRoot } from './support/data.js';
@@ -44,6 +45,39 @@ describe('a model’s input', () => {
     server.requests = [];
     expect(await trial.checked(served())).toBe('');
     expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([1]));
+  });
+
+  it('is sent in the batches that the server takes now: in the next run, and in the middle of one', async () => {
+    const limited = await InferenceServer.start({ maxBatchSize: 32 });
+    const teacher = { endpoint: limited.endpoint, name };
+    const rows = () => new Set(limited.requests.splice(0).map((request) => request.rows));
+    await trial.run(teacher);
+    expect(rows()).toEqual(new Set([32]));
+    limited.served.maxBatchSize = 4;
+    const { teacherDigest } = await trial.run(teacher, { dataSeed: 1, seed: 1 });
+    expect(rows()).toEqual(new Set([4]));
+    limited.served.maxBatchSize = 16;
+    const { row } = limited.served;
+    let asked = 0;
+    limited.served.row = (...image) => {
+      // Past what is tried before the run.
+      if (asked++ === 500) limited.served.maxBatchSize = 8;
+      return row(...image);
+    };
+    const run = await trial.run(teacher, { augmentation: { cropPadding: 3 }, epochs: 3 });
+    expect(run.teacherDigest).toBe(teacherDigest);
+    expect(asked).toBeGreaterThan(500);
+    expect(rows()).toEqual(new Set([16, 8]));
+    await limited.stop();
+  });
+
+  it('is refused in the server’s words where it takes no batches of that many, and does not say how many', async () => {
+    server.served.row = () => {
+      throw new ServerError(Status.INVALID_ARGUMENT, 'inference request batch-size must be <= 4');
+    };
+    expect(await trial.checked(served())).toBe(
+      `${server.endpoint} refuses a request of 64 images for ${name} version 1: INVALID_ARGUMENT: inference request batch-size must be <= 4`,
+    );
   });
 
   it('has the size of the data set’s images', async () => {
@@ -126,15 +160,61 @@ describe('answers that are no logits', () => {
     );
   });
 
+  it('are refused where they are the same for every image, whatever is accepted', async () => {
+    const told = `the teacher (test_linear ${name} version 1) gives the same answer to every image of 128 that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`;
+    const rows: Record<string, (pixels: Uint8Array) => Float32Array> = {
+      zeros: () => new Float32Array(100),
+      biases: () => Float32Array.from({ length: 100 }, (_, c) => Math.sin(c) * 7),
+      'next to nothing': (pixels) => linearRow(pixels, 1).map((value) => value * 1e-30),
+      'one class': () => Float32Array.from({ length: 100 }, (_, c) => Number(c === 3)),
+    };
+    for (const [what, row] of Object.entries(rows)) {
+      server.served.row = row;
+      for (const accept of [undefined, ['probabilities', 'random']])
+        expect(await trial.checked(served(accept && { accept })), what).toBe(told);
+    }
+    expect(await trial.refusal(served())).toBe(`teacher: ${told}`);
+    server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value * 1e-3);
+    expect(await trial.checked(served())).toBe('');
+  });
+
   it('are not warmed', async () => {
     const recipe = path.join(trial.place.folder, 'warm.json');
     await writeFile(recipe, JSON.stringify(trial.student({ file: onnxFixture('softmax.onnx') })));
     const warmed = await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')]);
-    expect([warmed.code, warmed.stderr]).toEqual([1, `mcld: ${refused('onnx', softmax)}\n`]);
+    expect([warmed.code, warmed.stderr]).toEqual([2, `mcld: ${refused('onnx', softmax)}\n`]);
     const accepted = trial.student({ file: onnxFixture('softmax.onnx'), accept: ['probabilities'] });
     await writeFile(recipe, JSON.stringify(accepted));
     expect((await cli(['cache', 'warm', '-f', recipe, '--home', path.join(trial.place.folder, 'warm')])).code).toBe(0);
   });
+});
+
+it('what a recipe’s teacher is refused for is the recipe’s fault, by the exit code', async () => {
+  const recipe = path.join(trial.place.folder, 'refused.json');
+  const refused = async (teacher: Record<string, unknown>) => {
+    await writeFile(recipe, JSON.stringify(trial.student(teacher)));
+    const { code, stderr } = await cli(['run', '-f', recipe, '--home', path.join(trial.place.folder, 'refused')]);
+    return [code, stderr];
+  };
+  expect(await refused({ file: onnxFixture('softmax.onnx') })).toEqual([
+    2,
+    expect.stringContaining('mcld: teacher: the teacher (onnx) answers with probabilities'),
+  ]);
+  const [ten, hundred] = [10, 100].map((classes) => encodeSafetensors(initialState('resnet8', classes, 1), {}));
+  const files = await Promise.all(
+    [ten, hundred].map(async (weights, i) => {
+      const file = path.join(trial.place.folder, `${i}.safetensors`);
+      await writeFile(file, weights as Uint8Array);
+      return { file, model: 'resnet8' };
+    }),
+  );
+  expect(await refused({ ensemble: files })).toEqual([2, 'mcld: teacher: an ensemble of 10 and of 100 classes\n']);
+  expect(await refused({ endpoint: 'grpc://127.0.0.1:1', name })).toEqual([
+    2,
+    expect.stringContaining('mcld: teacher.endpoint: expected host:port'),
+  ]);
+  await server.stop();
+  expect(await refused(served())).toEqual([4, expect.stringContaining(`mcld: teacher: ${server.endpoint} does not`)]);
 });
 
 describe('answers that differ', () => {

@@ -1,10 +1,16 @@
 /** What a teacher's identity covers. */
+import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { encodeSafetensors } from '@mcld/models/safetensors.js';
 import { initialState } from '@mcld/models/state-dict.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { teacherChecks } from '@mcld/recipe/training-plan.js';
+import { ServerError, Status } from 'nice-grpc';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { InferenceServer, linearRow } from './support/inference-server.js';
@@ -170,7 +176,57 @@ describe('a server that goes away', () => {
     await trial.run(served());
     await server.stop();
     const why = await trial.refusal(served());
-    expect(why).toContain(`${server.endpoint} does not describe the model ${name}: UNAVAILABLE: `);
+    // By whether it tries to connect again at this moment.
+    const how = `(connect ECONNREFUSED ${server.endpoint}|no connection|Connection dropped)`;
+    expect(why).toMatch(
+      new RegExp(`^teacher: ${server.endpoint} does not describe the model ${name}: UNAVAILABLE: ${how}$`),
+    );
+  });
+
+  it('is asked about its port where something else answers there', async () => {
+    const http = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const endpoint = `127.0.0.1:${(http.address() as AddressInfo).port}`;
+    expect(await trial.refusal({ endpoint, name })).toBe(
+      `teacher: ${endpoint} does not describe the model ${name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
+    );
+    http.close();
+  });
+
+  it('is missed when a run is made, although it describes its model', async () => {
+    server.served.row = () => {
+      throw new ServerError(Status.UNAVAILABLE, 'model is not at ready state');
+    };
+    const refused = createRun(trial.client, trial.student(served()));
+    await expect(refused).rejects.toMatchObject({
+      code: Status.UNAVAILABLE,
+      details: `teacher: ${server.endpoint} does not answer for ${name} version 1: UNAVAILABLE: model is not at ready state`,
+    });
+  });
+
+  it('is waited for, and the run says so, before its first step', async () => {
+    let [asked, tried, back] = [0, Number.POSITIVE_INFINITY, false];
+    const { row } = server.served;
+    server.served.row = (pixels, version, place) => {
+      if (asked++ >= tried && !back) throw new ServerError(Status.UNAVAILABLE, 'model is not at ready state');
+      return row(pixels, version, place);
+    };
+    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
+    for (const check of Object.values(teacherChecks(parseRecipe(trial.student(served())))))
+      await trial.teachers.checkTeacher({ teacherDigest, ...check });
+    // What CreateRun asks for; its trainer comes after it.
+    [tried, asked] = [asked, 0];
+    const { id } = await createRun(trial.client, trial.student(served()));
+    const told: unknown[] = [];
+    for await (const { kind, data, run } of trial.client.watchRun({ runId: id })) {
+      if (kind === 'interrupted') {
+        told.push(data);
+        back = true;
+      }
+      if (run) expect([run.error, RunState[run.state]]).toEqual(['', 'SUCCEEDED']);
+    }
+    const reason = `teacher: ${server.endpoint} does not answer for ${name} version 1: UNAVAILABLE: model is not at ready state`;
+    expect(told).toEqual([{ attempt: 1, retry: { reason, next: 2, most: 8, pauseMs: 2000 } }]);
   });
 
   it('is waited for during a run', async () => {

@@ -3,7 +3,7 @@ import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/passed-over
 import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
 import { StreamEndedError } from './exit.js';
-import { barDisplay, type Display, lineDisplay, type ProgressData } from './progress-display.js';
+import { barDisplay, type Display, lineDisplay, type ProgressData, type RetryData } from './progress-display.js';
 import { shareOf, stateName } from './run-state.js';
 import type { PipelineClient } from './session.js';
 
@@ -73,6 +73,8 @@ function shownBy(display: Display, { recipe }: Run, since: number): (event: Watc
     if (kind === 'started') display.started(step, totalSteps);
     else if (kind === 'progress') display.progress(data as unknown as ProgressData, at, at < since);
     else if (kind === 'trained') display.trained();
+    // One without it is of a trainer that was stopped.
+    else if (kind === 'interrupted' && data.retry) display.waiting(data.retry as RetryData);
     else if (kind === 'evaluated') {
       const metrics = data.metrics as EvaluationMetrics;
       const epoch = step / (totalSteps / epochs);

@@ -70,6 +70,9 @@ describe('an ONNX model in several files', () => {
     await symlink('../blobs/bb22', path.join(snapshot, 'exported.onnx.data'));
     const digest = await digestOf(path.join(fixtures, 'exported.onnx'));
     expect(await digestOf(path.join(snapshot, 'exported.onnx'))).toBe(digest);
+    await rename(path.join(blobs, 'bb22'), path.join(blobs, 'exported.onnx.data'));
+    await rm(path.join(snapshot, 'exported.onnx.data'));
+    expect(await digestOf(path.join(snapshot, 'exported.onnx'))).toBe(digest);
     const below = await modelAt(path.join(place, 'below'), 'values/onnx.values');
     await cp(path.join(fixtures, 'exported.onnx.data'), path.join(place, 'below/values/onnx.values'));
     expect(await digestOf(below)).toBe(digest);
@@ -101,6 +104,20 @@ describe('data that is not the model’s own', () => {
     await writeFile(path.join(folder, 'short.onnx.data.dt'), new Uint8Array(100));
     await expect(read(file)).rejects.toThrow(/^tensor \S+: /);
     await expect(read(file)).rejects.toThrow(why);
+  });
+
+  it.each([
+    [
+      'version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 7000\n',
+      'a pointer of Git LFS, not the weights. Fetch them with `git lfs pull`.',
+    ],
+    ['<html><title>Sign in</title>', 'a web page (Sign in). Was it a download? Look at its address.'],
+    ['', 'empty. Was its download broken off?'],
+  ])('is refused as what it is: %j', async (content, what) => {
+    const folder = await folderWith('pointer', 'exported.onnx');
+    await writeFile(path.join(folder, 'exported.onnx.data'), content);
+    const wanted = `: its values lie in exported.onnx.data: the file is ${what}`;
+    await expect(read(path.join(folder, 'exported.onnx'))).rejects.toThrow(wanted);
   });
 
   it('is refused when its checksum is another', async () => {

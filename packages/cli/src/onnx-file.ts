@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { foreignFile } from '@mcld/models/foreign-files.js';
 import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/models/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/onnx-wire.js';
 
@@ -32,6 +33,9 @@ interface DataFile {
   sha1?: string;
 }
 
+/** Bytes that tell what a file is in the place of a model's data. */
+const MOST_START = 4096;
+
 /** The files that hold a model's values, each opened once. */
 class DataFiles {
   readonly #open = new Map<string, DataFile>();
@@ -44,6 +48,10 @@ class DataFiles {
     const file = this.#open.get(location) ?? (await this.#opened(tensor));
     this.#open.set(location, file);
     if (offset + bytes > file.size) {
+      const start = new Uint8Array(Math.min(file.size, MOST_START));
+      await file.handle.read(start, 0, start.length, 0);
+      const foreign = foreignFile(start);
+      if (foreign) throw new OnnxError(`${name}: its values lie in ${location}: ${foreign.message}`);
       const wanted = `${bytes} bytes from ${offset} on`;
       throw new OnnxError(`${name}: ${wanted} of ${location}, which has ${file.size}; is it of another export?`);
     }
@@ -65,14 +73,16 @@ class DataFiles {
     if (path.isAbsolute(location) || location.split(/[/\\]/).includes('..') || location.includes('\0')) {
       throw new OnnxError(`${name}: its values lie in '${location}'; expected a file in the model's own folder`);
     }
-    const found = path.join(path.dirname(this.model), location);
-    const real = await realpath(found).catch((error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'there is no such file' : error.message;
-      throw new OnnxError(`${name}: its values lie in ${location} beside the model: ${why}`);
-    });
-    // A model may be a link itself: then its data lies beside what it is a link to, as in caches of downloads.
-    const folders = [await realpath(path.dirname(this.model)), path.dirname(await realpath(this.model))];
-    if (!folders.some((folder) => real.startsWith(path.join(folder, path.sep)))) {
+    // A model may be a link itself: then its data lies beside the link, as in caches of downloads, or beside its target.
+    const [beside, atTarget] = [await realpath(path.dirname(this.model)), path.dirname(await realpath(this.model))];
+    const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
+    const real = await realpath(path.join(beside, location))
+      .catch((error) => (isMissing(error) ? realpath(path.join(atTarget, location)) : Promise.reject(error)))
+      .catch((error) => {
+        const why = isMissing(error) ? 'there is no such file' : error.message;
+        throw new OnnxError(`${name}: its values lie in ${location} beside the model: ${why}`);
+      });
+    if (![beside, atTarget].some((folder) => real.startsWith(path.join(folder, path.sep)))) {
       throw new OnnxError(
         `${name}: ${location} is a link out of the model's folder, to ${real}; put the file itself there`,
       );

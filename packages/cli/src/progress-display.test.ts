@@ -67,6 +67,23 @@ small: epoch 1 of 3: top-1 diverged, cross-entropy NaN on 10,000 test images
   });
 });
 
+const retry = { reason: 'teacher: h:1 does not answer\nbatchSize: nor this', next: 2, most: 8, pauseMs: 4000 };
+const retryTold = 'waiting, attempt 2 of 8 in 4 s: teacher: h:1 does not answer; batchSize: nor this';
+
+it('a run that waits says what for, before its first step and in the middle', () => {
+  const out = Object.assign(new PassThrough(), { isTTY: true, columns: 140 });
+  const written: string[] = [];
+  out.on('data', (data: Buffer) => written.push(stripVTControlCharacters(data.toString())));
+  lineDisplay('lines', out).waiting(retry);
+  const bar = barDisplay('bar', out as unknown as NodeJS.WriteStream);
+  bar.waiting(retry);
+  expect(written.splice(0).join('')).toBe(`lines: ${retryTold}\nbar: ${retryTold}\n`);
+  bar.started(0, 300);
+  bar.waiting(retry);
+  bar.close();
+  expect(written.join('')).toContain(`0/300 steps | ${retryTold} | loss`);
+});
+
 describe('the bar', () => {
   it('shows top-1 when it is known, and ends with the state', () => {
     const out = Object.assign(new PassThrough(), { isTTY: true, columns: 140 });

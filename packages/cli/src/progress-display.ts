@@ -21,6 +21,18 @@ export interface EvaluationData {
   readonly crossEntropy: number;
 }
 
+/** What an event tells of an attempt that broke off since something was out of reach. */
+export interface RetryData {
+  readonly reason: string;
+  /** The attempt that follows, of so many at most. */
+  readonly next: number;
+  readonly most: number;
+  readonly pauseMs: number;
+}
+
+const retryText = ({ reason, next, most, pauseMs }: RetryData): string =>
+  `waiting, attempt ${next} of ${most} in ${durationText(pauseMs)}: ${reason.replaceAll('\n', '; ')}`;
+
 /** Shows how a run gets on. */
 export interface Display {
   /** An attempt begins, or goes on, after `step` steps. */
@@ -29,6 +41,8 @@ export interface Display {
   progress(data: ProgressData, at: number, replayed: boolean): void;
   evaluated(data: EvaluationData): void;
   trained(): void;
+  /** An attempt broke off; another follows. */
+  waiting(data: RetryData): void;
   /** Something that the user should not miss. */
   warn(text: string): void;
   /** @param state in which the run is now */
@@ -81,6 +95,7 @@ export function barDisplay(name: string, out: Output): Display {
     },
     evaluated: ({ top1 }) => bar.update({ top1 }),
     trained: () => bar.update({ left: 'evaluating' }),
+    waiting: (data) => (begun ? bar.update({ left: retryText(data) }) : say(retryText(data))),
     ended: (state) => bar.update({ left: state }),
     warn: (text) => (begun ? void waiting.push(text) : say(text)),
     close() {
@@ -113,6 +128,7 @@ export function lineDisplay(name: string, out: Pick<Output, 'write'>): Display {
       say(`${at}: top-1 ${top1}, cross-entropy ${crossEntropy.toFixed(3)} on ${images} test images`);
     },
     trained: () => say('trained; evaluating'),
+    waiting: (data) => say(retryText(data)),
     warn: say,
     ended: say,
     close() {},

@@ -17,11 +17,15 @@ const temporary = () => mkdtemp(path.join(tmpdir(), 'mcld-logits-'));
 
 function opener(folder: string, { remote, limit = 1 << 30 }: { remote?: FileObjectStore; limit?: number } = {}) {
   const shelf = new SegmentShelf(folder, remote, limit, logger);
-  const openStore = (more: { identity?: string; precision?: string; classes?: number; teacher?: string } = {}) =>
+  const openStore = (more: { identity?: () => string; precision?: string; classes?: number; teacher?: string } = {}) =>
     LogitStore.open(
       shelf,
       { ...address, ...(more.teacher && { teacher: more.teacher }) },
-      { codec: rowCodec(more.precision ?? 'fp32', more.classes ?? 3), identity: more.identity ?? 'cpu', logger },
+      {
+        codec: rowCodec(more.precision ?? 'fp32', more.classes ?? 3),
+        identity: more.identity ?? (() => 'cpu'),
+        logger,
+      },
     );
   return { shelf, openStore };
 }
@@ -53,6 +57,20 @@ describe('LogitStore', () => {
     expect(again.size).toBe(2);
     expect(get(again, 7, 161)).toEqual(row(0.1, -2.5e-30, 3e20));
     expect([again.has(7, 160), get(again, 7, 160), again.has(99_999, 0)]).toEqual([false, undefined, false]);
+  });
+
+  it('notes with each row what computed it, also where that changes while it is open', async () => {
+    let identity = 'batch 32';
+    const folder = await temporary();
+    const store = await opener(folder).openStore({ identity: () => identity });
+    put(store, 1, 0, row(1, 0, 0));
+    identity = 'batch 4';
+    put(store, 2, 0, row(2, 0, 0));
+    expect(store.identities).toEqual(['batch 32', 'batch 4']);
+    await store.close();
+    const again = await opener(folder).openStore();
+    expect([again.size, again.identities]).toEqual([2, ['batch 32', 'batch 4']]);
+    expect([get(again, 1, 0), get(again, 2, 0)]).toEqual([row(1, 0, 0), row(2, 0, 0)]);
   });
 
   it('gives a sample spread over all that is stored', async () => {
@@ -94,7 +112,7 @@ describe('LogitStore', () => {
       ['cpu', 1],
       ['gpu', 2],
     ] as const) {
-      const store = await opener(folder).openStore({ identity });
+      const store = await opener(folder).openStore({ identity: () => identity });
       put(store, 1, 1, row(value, value, value));
       put(store, value, 5, row(value, value, value));
       await store.close();

@@ -43,7 +43,7 @@ export class LogitStore {
     readonly shelf: SegmentShelf,
     readonly address: StoreAddress,
     readonly codec: RowCodec,
-    readonly identity: string,
+    readonly identity: () => string,
     readonly logger: Logger,
   ) {
     this.#index = new ViewIndex(address.images);
@@ -51,11 +51,14 @@ export class LogitStore {
     this.#capacity = capacityOf(this.#stride);
   }
 
-  /** Opens with all that its segments hold; a damaged one is reported and passed over. */
+  /**
+   * Opens with all that its segments hold; a damaged one is reported and passed over.
+   * @param options.identity of what computes the rows that are put now
+   */
   static async open(
     shelf: SegmentShelf,
     address: StoreAddress,
-    { codec, identity, logger }: { codec: RowCodec; identity: string; logger: Logger },
+    { codec, identity, logger }: { codec: RowCodec; identity: () => string; logger: Logger },
   ): Promise<LogitStore> {
     const store = new LogitStore(shelf, address, codec, identity, logger);
     await store.refresh();
@@ -199,7 +202,9 @@ export class LogitStore {
   /** A segment with room in it; none when the store is full. */
   #openWriter(): { readonly number: number; readonly to: SegmentWriter } | undefined {
     if (this.#full) return undefined;
-    if (this.#writer && !this.#writer.to.isFull) return this.#writer;
+    const writer = this.#writer;
+    const identity = this.identity();
+    if (writer && !writer.to.isFull && writer.to.segment.header.identity === identity) return writer;
     this.#closeWriter();
     const { shelf, address } = this;
     if (!shelf.makeRoom(address, this.#capacity * this.#stride * 4)) {
@@ -209,7 +214,7 @@ export class LogitStore {
     const name = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(6).toString('hex')}`;
     this.#known.add(name);
     try {
-      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(), this.#capacity);
+      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(identity), this.#capacity);
       this.#writer = { number: this.#add(to.segment) / this.#capacity, to };
       return this.#writer;
     } catch (error) {
@@ -218,8 +223,8 @@ export class LogitStore {
     }
   }
 
-  #header(): SegmentHeader {
-    const { address, codec, identity } = this;
+  #header(identity: string): SegmentHeader {
+    const { address, codec } = this;
     const { classes, precision } = codec;
     const { teacher, data } = address;
     return { format: 1, teacher, data, classes, precision, identity, words: this.#stride };

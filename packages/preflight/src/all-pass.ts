@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FieldRefusal, RefusedError } from '@mcld/platform/grpc/errors.js';
+import { Status } from 'nice-grpc-common';
 
 /** Once something is refused: how long other checks get to fail too, so that a person reads of all that is wrong. */
 const GRACE_MS = 250;
@@ -22,7 +23,8 @@ export async function allPass(checks: readonly Promise<unknown>[]): Promise<void
   );
   await Promise.race([Promise.all(settled), refused.then(() => sleep(GRACE_MS))]);
   const refusals = errors.filter((error) => error instanceof RefusedError);
-  const [first] = refusals;
+  // What is away may come back: beside it, what is wrong stays wrong and is told first.
+  const first = refusals.find(({ mapping }) => mapping.status !== Status.UNAVAILABLE) ?? refusals[0];
   if (first) {
     const faults = refusals.flatMap(({ fields }) => fields);
     const isFirst = ({ field }: FieldRefusal, place: number) => faults.findIndex((f) => f.field === field) === place;

@@ -136,6 +136,18 @@ describe('preflight', () => {
     expect(error.message).toBe('evaluation.transfer[0].root: the test split has 5 classes, the training split 2');
   });
 
+  it('refuses a teacher whose own server is away, and tells first what is wrong besides', async () => {
+    const away = refusalBy(Status.UNAVAILABLE, 'h:1 does not answer for m: UNAVAILABLE: not ready', 'TEACHER_ENDPOINT');
+    const alone = (await attempt(sourcesOf({}, away))) as RefusedError;
+    expect(alone).toBeInstanceOf(RefusedError);
+    expect(alone.message).toBe('teacher: h:1 does not answer for m: UNAVAILABLE: not ready');
+    expect(alone.mapping).toEqual({ status: Status.UNAVAILABLE, reason: 'TEACHER_ENDPOINT' });
+    const missing = refusalBy(Status.NOT_FOUND, 'no file other/test_X.bin', 'DATASET_MISSING');
+    const both = (await attempt(sourcesOf({ 'other/test': missing }, away))) as RefusedError;
+    expect(both.mapping).toEqual({ status: Status.NOT_FOUND, reason: 'DATASET_MISSING' });
+    expect(both.fields.map(({ field }) => field)).toEqual(['teacher', 'evaluation.transfer[0].root']);
+  });
+
   it('ends when it is told to', async () => {
     const error = await attempt(sourcesOf({ 'other/train': 'never' }), AbortSignal.timeout(20));
     expect(error.name).toBe('TimeoutError');

@@ -11,6 +11,9 @@ const refusing: ReadonlySet<Status> = new Set([
   Status.OUT_OF_RANGE,
 ]);
 
+/** A teacher's own server is named by the recipe, unlike a service: where it does not answer, that is told. */
+const SERVER_AWAY = 'TEACHER_ENDPOINT';
+
 /** What does not fit together although each part was opened. */
 export function misfit(field: string, message: string): RefusedError {
   return new RefusedError({ status: Status.INVALID_ARGUMENT, reason: 'RECIPE_MISFIT' }, [{ field, message }]);
@@ -21,9 +24,10 @@ export function misfit(field: string, message: string): RefusedError {
  * @param asked the field that it was asked about; where it names another one, that one is told
  */
 export function refusalOf(error: unknown, asked: string): unknown {
-  if (!(error instanceof ClientError) || !refusing.has(error.code)) return error;
+  if (!(error instanceof ClientError)) return error;
   const [info] = error instanceof RichClientError ? error.extra : [];
   const reason = info && 'reason' in info ? info.reason : 'REFUSED';
+  if (!refusing.has(error.code) && reason !== SERVER_AWAY) return error;
   const message = inRecipe(error.details, asked.endsWith('.root') ? asked.slice(0, -'.root'.length) : 'dataset');
   const field = recipeField.exec(message)?.[0] ?? asked;
   return new RefusedError({ status: error.code, reason }, [{ field, message }]);

@@ -37,6 +37,17 @@ describe('recipe', () => {
   });
 
   it.each([
+    'triton:8001',
+    '127.0.0.1:65535',
+    '[::1]:8001',
+    'my_model.ns.svc:80',
+    'dns:///triton:8001',
+    'unix:///tmp/socket',
+  ])('takes a teacher at %s', (endpoint) => {
+    expect(parseRecipe({ ...minimal, teacher: { endpoint, name: 'm' } }).teacher).toEqual({ endpoint, name: 'm' });
+  });
+
+  it.each([
     [{ ...minimal, epoch: 3 }, "unknown key 'epoch'"],
     [{ ...minimal, optimizer: { name: 'adamw', momentum: 0.9 } }, "optimizer: unknown key 'momentum'"],
     [{ ...minimal, optimizer: { lr: 0 } }, 'optimizer.lr: Too small'],
@@ -47,6 +58,34 @@ describe('recipe', () => {
       'teacher.accept[0]: Invalid option: expected one of "probabilities"|"random" (found "softmax")',
     ],
     [{ ...minimal, teacher: { run: 'r', accept: ['random'] } }, "teacher: unknown key 'accept'"],
+    ...[
+      'grpc://triton:8001',
+      'triton',
+      'triton:',
+      'triton:0',
+      'triton:65536',
+      ' triton:8001',
+      'triton:8001 ',
+      '::1:8001',
+    ]
+      .concat('triton:8001/v2', 'http://triton:8000/v2', 'me@triton:8001', 'dns:///triton', ':8001', '')
+      .map((endpoint): [unknown, string] => [
+        { ...minimal, teacher: { endpoint, name: 'm' } },
+        `teacher.endpoint: expected host:port of its gRPC port, as in triton:8001 or [::1]:8001, with no scheme, path or space (found ${JSON.stringify(endpoint)})`,
+      ]),
+    [{ ...minimal, teacher: { endpoint: 8001, name: 'm' } }, 'teacher.endpoint: Invalid input: expected string'],
+    [
+      {
+        ...minimal,
+        teacher: {
+          ensemble: [
+            { endpoint: 'a:1', name: 'm' },
+            { endpoint: 'b', name: 'm' },
+          ],
+        },
+      },
+      'teacher.ensemble[1].endpoint: expected host:port of its gRPC port',
+    ],
     [{ ...minimal, batchSize: 0 }, 'batchSize: Too small: expected number to be >=1 (found 0)'],
     [{ ...minimal, epochs: '3' }, 'epochs: Invalid input: expected number, received string (found "3")'],
     [{ ...minimal, model: 'resnet9' }, 'model: Invalid option'],

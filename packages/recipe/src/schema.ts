@@ -70,6 +70,15 @@ const accept = z
     'what is meant although it is refused otherwise: answers in 0..1, as of a softmax; answers that differ each time',
   );
 
+const wantedEndpoint =
+  'expected host:port of its gRPC port, as in triton:8001 or [::1]:8001, with no scheme, path or space';
+
+/** Without a port gRPC would try 80 in silence; with a scheme or a path it looks for a host of that name. */
+const endpoint = z
+  .string()
+  .regex(/^(?:(?:dns:(?:\/\/\/)?)?(?:[\w.-]+|\[[\da-fA-F:.]+\]):[1-9]\d{0,4}|unix:\S+)$/, wantedEndpoint)
+  .refine((address) => !(Number(/:(\d+)$/.exec(address)?.[1]) > 65_535), wantedEndpoint);
+
 const singleTeacher = z.union([
   z.strictObject({ run: z.string().min(1).describe('a finished run: its newest checkpoint teaches') }),
   z.strictObject({
@@ -82,7 +91,7 @@ const singleTeacher = z.union([
     accept,
   }),
   z.strictObject({
-    endpoint: z.string().min(1).describe('host:port of a server that speaks the Open Inference Protocol'),
+    endpoint: endpoint.describe('host:port of a server that speaks the Open Inference Protocol'),
     name: z.string().min(1).describe('what the model is called there'),
     version: z
       .union([z.string().min(1), z.int().min(0).transform(String)])

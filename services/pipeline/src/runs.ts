@@ -8,6 +8,7 @@ import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
+import { refusalOf } from '@mcld/preflight/refusal.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { RunCheck } from './run-check.js';
 import { resolveTeacher, type TeacherParts } from './teachers.js';
@@ -36,7 +37,9 @@ export class Runs {
     const found = (await this.adapters.runs.get(id))?.record;
     // A retry whose first try died between record and message sends the message again; the queue drops a second.
     if (found) return found.state === 'queued' ? this.#queue(found) : found;
-    const teacherDigest = await resolveTeacher(this, recipe);
+    const teacherDigest = await resolveTeacher(this, recipe).catch((error: unknown) => {
+      throw refusalOf(error, 'teacher');
+    });
     await this.check(recipe, teacherDigest);
     const now = new Date().toISOString();
     const record: RunRecord = {

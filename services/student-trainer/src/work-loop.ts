@@ -1,10 +1,11 @@
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
+import { clipped, RefusedError } from '@mcld/platform/grpc/errors.js';
 import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
-import { ClientError } from 'nice-grpc-common';
+import { ClientError, Status } from 'nice-grpc-common';
 import { DivergedError } from './diverged.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { type TrainerParts, TrainingContext } from './training-context.js';
@@ -13,8 +14,15 @@ import { train } from './training-run.js';
 /** How often the queue is told that the work is alive; it gives up after 30 s. */
 const HEARTBEAT_MS = 5000;
 
+/** Before the second attempt; twice as long before each one after it. */
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 30_000;
+
 /** Deliveries of a run whose services are out of reach, before it is failed. */
 const MAX_ATTEMPTS = 8;
+
+/** Characters of an error that an event carries. */
+const MOST_TOLD = 2000;
 
 /** Takes runs from the work queue, one at a time, until `stop`. */
 export class WorkLoop {
@@ -91,21 +99,27 @@ export class WorkLoop {
       logger.info({ run: record.id }, error.message);
       return delivery.ack();
     }
+    const why = clipped(error instanceof ClientError ? error.details : error.message, MOST_TOLD);
+    const { attempt } = record;
+    const tell = (kind: 'interrupted' | 'failed', data: Record<string, unknown>) =>
+      adapters.events.publish(runEvent(record.id, kind, String(attempt), { ...data, attempt }, 'student-trainer'));
     // A service that is restarting is no fault of the run: another attempt goes on at the checkpoint.
     if (mayRecover(error) && delivery.attempt < MAX_ATTEMPTS) {
       logger.warn({ run: record.id, err: error }, 'will try again');
       await releaseRun(adapters.runs, record);
-      return delivery.release(2000);
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (delivery.attempt - 1));
+      const retry = { reason: why, next: delivery.attempt + 1, most: MAX_ATTEMPTS, pauseMs };
+      await tell('interrupted', { retry });
+      return delivery.release(pauseMs);
     }
     logger.error({ run: record.id, err: error }, 'training failed');
-    const why = error instanceof ClientError ? error.details : error.message;
-    const data = { error: why, attempt: record.attempt, diverged: error instanceof DivergedError };
-    await adapters.events.publish(runEvent(record.id, 'failed', String(record.attempt), data, 'student-trainer'));
+    await tell('failed', { error: why, diverged: error instanceof DivergedError });
     return delivery.ack();
   }
 }
 
 function mayRecover(error: Error): boolean {
+  if (error instanceof RefusedError) return error.mapping.status === Status.UNAVAILABLE;
   if (error.name === 'ObjectStoreError' || error.name === 'BusError') return !error.message.includes('no space left');
   return isOutOfReach(error);
 }

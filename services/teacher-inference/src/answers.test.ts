@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assertNumbers, differenceOf, isSame, squashing } from './answers.js';
+import { assertNumbers, differenceOf, isConstant, isSame, squashing } from './answers.js';
 import { foreignLogits } from './foreign-model.js';
 
 const row = (...values: number[]) => Float32Array.from(values);
@@ -15,6 +15,21 @@ describe('squashing', () => {
     ['sigmoids', [row(0.9, 0.8, 0.1), row(0.01, 0.02, 0.9)], 'sigmoid'],
   ] as const)('%s', (_name, rows, expected) => {
     expect(squashing(rows)).toBe(expected);
+  });
+});
+
+describe('the same answer to every image', () => {
+  const [dark, light] = [Uint8Array.of(0, 0, 0), Uint8Array.of(0, 0, 9)];
+  const answer = Float32Array.of(1, -700, 0);
+
+  it.each([
+    [true, 'different images', [dark, light], [answer, answer]],
+    [true, 'a GPU’s last bits', [dark, light], [answer, Float32Array.of(1, -700.0001, 1e-8)]],
+    [false, 'images that are the same', [dark, dark.slice()], [answer, answer]],
+    [false, 'one image', [dark], [answer]],
+    [false, 'answers that differ a little', [dark, light], [answer, Float32Array.of(1.0001, -700, 0)]],
+  ])('is %s for %s', (expected, _what, images, rows) => {
+    expect(isConstant(images, rows)).toBe(expected);
   });
 });
 

@@ -31,6 +31,21 @@ export function squashing(rows: readonly Float32Array[]): 'softmax' | 'sigmoid' 
   return rows.every((row) => row.every((value) => value <= 1 + 1e-6)) ? 'sigmoid' : undefined;
 }
 
+/** Values closer than this, by their size above 1, are one: no student would learn of the difference. */
+const EPSILON = 1e-6;
+
+/**
+ * Whether images that differ got one answer, which tells nothing of them.
+ * @param images the pixels of each @param rows the answer to each
+ */
+export function isConstant(images: readonly Uint8Array[], rows: readonly Float32Array[]): boolean {
+  const [image, row] = [images[0], rows[0]];
+  if (!image || !row || images.every((other) => Buffer.compare(other, image) === 0)) return false;
+  const isOne = (value: number, c: number) =>
+    Math.abs(value - (row[c] as number)) <= EPSILON * Math.max(1, Math.abs(value));
+  return rows.every((other) => other.every(isOne));
+}
+
 /** How far two answers to the same images are apart. */
 export interface Difference {
   /** Root mean square of the differences over that of the first answer about its rows' means. */

@@ -22,7 +22,7 @@ export interface LogitComputer {
   readonly classes: number;
   /** Trainable scalars; 0 where they cannot be known. */
   readonly parameters: number;
-  /** What it computes with: logits of different identities are not mixed. */
+  /** What it computes with now, which may change with another server's batches: logits of different identities are not mixed. */
   readonly identity: string;
   readonly sides: FixedSides;
   /** Of others: only trying tells what it ends in, and whether it answers the same each time. */

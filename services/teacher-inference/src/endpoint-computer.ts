@@ -31,10 +31,11 @@ export async function endpointComputer(model: EndpointModel, allowed: string, ba
   try {
     await assertUnchanged(client, model);
     const { input, output, layout, classes } = classifierOf(model);
-    const limit = (await batchLimit(client, model)) || batch;
     // An answer fits into a message.
-    const most = Math.max(1, Math.floor(CHUNK_BYTES / (classes * 4)));
-    const rows = fixedRows(input.shape[0]) ?? Math.min(batch, limit, most);
+    const most = Math.min(batch, Math.max(1, Math.floor(CHUNK_BYTES / (classes * 4))));
+    const fixed = fixedRows(input.shape[0]);
+    const rowsNow = async () => fixed ?? Math.min(most, (await batchLimit(client, model)) || most);
+    let rows = await rowsNow();
     const versions = new ServedVersion(model);
     const ask = async (images: ImageBatch, data: Uint8Array | Float32Array, shape: number[]) => {
       const inputs = [{ name: input.name, datatype: input.datatype, shape }];
@@ -46,17 +47,36 @@ export async function endpointComputer(model: EndpointModel, allowed: string, ba
       versions.assertSame(response.modelVersion);
       return outputOf(response, output.name);
     };
-    const described = { layout, classes, rows, output: output.name };
+    const answers = (images: ImageBatch) => {
+      const run = (data: Uint8Array | Float32Array, shape: number[]) => ask(images, data, shape);
+      return foreignLogits(images, { layout, classes, rows, output: output.name, run });
+    };
     return {
       model: `${clipped(platform, 40) || 'remote'} ${clipped(labelOf(model), 100)}`,
       classes,
       parameters: 0,
-      identity: `${clipped(`${platform} ${labelOf(model)} at ${endpoint}`, 200)} batch ${rows}`,
+      get identity() {
+        return `${clipped(`${platform} ${labelOf(model)} at ${endpoint}`, 200)} batch ${rows}`;
+      },
       sides: fixedSides(layout, input.shape),
       isForeign: true,
       members: [],
-      logits: (images) => foreignLogits(images, { ...described, run: (data, shape) => ask(images, data, shape) }),
-      assertUnchanged: () => assertUnchanged(client, model),
+      async logits(images) {
+        const asked = rows;
+        try {
+          return await answers(images);
+        } catch (error) {
+          // A server may be told to take smaller batches of the same model at any time.
+          if (!(error instanceof ForeignModelError)) throw error;
+          rows = await rowsNow();
+          if (rows === asked) throw error;
+          return answers(images);
+        }
+      },
+      async assertUnchanged() {
+        await assertUnchanged(client, model);
+        rows = await rowsNow();
+      },
       unload: async () => close(),
     };
   } catch (error) {
@@ -82,7 +102,14 @@ async function infer(
   try {
     return await retrying(() => client.modelInfer(request, { deadline: DEADLINE_MS }));
   } catch (error) {
-    throw endpointError(error, `${model.endpoint} does not answer for ${labelOf(model)}`);
+    const images = request.inputs?.[0]?.shape?.[0];
+    const what = `for ${labelOf(model)}`;
+    const { endpoint } = model;
+    throw endpointError(
+      error,
+      `${endpoint} does not answer ${what}`,
+      `${endpoint} refuses a request of ${images} images ${what}`,
+    );
   }
 }
 

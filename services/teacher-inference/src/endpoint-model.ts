@@ -108,14 +108,27 @@ async function metadataOf(client: EndpointClient, address: EndpointAddress): Pro
   }
 }
 
-/** An error of a call to an endpoint: it is away, or it refused. */
-export function endpointError(error: unknown, what: string): Error {
-  const isLate = error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED;
-  const why = clipped(error instanceof ClientError ? `${Status[error.code]}: ${error.details}` : String(error));
-  return isLate || isOutOfReach(error)
-    ? new EndpointAwayError(`${what}: ${why}`)
-    : new ForeignModelError(`${what}: ${why}`);
+/** @param away what is to be said where an endpoint does not answer @param refused where it does, and not as wished */
+export function endpointError(error: unknown, away: string, refused = away): Error {
+  const why = clipped(
+    error instanceof ClientError ? `${Status[error.code]}: ${withoutPadding(error.details)}` : String(error),
+  );
+  return isAway(error) ? new EndpointAwayError(`${away}: ${why}`) : new ForeignModelError(`${refused}: ${why}`);
 }
+
+/** What grpc-js says of a connection that failed stands between the names of its own parts and a time. */
+function withoutPadding(details: string): string {
+  if (!details.includes('Resolution note:')) return details;
+  const core = details
+    .replace(/^.*Last error: (?:Error: )?/s, '')
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/ \(\d{4}-[\dT:.-]+Z\)$/, '');
+  if (core === 'Protocol error') return 'what is there does not speak gRPC; is this its gRPC port?';
+  return core === 'null' ? 'no connection' : core;
+}
+
+const isAway = (error: unknown): boolean =>
+  isOutOfReach(error) || (error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED);
 
 /** Most rows of a request, where the server says so, as Triton does; 0: no limit. @throws EndpointAwayError */
 export async function batchLimit(client: EndpointClient, address: EndpointAddress): Promise<number> {
@@ -124,7 +137,7 @@ export async function batchLimit(client: EndpointClient, address: EndpointAddres
     const { config } = await client.modelConfig({ name, version }, { deadline: DESCRIBE_MS });
     return Math.max(0, config?.maxBatchSize ?? 0);
   } catch (error) {
-    if (isOutOfReach(error)) throw endpointError(error, `${address.endpoint} does not answer`);
+    if (isAway(error)) throw endpointError(error, `${address.endpoint} does not answer`);
     return 0;
   }
 }

@@ -35,7 +35,9 @@ export async function ensembleComputer(
     classes,
     parameters: computers.reduce((sum, { parameters }) => sum + parameters, 0),
     // No more of it than fits into the header of a segment; the digest knows the members.
-    identity: clipped(`mean of ${mean}: ${[...new Set(computers.map(({ identity }) => identity))].join(', ')}`, 500),
+    get identity() {
+      return clipped(`mean of ${mean}: ${[...new Set(computers.map(({ identity }) => identity))].join(', ')}`, 500);
+    },
     sides: { height: undefined, width: undefined },
     isForeign: false,
     members: computers,

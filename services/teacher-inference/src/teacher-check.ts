@@ -1,7 +1,7 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
-import { differenceOf, isSame, squashing } from './answers.js';
+import { differenceOf, isConstant, isSame, squashing } from './answers.js';
 import type { ViewAddress } from './compute-queue.js';
 import { type LogitComputer, singleComputers } from './computer.js';
 import { ForeignModelError } from './image-input.js';
@@ -61,7 +61,7 @@ function findings(computer: LogitComputer, source: LogitSource): Promise<readonl
 
 /** Two batches of the data set's images that have a part in common, in other places and in other company. */
 async function tried(computer: LogitComputer, source: LogitSource): Promise<Finding[]> {
-  const { batch, classes } = source;
+  const { batch } = source;
   const { count } = source.described;
   const total = Math.min(count, batch + (Math.floor(batch / 2) | 1));
   const size = Math.min(batch, Math.ceil((total * 2) / 3));
@@ -70,13 +70,18 @@ async function tried(computer: LogitComputer, source: LogitSource): Promise<Find
     index: Math.floor((i * count) / total),
     code: 0,
   }));
+  const images: Uint8Array[] = [];
   const answers = async (from: number): Promise<Float32Array[]> => {
     const asked = views.slice(from, from + size);
-    const logits = await source.answers(await source.fetch(asked), (row) => `image ${asked[row]?.index}`, computer);
-    return Array.from({ length: size }, (_, i) => logits.subarray(i * classes, (i + 1) * classes));
+    const pixels = await source.fetch(asked);
+    // A computer may take them away.
+    images.push(...partsOf(pixels.slice(), size));
+    const logits = await source.answers(pixels, (row) => `image ${asked[row]?.index}`, computer);
+    return partsOf(logits, size);
   };
   const shift = total - size;
   const [first, second] = [await answers(0), await answers(shift)];
+  assertVaried(computer, images, [...first, ...second]);
   const found = [squashed(computer, [...first, ...second])];
   const apart = differenceOf(paired(first.slice(shift), second));
   if (!isSame(apart)) {
@@ -84,6 +89,20 @@ async function tried(computer: LogitComputer, source: LogitSource): Promise<Find
     found.push(isSame(again) ? dependsOnCompany(computer, apart.largest) : differs(computer, again.largest));
   }
   return found.filter((finding) => finding !== undefined);
+}
+
+const partsOf = <T extends Uint8Array | Float32Array>(whole: T, count: number): T[] =>
+  Array.from(
+    { length: count },
+    (_, i) => whole.subarray((i * whole.length) / count, ((i + 1) * whole.length) / count) as T,
+  );
+
+/** @throws ForeignModelError: nobody can mean a teacher that tells nothing */
+function assertVaried({ model }: LogitComputer, images: readonly Uint8Array[], rows: readonly Float32Array[]): void {
+  if (!isConstant(images, rows)) return;
+  throw new ForeignModelError(
+    `the teacher (${model}) gives the same answer to every image of ${rows.length} that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`,
+  );
 }
 
 const paired = (first: readonly Float32Array[], second: readonly Float32Array[]) =>

@@ -99,7 +99,8 @@ export class Teacher {
   ): Promise<LogitSource> {
     const { segments, logger } = this.parts;
     const address = { teacher: this.digest, data, images: described.count };
-    const store = await LogitStore.open(segments, address, { codec, identity: this.computer.identity, logger });
+    const identity = () => this.computer.identity;
+    const store = await LogitStore.open(segments, address, { codec, identity, logger });
     return new LogitSource(this, spec, described, store, codec.precision);
   }
 

@@ -19,7 +19,7 @@ export interface Served {
   answeredVersion?: string;
   platform: string;
   shape: number[];
-  /** Set before it starts. 0: no limit, and no ModelConfig, as on servers that are not Triton. */
+  /** May change, but not from or to 0: no limit, and no ModelConfig, as on servers that are not Triton. */
   maxBatchSize: number;
   /** The row of an image; `place` is where it is in its request. */
   row: (pixels: Uint8Array, version: string, place: number) => Float32Array;
@@ -82,10 +82,9 @@ export class InferenceServer {
       modelInfer: async (request) => this.#infer(request),
     });
     const inTheSameService = { ...ModelConfigServiceDefinition, fullName: GRPCInferenceServiceDefinition.fullName };
-    const { maxBatchSize } = this.served;
-    if (maxBatchSize > 0) {
+    if (this.served.maxBatchSize > 0) {
       server.add(inTheSameService as unknown as typeof ModelConfigServiceDefinition, {
-        modelConfig: async ({ name }) => ({ config: { name, maxBatchSize } }),
+        modelConfig: async ({ name }) => ({ config: { name, maxBatchSize: this.served.maxBatchSize } }),
       });
     }
     this.#port = await server.listen(`127.0.0.1:${this.#port}`);

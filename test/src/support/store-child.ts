@@ -9,7 +9,7 @@ const [, , folder = '', precision = 'fp32'] = process.argv;
 const logger = createLogger('store-child', 'silent');
 const codec = rowCodec(precision, freshRow(0, 0).length);
 const shelf = new SegmentShelf(folder, undefined, 1 << 30, logger);
-const store = await LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: 'child', logger });
+const store = await LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: () => 'child', logger });
 
 const BATCH = 16;
 const CODES = 50;
