@@ -126,7 +126,7 @@ describe('CreateRun', () => {
       status: 'NOT_FOUND',
       message: [
         `evaluation.transfer[1].root: no file ${nowhere}/train_X.bin; get it with 'mcld data fetch stl-10', or name its folder as the root`,
-        `evaluation.transfer[2].root: ${half} has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ with images in it, found train`,
+        `evaluation.transfer[2].root: ${half} has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ or valid/<class>/ with images in it, found train`,
         'evaluation.transfer[3].resize 36: expected 0 or at least evaluation.transfer[3].size 40',
       ].join('\n'),
       fields: ['evaluation.transfer[1].root', 'evaluation.transfer[2].root', 'evaluation.transfer[3].resize'],
@@ -205,7 +205,7 @@ describe('CreateRun', () => {
     expect(await attempt(folderRecipe(await imageFolder('no-test', { train: 2 })))).toEqual({
       code: 3,
       stdout: '',
-      stderr: `mcld: dataset.root: /no-test has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ with images in it, found train\n`,
+      stderr: `mcld: dataset.root: /no-test has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ or valid/<class>/ with images in it, found train\n`,
     });
     expect(
       await attempt(quickRecipe(data, { model: 'vgg8', dataset: { name: 'cifar-100', root: data, size: 7 } })),
@@ -277,7 +277,7 @@ describe('the trainer', () => {
     expect(run.state).toBe(RunState.QUEUED);
     await start('data-loader', 'teacher-inference', 'evaluator', 'student-trainer');
     expect(await unbegun(client, run.id)).toBe(
-      `dataset.root: ${root} has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ with images in it, found train`,
+      `dataset.root: ${root} has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ or valid/<class>/ with images in it, found train`,
     );
     // Once it is there, the run can be taken up.
     await imageFolder('unseen', { val: 2 });
