@@ -1,7 +1,7 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/passed-over.js';
 import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
-import type { JsonNumber } from '@mcld/platform/json.js';
+import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import { StreamEndedError } from './exit.js';
 import { barDisplay, type Display, lineDisplay, type ProgressData, type RetryData } from './progress-display.js';
 import { shareOf, stateName } from './run-state.js';
@@ -47,14 +47,6 @@ export async function followRun(
   }
 }
 
-interface EvaluationMetrics {
-  readonly count: number;
-  readonly nonFinite: number;
-  readonly top1: number;
-  readonly top5: number;
-  readonly crossEntropy: JsonNumber;
-}
-
 /** @param since in ms: events before it are history */
 function shownBy(display: Display, { recipe }: Run, since: number): (event: WatchRunResponse) => void {
   const epochs = Number(recipe?.epochs);
@@ -76,7 +68,7 @@ function shownBy(display: Display, { recipe }: Run, since: number): (event: Watc
     // One without it is of a trainer that was stopped.
     else if (kind === 'interrupted' && data.retry) display.waiting(data.retry as RetryData);
     else if (kind === 'evaluated') {
-      const metrics = data.metrics as EvaluationMetrics;
+      const metrics = data.metrics as MetricsRecord;
       const epoch = step / (totalSteps / epochs);
       display.evaluated({
         at: Number.isInteger(epoch) ? `epoch ${epoch} of ${epochs}` : `step ${step}`,

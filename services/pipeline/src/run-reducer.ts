@@ -31,9 +31,8 @@ export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | unde
       const working = record.state === 'training' || record.state === 'evaluating';
       if (!working || !isCurrent) return undefined;
       // What an earlier checkpoint came to is no result of a student that diverged.
-      const { metrics, ...rest } = record;
-      const kept = data.diverged === true || !metrics ? {} : { metrics };
-      return { ...rest, ...kept, state: 'failed', error: String(data.error ?? '') };
+      const { metrics: _, ...unmeasured } = record;
+      return { ...(data.diverged === true ? unmeasured : record), state: 'failed', error: String(data.error ?? '') };
     }
     default:
       return undefined;

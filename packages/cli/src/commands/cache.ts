@@ -106,9 +106,10 @@ async function warm(options: WarmOptions): Promise<void> {
     const shown = process.stderr.isTTY && !options.json;
     let last = { steps: 0, totalSteps: 0, computedViews: 0 };
     try {
-      const { accept, ...training } = teacherChecks(resolved).train;
-      await client.checkTeacher({ teacherDigest, ...training, accept });
-      const request = { teacherDigest, ...training, epochs: options.epochs ?? recipe.epochs };
+      const { train } = teacherChecks(resolved);
+      await client.checkTeacher({ teacherDigest, ...train });
+      const { spec, precision } = train;
+      const request = { teacherDigest, spec, precision, epochs: options.epochs ?? recipe.epochs };
       for await (const progress of client.warmLogits(request, { signal })) {
         if (shown && last.steps === 0) bar.start(progress.totalSteps, progress.steps);
         else if (shown) bar.update(progress.steps);
