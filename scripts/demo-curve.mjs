@@ -3,7 +3,7 @@
 //   npm run demo && node scripts/demo-curve.mjs mcld-demo/report.json
 // The report's own chart, with its style and legend inside, so that it stands alone.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { lineChart } from '../services/evaluator/dist/charts.js';
+import { lineChart } from '../services/evaluator/dist/report/charts.js';
 
 const reports = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const series = reports.map(({ name, evaluations }) => ({

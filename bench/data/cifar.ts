@@ -1,11 +1,11 @@
 /** CIFAR crop and flip: batches of this loader beside torchvision's transforms and DataLoader. */
 
 import { ViewRenderer } from '@mcld/data-loader/view-renderer.js';
-import { noAugmentation } from '@mcld/datasets/augmentation.js';
-import { BatchSequence } from '@mcld/datasets/batch-sequence.js';
-import { datasetKinds } from '@mcld/datasets/catalog.js';
-import { openCifar100 } from '@mcld/datasets/cifar.js';
-import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
+import { openCifar100 } from '@mcld/datasets/readers/cifar.js';
+import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
+import { noAugmentation } from '@mcld/datasets/views/augmentation.js';
+import { BatchSequence } from '@mcld/datasets/views/batch-sequence.js';
 import { median } from '../support/figures.js';
 import { peerRate } from './peer.js';
 

@@ -1,9 +1,9 @@
 /** JPEGs of 500×375 decoded and cut at random to 224: beside torchvision with Pillow, and with its own turbo decoder. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { augmentationSchema } from '@mcld/datasets/augmentation.js';
-import { openPicture } from '@mcld/datasets/picture.js';
-import { drawView } from '@mcld/datasets/view.js';
+import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';
+import { openPicture } from '@mcld/datasets/views/picture.js';
+import { drawView } from '@mcld/datasets/views/view.js';
 import sharp from 'sharp';
 import { median } from '../support/figures.js';
 import { peerRate } from './peer.js';

@@ -330,7 +330,7 @@ VGGS = {"vgg8": (1,) * 5, "vgg11": (1, 1, 2, 2, 2), "vgg13": (2,) * 5, "vgg16": 
 
 
 def make(name, classes=100):
-    """The model that packages/models/src/registry.ts calls `name`."""
+    """The model that packages/models/src/zoo/registry.ts calls `name`."""
     if name in ("ResNet18", "ResNet50") or name.endswith("_imagenet") and name.startswith("resnet"):
         imagenet = name.endswith("_imagenet")
         blocks = DEEP[name.lower().removesuffix("_imagenet")]

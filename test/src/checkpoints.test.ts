@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
-import { encodeSafetensors } from '@mcld/models/safetensors.js';
-import { initialState, type StateDict } from '@mcld/models/state-dict.js';
+import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { initialState, type StateDict } from '@mcld/models/layers/state-dict.js';
 import { ClientError, Status } from 'nice-grpc-common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';

@@ -1,8 +1,8 @@
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { encodeSafetensors } from '@mcld/models/safetensors.js';
-import { initialState } from '@mcld/models/state-dict.js';
+import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { initialState } from '@mcld/models/layers/state-dict.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { scratch, smallCifar } from './support/data.js';

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState, StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { decodeSafetensors } from '@mcld/models/safetensors.js';
+import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { ClientError } from 'nice-grpc-common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
@@ -107,7 +107,7 @@ describe('a teacher that cannot teach', () => {
   it('with another number of classes is refused by both numbers', async () => {
     const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));
     const file = decodeSafetensors(await exported(teacher.id, StudentFormat.SAFETENSORS)).tensors;
-    const { encodeOnnx } = await import('@mcld/models/onnx-export.js');
+    const { encodeOnnx } = await import('@mcld/models/formats/onnx-export.js');
     const cut = new Map(file);
     cut.set('fc.weight', { shape: [7, 64], data: new Float32Array(7 * 64) });
     cut.set('fc.bias', { shape: [7], data: new Float32Array(7) });

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeSafetensors } from '@mcld/models/safetensors.js';
+import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { holdHome, ownerOf } from '@mcld/platform/runs/ownership.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cli, type StartedCli, startCli } from './support/cli.js';

@@ -1,8 +1,8 @@
 /** What is tried of a teacher before a run relies on it. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { encodeSafetensors } from '@mcld/models/safetensors.js';
-import { initialState } from '@mcld/models/state-dict.js';
+import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { initialState } from '@mcld/models/layers/state-dict.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { ServerError, Status } from 'nice-grpc';

@@ -1,5 +1,5 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/passed-over.js';
+import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/readers/passed-over.js';
 import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import { StreamEndedError } from './exit.js';

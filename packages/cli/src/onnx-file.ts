@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { foreignFile } from '@mcld/models/foreign-files.js';
-import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/models/onnx-external-data.js';
-import { OnnxError } from '@mcld/models/onnx-wire.js';
+import { foreignFile } from '@mcld/models/formats/foreign-files.js';
+import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/models/formats/onnx-external-data.js';
+import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
 
 /**
  * An ONNX model as one file: what its exporter put into other files beside it is read and put in. The same files give

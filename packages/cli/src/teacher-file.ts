@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { mayBeOnnx } from '@mcld/models/onnx-external-data.js';
-import { OnnxError } from '@mcld/models/onnx-wire.js';
+import { mayBeOnnx } from '@mcld/models/formats/onnx-external-data.js';
+import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
 import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { ClientError, Status } from 'nice-grpc-common';

@@ -1,8 +1,8 @@
 import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { sizeMisfit } from '@mcld/models/image-size.js';
-import type { ModelName } from '@mcld/models/registry.js';
+import { sizeMisfit } from '@mcld/models/zoo/image-size.js';
+import type { ModelName } from '@mcld/models/zoo/registry.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit, transferSplit } from '@mcld/recipe/splits.js';

@@ -1,9 +1,9 @@
-import { augmentationSchema } from '@mcld/datasets/augmentation.js';
-import { datasetNames } from '@mcld/datasets/catalog.js';
-import { mixSchema } from '@mcld/datasets/mix.js';
+import { datasetNames } from '@mcld/datasets/readers/catalog.js';
+import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';
+import { mixSchema } from '@mcld/datasets/views/mix.js';
 import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { modelNames } from '@mcld/models/registry.js';
+import { declareParameters } from '@mcld/models/layers/parameters.js';
+import { modelNames } from '@mcld/models/zoo/registry.js';
 import { z } from 'zod';
 
 /** Everything a run is made of. The types, defaults, messages, JSON Schema and docs all come from here. */

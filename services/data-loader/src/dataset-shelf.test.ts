@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DatasetShelf } from './dataset-shelf.js';

@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/catalog.js';
-import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/dataset.js';
-import { decodedCopy } from '@mcld/datasets/decoded-copy.js';
-import { sha256 } from '@mcld/datasets/files.js';
-import type { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
-import { type Framing, framedSize, framingOf } from '@mcld/datasets/framing.js';
+import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/readers/catalog.js';
+import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/readers/dataset.js';
+import { decodedCopy } from '@mcld/datasets/readers/decoded-copy.js';
+import { sha256 } from '@mcld/datasets/readers/files.js';
+import type { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
+import { type Framing, framedSize, framingOf } from '@mcld/datasets/views/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { placeStamp } from './place-stamp.js';

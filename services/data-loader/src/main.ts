@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { sha256 } from '@mcld/datasets/files.js';
-import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { sha256 } from '@mcld/datasets/readers/files.js';
+import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import type { Config } from '@mcld/platform/config.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';

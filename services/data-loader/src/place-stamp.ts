@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { inOrder } from '@mcld/datasets/fingerprint.js';
+import { inOrder } from '@mcld/datasets/readers/fingerprint.js';
 
 /** Entries of a root that are looked at; more of them are seen by the time of the root alone. */
 const MOST = 10_000;

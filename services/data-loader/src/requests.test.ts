@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Augmentation, BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { FingerprintMemory } from '@mcld/datasets/fingerprint.js';
+import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
 import { DatasetShelf } from './dataset-shelf.js';

@@ -4,10 +4,15 @@ import type {
   Augmentation as WireAugmentation,
   Mix as WireMix,
 } from '@mcld/contracts/mcld/v1/views.js';
-import { type Augmentation, augmentationSchema, MAX_VIEW_NUMBER, viewCodes } from '@mcld/datasets/augmentation.js';
-import type { BatchViews, SequenceSpec } from '@mcld/datasets/batch-sequence.js';
-import type { ImageSize } from '@mcld/datasets/dataset.js';
-import { isMixed, type Mix, mixSchema } from '@mcld/datasets/mix.js';
+import type { ImageSize } from '@mcld/datasets/readers/dataset.js';
+import {
+  type Augmentation,
+  augmentationSchema,
+  MAX_VIEW_NUMBER,
+  viewCodes,
+} from '@mcld/datasets/views/augmentation.js';
+import type { BatchViews, SequenceSpec } from '@mcld/datasets/views/batch-sequence.js';
+import { isMixed, type Mix, mixSchema } from '@mcld/datasets/views/mix.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { z } from 'zod';
 

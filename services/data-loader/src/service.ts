@@ -5,10 +5,10 @@ import {
   StreamBatchesResponse,
   StreamViewsResponse,
 } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/batch-sequence.js';
-import { sha256 } from '@mcld/datasets/files.js';
-import { drawMixture, mixBatch } from '@mcld/datasets/mix.js';
-import { DAMAGED } from '@mcld/datasets/passed-over.js';
+import { sha256 } from '@mcld/datasets/readers/files.js';
+import { DAMAGED } from '@mcld/datasets/readers/passed-over.js';
+import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/views/batch-sequence.js';
+import { drawMixture, mixBatch } from '@mcld/datasets/views/mix.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { type Augmentation, viewsAddress } from '@mcld/datasets/augmentation.js';
-import type { BatchViews } from '@mcld/datasets/batch-sequence.js';
-import type { Framing } from '@mcld/datasets/framing.js';
-import type { Picture } from '@mcld/datasets/picture.js';
-import { drawCrops, drawView, type ViewRules } from '@mcld/datasets/view.js';
+import { type Augmentation, viewsAddress } from '@mcld/datasets/views/augmentation.js';
+import type { BatchViews } from '@mcld/datasets/views/batch-sequence.js';
+import type { Framing } from '@mcld/datasets/views/framing.js';
+import type { Picture } from '@mcld/datasets/views/picture.js';
+import { drawCrops, drawView, type ViewRules } from '@mcld/datasets/views/view.js';
 import { allocateLarge } from '@mcld/platform/grpc/large-bytes.js';
 import pLimit from 'p-limit';
 import type { OpenDataset } from './dataset-shelf.js';

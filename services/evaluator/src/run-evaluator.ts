@@ -1,5 +1,5 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { declareParameters } from '@mcld/models/parameters.js';
+import { declareParameters } from '@mcld/models/layers/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
@@ -15,11 +15,11 @@ import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
-import { evaluateSplit } from './evaluation.js';
-import type { InferenceParts } from './inference.js';
-import type { EpochPoint, LogitReport, Report } from './report.js';
-import { reportHtml } from './report-html.js';
-import { probeTransfer, type TransferResult } from './transfer.js';
+import { evaluateSplit } from './measure/evaluation.js';
+import type { InferenceParts } from './measure/inference.js';
+import { probeTransfer, type TransferResult } from './measure/transfer.js';
+import type { EpochPoint, LogitReport, Report } from './report/report.js';
+import { reportHtml } from './report/report-html.js';
 
 export interface EvaluatorParts extends InferenceParts {
   readonly adapters: Adapters;

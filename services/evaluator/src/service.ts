@@ -9,8 +9,8 @@ import { asRunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
 import { wireMetrics } from '@mcld/platform/runs/metrics.js';
 import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
-import type { Report } from './report.js';
-import { reportHtml } from './report-html.js';
+import type { Report } from './report/report.js';
+import { reportHtml } from './report/report-html.js';
 import type { RunEvaluator } from './run-evaluator.js';
 
 /** Runs that one page compares. */

@@ -1,13 +1,13 @@
 /** The evaluator's compute thread: a frozen student's features and logits, and linear probes on features. */
 import { workerData } from 'node:worker_threads';
-import { InferenceNetwork } from '@mcld/models/inference-network.js';
-import { isModelName } from '@mcld/models/registry.js';
-import { decodeSafetensors } from '@mcld/models/safetensors.js';
+import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
+import { isModelName } from '@mcld/models/zoo/registry.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
 import * as tf from '@tensorflow/tfjs-core';
-import { fitProbe, type ProbeData, type ProbeResult, type ProbeSettings } from './linear-probe.js';
+import { fitProbe, type ProbeData, type ProbeResult, type ProbeSettings } from './measure/linear-probe.js';
 
 export interface EvaluatorWorkerData {
   readonly device: Device | 'auto';

@@ -1,8 +1,8 @@
 import { type ExportStudentRequest, StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { datasetKinds } from '@mcld/datasets/catalog.js';
-import { encodeOnnx } from '@mcld/models/onnx-export.js';
-import { decodeSafetensors } from '@mcld/models/safetensors.js';
-import { classesOf } from '@mcld/models/state-dict.js';
+import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
+import { encodeOnnx } from '@mcld/models/formats/onnx-export.js';
+import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { classesOf } from '@mcld/models/layers/state-dict.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';

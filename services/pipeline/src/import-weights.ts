@@ -1,9 +1,9 @@
-import { chooseWeights } from '@mcld/models/choose-weights.js';
-import { modelsThatFit } from '@mcld/models/misfit.js';
-import { isModelName, modelNames } from '@mcld/models/registry.js';
-import { encodeSafetensors } from '@mcld/models/safetensors.js';
-import type { NamedTensor } from '@mcld/models/stored-tensor.js';
-import { TensorNames } from '@mcld/models/tensor-names.js';
+import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import type { NamedTensor } from '@mcld/models/formats/stored-tensor.js';
+import { chooseWeights } from '@mcld/models/matching/choose-weights.js';
+import { modelsThatFit } from '@mcld/models/matching/misfit.js';
+import { TensorNames } from '@mcld/models/matching/tensor-names.js';
+import { isModelName, modelNames } from '@mcld/models/zoo/registry.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { assertOnnxClassifier } from '@mcld/models/onnx-import.js';
-import { readWeightFile, weightFormat } from '@mcld/models/weight-file.js';
+import { assertOnnxClassifier } from '@mcld/models/formats/onnx-import.js';
+import { readWeightFile, weightFormat } from '@mcld/models/formats/weight-file.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RefusedError, RequestError } from '@mcld/platform/grpc/errors.js';

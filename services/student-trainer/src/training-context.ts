@@ -2,7 +2,7 @@ import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_l
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
-import { isMixed } from '@mcld/datasets/mix.js';
+import { isMixed } from '@mcld/datasets/views/mix.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';

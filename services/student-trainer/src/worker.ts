@@ -1,6 +1,6 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
-import { WeightMismatchError } from '@mcld/models/state-dict.js';
+import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';

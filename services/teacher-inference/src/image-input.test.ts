@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { encodeOnnx } from '@mcld/models/onnx-export.js';
-import { initialState } from '@mcld/models/state-dict.js';
+import { encodeOnnx } from '@mcld/models/formats/onnx-export.js';
+import { initialState } from '@mcld/models/layers/state-dict.js';
 import { describe, expect, it } from 'vitest';
 import { classesOfOutput, imageInput, imageLayout } from './image-input.js';
 import { onnxComputer } from './onnx-computer.js';

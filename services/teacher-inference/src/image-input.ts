@@ -1,4 +1,4 @@
-import { logitsOutput } from '@mcld/models/onnx-import.js';
+import { logitsOutput } from '@mcld/models/formats/onnx-import.js';
 import { normalisedValues } from '@mcld/tensor/normalise.js';
 import type { FixedSides, ImageBatch } from './computer.js';
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { assertSelfContained } from '@mcld/models/onnx-external-data.js';
+import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js';
 import { clipped } from '@mcld/platform/grpc/errors.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LogitComputer } from './computer.js';

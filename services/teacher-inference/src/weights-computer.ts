@@ -1,5 +1,5 @@
-import { declareParameters, fixedImageSize } from '@mcld/models/parameters.js';
-import type { ModelName } from '@mcld/models/registry.js';
+import { declareParameters, fixedImageSize } from '@mcld/models/layers/parameters.js';
+import type { ModelName } from '@mcld/models/zoo/registry.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { LogitComputer } from './computer.js';

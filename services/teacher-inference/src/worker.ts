@@ -1,8 +1,8 @@
 /** The teacher's compute thread: weights in, logits out, always in one fixed batch shape. */
 import { workerData } from 'node:worker_threads';
-import { InferenceNetwork } from '@mcld/models/inference-network.js';
-import { isModelName } from '@mcld/models/registry.js';
-import { decodeSafetensors } from '@mcld/models/safetensors.js';
+import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
+import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
+import { isModelName } from '@mcld/models/zoo/registry.js';
 import { computeIdentity, type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';

@@ -1,7 +1,7 @@
-import { InferenceNetwork } from '@mcld/models/inference-network.js';
-import { isModelName, type ModelName } from '@mcld/models/registry.js';
-import type { StateArray, StateDict } from '@mcld/models/state-dict.js';
-import { TrainableNetwork } from '@mcld/models/trainable-network.js';
+import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
+import type { StateArray, StateDict } from '@mcld/models/layers/state-dict.js';
+import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
+import { isModelName, type ModelName } from '@mcld/models/zoo/registry.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';

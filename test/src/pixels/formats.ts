@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openPicture } from '@mcld/datasets/picture.js';
+import { openPicture } from '@mcld/datasets/views/picture.js';
 import { Differences } from './differences.js';
 
 interface Entry {

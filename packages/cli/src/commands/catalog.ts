@@ -1,7 +1,7 @@
-import { datasetKinds } from '@mcld/datasets/catalog.js';
+import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
 import { distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
-import { declareParameters } from '@mcld/models/parameters.js';
-import { modelNames, models as registry } from '@mcld/models/registry.js';
+import { declareParameters } from '@mcld/models/layers/parameters.js';
+import { modelNames, models as registry } from '@mcld/models/zoo/registry.js';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { table } from '../table.js';

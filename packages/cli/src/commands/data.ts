@@ -1,4 +1,4 @@
-import { datasetSources, fetchDataset } from '@mcld/datasets/fetch.js';
+import { datasetSources, fetchDataset } from '@mcld/datasets/fetch/fetch.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { Argument, type Command } from 'commander';
 import { print, printJson } from './common.js';

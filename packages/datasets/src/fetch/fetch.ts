@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { DatasetName } from '../readers/catalog.js';
+import { unpackTarGz, unpackZip } from './unpack.js';
+
+/** Thrown when a data set cannot be fetched; what was fetched so far is kept for the next try. */
+export class FetchError extends Error {
+  override readonly name = 'FetchError';
+}
+
+export interface DatasetSource {
+  readonly url: string;
+  /** As the makers (or torchvision, which checks the same files) publish it. */
+  readonly md5: string;
+  readonly archive: 'tar.gz' | 'zip';
+  /** What it unpacks to. */
+  readonly folder: string;
+}
+
+/** What can be had without an account. */
+export const datasetSources = {
+  'cifar-10': {
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+    md5: 'c32a1d4ab5d03f1284b67883e8d87530',
+    archive: 'tar.gz',
+    folder: 'cifar-10-batches-bin',
+  },
+  'cifar-100': {
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+    md5: '03b5dce01913d631647c71ecec9e9cb8',
+    archive: 'tar.gz',
+    folder: 'cifar-100-binary',
+  },
+  'stl-10': {
+    url: 'http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz',
+    md5: '91f7769df0f17e558f3565bffb0c7dfb',
+    archive: 'tar.gz',
+    folder: 'stl10_binary',
+  },
+  'tiny-imagenet': {
+    url: 'http://cs231n.stanford.edu/tiny-imagenet-200.zip',
+    md5: '90528d7ca1a48142e341f4ef8d21d0de',
+    archive: 'zip',
+    folder: 'tiny-imagenet-200',
+  },
+} as const satisfies Partial<Record<DatasetName, DatasetSource>>;
+
+export type OnBytes = (done: number, total: number | undefined) => void;
+
+/**
+ * Downloads a data set into `into`, going on where an earlier try broke off, verifies its md5 and
+ * unpacks it.
+ * @returns the folder to name as a recipe's root
+ * @throws FetchError
+ */
+export async function fetchDataset(source: DatasetSource, into: string, onBytes: OnBytes): Promise<string> {
+  const folder = path.join(into, source.folder);
+  if (await exists(folder)) return folder;
+  await mkdir(into, { recursive: true });
+  const archive = path.join(into, path.basename(new URL(source.url).pathname));
+  const part = `${archive}.part`;
+  if (!(await exists(archive))) {
+    await download(source.url, part, onBytes);
+    const found = await md5(part);
+    if (found !== source.md5) {
+      await rm(part);
+      throw new FetchError(`${source.url} gave a file with md5 ${found}, expected ${source.md5}; it was deleted`);
+    }
+    await rename(part, archive);
+  }
+  const unpacking = `${folder}.unpacking`;
+  await rm(unpacking, { recursive: true, force: true });
+  await (source.archive === 'zip' ? unpackZip : unpackTarGz)(archive, unpacking);
+  await rename(path.join(unpacking, source.folder), folder);
+  await rm(unpacking, { recursive: true });
+  await rm(archive);
+  return folder;
+}
+
+async function download(url: string, part: string, onBytes: OnBytes): Promise<void> {
+  const have = await stat(part).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  const response = await fetch(url, have > 0 ? { headers: { range: `bytes=${have}-` } } : {}).catch((error: Error) => {
+    const cause = error.cause as { code?: string; message?: string } | undefined;
+    throw new FetchError(
+      `cannot reach ${new URL(url).host} (${cause?.code ?? cause?.message ?? error.message}); ` +
+        'without a network, copy the data set here by hand and name its folder with --data',
+    );
+  });
+  if (response.status === 416) return; // All of it is here already.
+  if (!response.ok || !response.body) throw new FetchError(`${url} answered ${response.status} ${response.statusText}`);
+  const resumed = response.status === 206;
+  let done = resumed ? have : 0;
+  const length = Number(response.headers.get('content-length'));
+  const total = length > 0 ? done + length : undefined;
+  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
+  body.on('data', (chunk: Buffer) => {
+    done += chunk.length;
+    onBytes(done, total);
+  });
+  try {
+    await pipeline(body, createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC') throw new FetchError(`no space left for ${part}`);
+    throw new FetchError(
+      `the download of ${url} broke off at ${done} bytes (${message}); the same command goes on from there`,
+    );
+  }
+}
+
+async function md5(file: string): Promise<string> {
+  const hash = createHash('md5');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,57 @@
+import { CompiledFunction } from '@mcld/tensor/compiled.js';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type ModelName, models } from '../zoo/registry.js';
+import { foldNorm } from './folding.js';
+import { InferenceLayers } from './inference-layers.js';
+import { nativeShape, toNative } from './layout.js';
+import { declareParameters, type ParameterSpec } from './parameters.js';
+import { assertStateOf, type StateArray, type StateDict } from './state-dict.js';
+
+/** A frozen network in evaluation mode: batch norms folded into the convolutions once, in float64. */
+export class InferenceNetwork {
+  readonly #specs: ReadonlyMap<string, ParameterSpec>;
+  readonly #compiled = new CompiledFunction(([images]) => this.#forward(images as Tensor4D));
+
+  /** @throws WeightMismatchError when `state` is not of this model */
+  constructor(
+    readonly model: ModelName,
+    readonly classes: number,
+    readonly state: StateDict,
+  ) {
+    assertStateOf(model, classes, state);
+    this.#specs = new Map(declareParameters(model, classes).parameters.map((spec) => [spec.name, spec]));
+  }
+
+  /**
+   * Features [B, F] and logits [B, classes], owned by the caller.
+   * @param images float32 [B, H, W, 3], normalised
+   */
+  forward(images: Tensor4D): { features: Tensor2D; logits: Tensor2D } {
+    const [features, logits] = this.#compiled.run([images]) as [Tensor2D, Tensor2D];
+    return { features, logits };
+  }
+
+  /** What is recorded: the weights become constants of the graph. */
+  #forward(images: Tensor4D): Tensor[] {
+    const layers = new InferenceLayers(
+      (name) => this.#native(name, this.state.get(name) as StateArray),
+      (conv, norm) => {
+        const { weight, bias } = foldNorm(this.state, conv, norm);
+        const native = this.#native(`${conv}.weight`, weight) as Tensor4D;
+        return { weight: native, bias: tf.tensor1d(bias.data) as Tensor1D };
+      },
+    );
+    const { features, logits } = models[this.model].classify<Tensor>(layers, images, this.classes);
+    return [features, logits];
+  }
+
+  #native(name: string, { data }: StateArray): Tensor {
+    const spec = this.#specs.get(name) as ParameterSpec;
+    return tf.tensor(toNative(spec, data), [...nativeShape(spec)]);
+  }
+
+  dispose(): void {
+    this.#compiled.dispose();
+  }
+}

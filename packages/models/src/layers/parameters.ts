@@ -1,0 +1,68 @@
+import { type ModelName, models } from '../zoo/registry.js';
+import { DeclaringLayers } from './declaring-layers.js';
+
+/** What a parameter or buffer is; decides its layout here and its initial value. */
+export type ParameterKind =
+  | 'conv' // PyTorch [O, I/groups, kh, kw]; here HWIO
+  | 'linear' // [out, in] on both sides
+  | 'token' // [1, N, C]
+  | 'bias' // [out]
+  | 'norm-scale' // [C]
+  | 'norm-shift' // [C]
+  | 'running-mean' // [C], a buffer
+  | 'running-variance'; // [C], a buffer
+
+export interface ParameterSpec {
+  /** PyTorch's state_dict name. */
+  readonly name: string;
+  /** PyTorch's shape. */
+  readonly shape: readonly number[];
+  readonly kind: ParameterKind;
+  /** Standard deviation of the initial values; absent: what the kind says. */
+  readonly std?: number;
+}
+
+export interface ModelSummary {
+  /** In PyTorch's state_dict order, without num_batches_tracked. */
+  readonly parameters: readonly ParameterSpec[];
+  /** Trainable scalars. */
+  readonly size: number;
+  /** Multiply-adds of one image's forward pass: convolutions, linear layers, attention. */
+  readonly multiplyAdds: number;
+  /** Floats of one image that training keeps between forward and backward: every layer's result. */
+  readonly activations: number;
+  readonly features: number;
+  /** Height of the smallest feature map on the way; below 1 where the image is too small for the model. */
+  readonly smallestMap: number;
+  /** Shares of the stochastic depth of the branches that can be left out, in their order. */
+  readonly droppable: readonly number[];
+}
+
+export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWith('running-');
+
+export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Height and width that a model's images must have: one with an embedding for each place takes no others. */
+export function fixedImageSize(model: ModelName): number | undefined {
+  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
+  return isFixed ? models[model].imageSize : undefined;
+}
+
+/**
+ * What a model consists of: its definition run on shapes alone.
+ * @param size height and width of its images, default what it was designed for
+ */
+export function declareParameters(model: ModelName, classes: number, size = models[model].imageSize): ModelSummary {
+  const layers = new DeclaringLayers();
+  const { features } = models[model].classify(layers, { height: size, channels: 3 }, classes);
+  const { parameters, multiplyAdds, activations, smallestMap, droppable } = layers;
+  return {
+    parameters,
+    size: parameters.filter(isTrainable).reduce((sum, { shape }) => sum + elements(shape), 0),
+    multiplyAdds,
+    activations,
+    features: features.channels,
+    smallestMap,
+    droppable,
+  };
+}

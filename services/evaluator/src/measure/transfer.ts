@@ -1,0 +1,62 @@
+import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { PassedOverOfSplits } from '@mcld/datasets/readers/passed-over.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
+import { transferSplit } from '@mcld/recipe/splits.js';
+import { type InferenceParts, inferSplit } from './inference.js';
+import type { ProbeData, ProbeResult } from './linear-probe.js';
+
+export interface TransferResult extends ProbeResult {
+  readonly dataset: string;
+  /** What the data are where they are not the original ones; else empty. */
+  readonly standIn: string;
+  /** How the probe was fitted: on features of un-augmented images, extracted once. */
+  readonly mode: 'cached';
+  readonly classes: number;
+  readonly trainImages: number;
+  readonly testImages: number;
+  /** What of each split's files is not used; absent in reports of earlier builds. */
+  readonly passedOver?: PassedOverOfSplits;
+}
+
+/** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
+export async function probeTransfer(
+  parts: InferenceParts,
+  dataset: Recipe['dataset'],
+  { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
+): Promise<TransferResult> {
+  const train = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'train')));
+  const test = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'test')));
+  const { classes, standIn } = train.described;
+  const settings = {
+    classes,
+    batchSize: dataset.name === 'tiny-imagenet' ? 128 : 64,
+    epochs: 120,
+    lr: mobile ? 0.01 : 0.05,
+    seed,
+  };
+  const result = await parts.thread.call('probe', { train: train.data, test: test.data, settings });
+  const [trainImages, testImages] = [train.data.labels.length, test.data.labels.length];
+  const passedOver = { train: train.described.passedOver, test: test.described.passedOver };
+  return { dataset: dataset.name, standIn, mode: 'cached', classes, trainImages, testImages, passedOver, ...result };
+}
+
+async function extract(
+  parts: InferenceParts,
+  dataset: DatasetRef,
+): Promise<{ data: ProbeData; described: DescribeDatasetResponse }> {
+  const described = await parts.loader.describeDataset({ dataset });
+  const features: Float32Array[] = [];
+  const labels: number[] = [];
+  for await (const batch of inferSplit(parts, dataset, described)) {
+    features.push(batch.features);
+    labels.push(...batch.labels);
+  }
+  const joined = new Float32Array(features.reduce((n, f) => n + f.length, 0));
+  let at = 0;
+  for (const piece of features) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return { data: { features: joined, labels: Int32Array.from(labels) }, described };
+}
