@@ -70,7 +70,8 @@ async function bare(): Promise<Bare> {
     batch: BATCH,
   } satisfies TeacherWorkerData);
   const about = { model: TEACHER, classes: String(CLASSES) };
-  await teacher.call('load', { digest: 'd', weights: encodeSafetensors(initialState(TEACHER, CLASSES, 1), about) });
+  const weights = encodeSafetensors(initialState(TEACHER, CLASSES, 1), about);
+  const { handle } = await teacher.call('load', { digest: 'd', weights });
   await student.call('begin', {
     model: STUDENT,
     classes: CLASSES,
@@ -95,7 +96,7 @@ async function bare(): Promise<Bare> {
       step: 0,
       rates: { lr: 0.05, momentum: 0.9 },
     });
-  const forward = () => teacher.call('logits', { digest: 'd', pixels: pixels(), height: 32, width: 32, statistics });
+  const forward = () => teacher.call('logits', { handle, pixels: pixels(), height: 32, width: 32, statistics });
   const timed = async (work: () => Promise<unknown>) => {
     const times: number[] = [];
     for (let n = 0; n < STEPS / 2; n++) {

@@ -50,4 +50,27 @@ describe('a data set that is kept open', () => {
     expect(await count('test', false)).toBe(2);
     await expect(count('test', true)).rejects.toThrow("has no split 'test'");
   });
+
+  it('is read once for all who ask for it while it is being opened', async () => {
+    const ref = DatasetRef.fromPartial({ name: 'image-folder', root, split: 'train' });
+    const [first, second] = await Promise.all([shelf.get(ref), shelf.get(ref)]);
+    expect(second.data).toBe(first.data);
+  });
+
+  it('is tried again after it failed to open', async () => {
+    await rm(path.join(root, 'train'), { recursive: true });
+    await expect(count('train', false)).rejects.toThrow("has no split 'train'");
+    for (const kind of ['cat', 'dog']) await add('train', kind, 'a.jpg');
+    expect(await count('train', false)).toBe(2);
+  });
+
+  it('is opened for all who ask, also where more are asked for than are kept', async () => {
+    const opening = Array.from({ length: 12 }, async (_, i) => {
+      const name = `set-${i}`;
+      for (const kind of ['cat', 'dog']) await add(name, 'train', kind, 'a.jpg');
+      const ref = DatasetRef.fromPartial({ name: 'image-folder', root: path.join(root, name), split: 'train' });
+      return (await shelf.get(ref)).data.count;
+    });
+    expect(await Promise.all(opening)).toEqual(Array(12).fill(2));
+  });
 });

@@ -1,7 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { type DatasetKind, datasetKinds, datasetNames, isDatasetName } from '@mcld/datasets/readers/catalog.js';
+import {
+  type DatasetKind,
+  type DatasetName,
+  datasetKinds,
+  datasetNames,
+  isDatasetName,
+} from '@mcld/datasets/readers/catalog.js';
 import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/readers/dataset.js';
 import { decodedCopy } from '@mcld/datasets/readers/decoded-copy.js';
 import { sha256 } from '@mcld/datasets/readers/files.js';
@@ -9,6 +15,7 @@ import type { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { type Framing, framedSize, framingOf } from '@mcld/datasets/views/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { LRUCache } from 'lru-cache';
 import { placeStamp } from './place-stamp.js';
 
 export interface OpenDataset {
@@ -28,6 +35,20 @@ interface Opened {
   readonly stamp: string;
 }
 
+interface Place {
+  readonly name: DatasetName;
+  readonly root: string;
+  readonly split: Split;
+  readonly skipDamaged: boolean;
+}
+
+/** What a decoded copy is made of. */
+interface Framed {
+  readonly data: Dataset;
+  readonly framing: Framing;
+  readonly size: ImageSize;
+}
+
 /** What else a loader may use. */
 export interface DataPlaces {
   /** Where decoded copies are kept; absent: nowhere. */
@@ -44,8 +65,17 @@ const MAX_SIDE = 2048;
 
 /** Opens data sets on demand and keeps them. */
 export class DatasetShelf {
-  readonly #open = new Map<string, Promise<Opened>>();
-  readonly #copies = new Map<string, Promise<Dataset>>();
+  readonly #open = new LRUCache<string, Opened, Place>({
+    max: SHELF,
+    // One that makes room while it is being opened is still opened for those who asked for it.
+    ignoreFetchAbort: true,
+    fetchMethod: (_key, _stale, { context }) => this.#read(context),
+  });
+  readonly #copies = new LRUCache<string, Dataset, Framed>({
+    max: SHELF,
+    ignoreFetchAbort: true,
+    fetchMethod: (file, _stale, { context }) => this.#copy(file, context),
+  });
 
   /** @param folder what relative roots count from; anywhere: whether roots may lie outside it */
   constructor(
@@ -68,7 +98,7 @@ export class DatasetShelf {
     for (const [field, value] of Object.entries({ size, resize })) {
       if (value > MAX_SIDE) throw new RequestError(`dataset.${field} ${value}: expected at most ${MAX_SIDE}`);
     }
-    const { kind, data } = await this.#get(ref, look);
+    const { kind, data } = await this.#opened(await this.#placeOf(ref.name, ref), look);
     const framing = framed(() => framingOf(data, { size, resize }));
     const imageSize = framedSize(data, framing);
     return { kind, data, framing, size: imageSize, decoded: () => this.#decoded(data, framing, imageSize) };
@@ -78,49 +108,33 @@ export class DatasetShelf {
     const { copies } = this.places;
     if (!copies || !data.encoded) return undefined;
     const name = sha256(JSON.stringify([data.fingerprint, framing, size]));
-    const copy = this.#copies.get(name) ?? this.#copy(data, framing, size, path.join(copies, `${name}.u8`));
-    this.#copies.set(name, copy);
-    copy.catch(() => this.#copies.delete(name));
-    return copy;
+    return this.#copies.forceFetch(path.join(copies, `${name}.u8`), { context: { data, framing, size } });
   }
 
-  #copy(data: Dataset, framing: Framing, size: ImageSize, file: string): Promise<Dataset> {
+  #copy(file: string, { data, framing, size }: Framed): Promise<Dataset> {
     this.logger.info({ file, images: data.count, bytes: data.count * size.height * size.width * 3 }, 'decoded copy');
     return decodedCopy(data, framing, size, file);
   }
 
-  async #get({ name, root: named, split, skipDamaged }: DatasetRef, look: boolean): Promise<Opened> {
-    if (!splits.includes(split as Split)) {
-      throw new RequestError(`dataset.split '${split}': expected one of ${splits.join(', ')}`);
-    }
-    const root = await this.#resolve(name, named);
-    const key = JSON.stringify([name, root, split, skipDamaged]);
-    if (look) await this.#forgetChanged(key, root);
-    const opened = this.#open.get(key) ?? this.#read(name, { root, split: split as Split, skipDamaged });
-    this.#open.delete(key);
-    this.#open.set(key, opened);
-    // A failure is not kept: the files may be put right.
-    opened.catch(() => this.#open.delete(key));
-    for (const oldest of this.#open.keys()) {
-      if (this.#open.size <= SHELF) break;
-      this.#open.delete(oldest);
-    }
-    return opened;
+  async #placeOf(name: DatasetName, { root, split, skipDamaged }: DatasetRef): Promise<Place> {
+    if (!isSplit(split)) throw new RequestError(`dataset.split '${split}': expected one of ${splits.join(', ')}`);
+    return { name, root: await this.#resolve(name, root), split, skipDamaged };
   }
 
-  async #forgetChanged(key: string, root: string): Promise<void> {
-    const kept = this.#open.get(key);
-    const stamp = await kept?.then((opened) => opened.stamp).catch(() => undefined);
-    if (stamp !== undefined && stamp !== (await placeStamp(root)) && this.#open.get(key) === kept)
-      this.#open.delete(key);
+  async #opened(place: Place, look: boolean): Promise<Opened> {
+    const key = JSON.stringify([place.name, place.root, place.split, place.skipDamaged]);
+    const opened = await this.#open.forceFetch(key, { context: place });
+    if (!look || opened.stamp === (await placeStamp(place.root))) return opened;
+    // Somebody else may have opened it again meanwhile.
+    const forceRefresh = this.#open.peek(key) === opened;
+    return this.#open.forceFetch(key, { context: place, forceRefresh });
   }
 
-  async #read(name: string, location: { root: string; split: Split; skipDamaged: boolean }): Promise<Opened> {
-    const kind: DatasetKind = datasetKinds[name as keyof typeof datasetKinds];
-    const stamp = await placeStamp(location.root);
-    const data = await kind.open({ ...location, memory: this.memory });
+  async #read({ name, root, split, skipDamaged }: Place): Promise<Opened> {
+    const kind: DatasetKind = datasetKinds[name];
+    const stamp = await placeStamp(root);
+    const data = await kind.open({ root, split, skipDamaged, memory: this.memory });
     if (data.passedOver.length > 0) {
-      const { root, split } = location;
       this.logger.warn({ root, split, images: data.count, passedOver: data.passedOver }, 'not all files are used');
     }
     return { kind, data, stamp };
@@ -148,10 +162,12 @@ export class DatasetShelf {
   }
 }
 
+const isSplit = (text: string): text is Split => splits.some((split) => split === text);
+
 function framed(framing: () => Framing): Framing {
   try {
     return framing();
   } catch (error) {
-    throw new RequestError((error as Error).message);
+    throw new RequestError(error instanceof Error ? error.message : String(error));
   }
 }

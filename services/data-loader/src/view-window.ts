@@ -1,31 +1,26 @@
+import { LRUCache } from 'lru-cache';
+
 /**
  * The views drawn last, so that one decode serves all who ask for the same view at nearly the same time: the
  * trainer, the teacher, other students.
  */
 export class ViewWindow {
-  readonly #recent = new Map<string, { readonly view: Promise<Uint8Array>; readonly bytes: number }>();
-  #bytes = 0;
+  readonly #drawn: LRUCache<string, Promise<Uint8Array>>;
 
-  /** @param limit most bytes that are kept */
-  constructor(readonly limit: number) {}
+  /** @param limit most bytes that are kept, at least 1 */
+  constructor(limit: number) {
+    this.#drawn = new LRUCache({ maxSize: limit });
+  }
 
   /** @param bytes of the view; draw: called unless it is here or being drawn */
   get(key: string, bytes: number, draw: () => Promise<Uint8Array>): Promise<Uint8Array> {
-    const found = this.#recent.get(key);
-    if (found) return found.view;
+    // A look that does not count as use: with two readers, one behind the other, what the second one has read would push
+    // out what it has yet to read.
+    const drawn = this.#drawn.peek(key);
+    if (drawn) return drawn;
     const view = draw();
-    this.#recent.set(key, { view, bytes });
-    this.#bytes += bytes;
-    view.catch(() => this.#drop(key));
-    for (const oldest of this.#recent.keys()) {
-      if (this.#bytes <= this.limit) break;
-      this.#drop(oldest);
-    }
+    this.#drawn.set(key, view, { size: bytes });
+    view.catch(() => this.#drawn.delete(key));
     return view;
-  }
-
-  #drop(key: string): void {
-    this.#bytes -= this.#recent.get(key)?.bytes ?? 0;
-    this.#recent.delete(key);
   }
 }

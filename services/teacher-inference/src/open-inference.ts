@@ -19,14 +19,17 @@ export function openInferenceService(
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: true }),
     serverMetadata: async () => ({ name: 'mcld-teacher', version, extensions: [] }),
-    modelReady: async ({ name }) => ({
-      ready: await shelf.get(name).then(
-        () => true,
-        () => false,
-      ),
-    }),
+    async modelReady({ name }) {
+      try {
+        using _lease = await shelf.lease(name);
+        return { ready: true };
+      } catch {
+        return { ready: false };
+      }
+    },
     async modelMetadata({ name, version }) {
-      const { model, classes } = (await shelf.get(name)).computer;
+      using lease = await shelf.lease(name);
+      const { model, classes } = lease.value.computer;
       assertVersion(version);
       return {
         name,
@@ -37,13 +40,14 @@ export function openInferenceService(
       };
     },
     async modelConfig({ name, version }) {
-      const { batch } = (await shelf.get(name)).parts;
+      using _lease = await shelf.lease(name);
       assertVersion(version);
-      return { config: { name, maxBatchSize: batch } };
+      return { config: { name, maxBatchSize: shelf.parts.batch } };
     },
     async modelInfer(request) {
       assertVersion(request.modelVersion);
-      const teacher = await shelf.get(request.modelName);
+      using lease = await shelf.lease(request.modelName);
+      const teacher = lease.value;
       const { pixels, rows, height, width } = imageOf(request, teacher.parts.batch);
       const statistics = {
         mean: channels(request, 'mean', [0.5071, 0.4867, 0.4408]),

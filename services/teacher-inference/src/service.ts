@@ -36,13 +36,15 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
   const { objects, endpoints } = shelf.parts;
   return {
     async describeTeacher({ teacherDigest }) {
-      const { computer, counters } = await shelf.get(teacherDigest);
+      using lease = await shelf.lease(teacherDigest);
+      const { computer, counters } = lease.value;
       const { model, classes, parameters } = computer;
       return { model, classes, parameters, counters };
     },
     async checkTeacher({ teacherDigest, spec: wanted, precision, accept }) {
       const spec = specOf(wanted);
-      const teacher = await shelf.get(teacherDigest);
+      using lease = await shelf.lease(teacherDigest);
+      const teacher = lease.value;
       await checkTeacher(await teacher.source(spec, precision), spec, accept);
       return { classes: teacher.classes };
     },
@@ -53,7 +55,8 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
 
     async describeLogits({ teacherDigest, spec: wanted, precision }) {
       const spec = specOf(wanted);
-      const teacher = await shelf.get(teacherDigest);
+      using lease = await shelf.lease(teacherDigest);
+      const teacher = lease.value;
       const source = await teacher.source(spec, precision);
       if (mixes(spec)) {
         const { identity } = teacher.computer;
@@ -92,7 +95,8 @@ async function* streamLogits(
   shelf: TeacherShelf,
 ): AsyncGenerator<StreamLogitsResponse> {
   const spec = specOf(wanted);
-  const teacher = await shelf.get(teacherDigest);
+  using lease = await shelf.lease(teacherDigest);
+  const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
   const begin = from ?? start;
@@ -117,7 +121,8 @@ async function* computeLogits(
   shelf: TeacherShelf,
 ): AsyncGenerator<ComputeLogitsResponse> {
   const { index = [], code = [] } = views ?? {};
-  const teacher = await shelf.get(teacherDigest);
+  using lease = await shelf.lease(teacherDigest);
+  const teacher = lease.value;
   const source = await teacher.source(specOf(spec), precision);
   const { count } = source.described;
   if (index.length === 0 || index.length !== code.length || index.length > MAX_VIEWS || index.some((i) => i >= count)) {
@@ -145,7 +150,8 @@ async function* warmLogits(
   const spec = specOf(wanted);
   if (mixes(spec))
     throw new RequestError('spec.mix: logits of mixed images are not stored, so there is nothing to warm');
-  const teacher = await shelf.get(teacherDigest);
+  using lease = await shelf.lease(teacherDigest);
+  const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
   const totalSteps = Math.ceil(source.described.count / spec.batchSize) * epochs;

@@ -1,39 +1,29 @@
-import { asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
+import { asTeacherDigest } from '@mcld/platform/ids.js';
+import { type Lease, LeasePool } from './leases.js';
 import { Teacher, type TeacherParts } from './teacher.js';
 
-/** Teachers kept loaded at once. */
-const SHELF = 4;
+/** Teachers kept loaded although nobody uses them. */
+const IDLE = 4;
 
-/** Loads teachers on demand and keeps the last used. */
+/** Loads teachers on demand; those in use stay loaded, and the last used of the others. */
 export class TeacherShelf {
-  readonly #loaded = new Map<TeacherDigest, Promise<Teacher>>();
+  readonly #teachers: LeasePool<Teacher>;
 
-  constructor(readonly parts: TeacherParts) {}
-
-  async get(text: string): Promise<Teacher> {
-    const digest = asTeacherDigest(text);
-    const teacher = this.#loaded.get(digest) ?? Teacher.load(digest, this.parts);
-    this.#loaded.delete(digest);
-    this.#loaded.set(digest, teacher);
-    teacher.catch(() => this.#loaded.delete(digest));
-    for (const [oldest, loading] of this.#loaded) {
-      if (this.#loaded.size <= SHELF) break;
-      this.#loaded.delete(oldest);
-      // One that failed to load has nothing to unload, and fails its own callers only.
-      await loading.then(
-        (teacher) => teacher.close(),
-        () => {},
-      );
-    }
-    return teacher;
+  constructor(readonly parts: TeacherParts) {
+    this.#teachers = new LeasePool({
+      idle: IDLE,
+      open: (digest) => Teacher.load(asTeacherDigest(digest), parts),
+      close: (teacher) => teacher.close(),
+      onCloseError: (error) => parts.logger.warn({ err: error }, 'cannot unload a teacher'),
+    });
   }
 
-  async close(): Promise<void> {
-    for (const teacher of this.#loaded.values()) {
-      await teacher.then(
-        (loaded) => loaded.close(),
-        () => {},
-      );
-    }
+  /** @throws NotFoundError when it is not in the object store, ForeignModelError when it cannot teach */
+  lease(digest: string): Promise<Lease<Teacher>> {
+    return this.#teachers.lease(asTeacherDigest(digest));
+  }
+
+  close(): Promise<void> {
+    return this.#teachers.close();
   }
 }

@@ -1,5 +1,4 @@
 import { declareParameters, fixedImageSize } from '@mcld/models/layers/parameters.js';
-import type { ModelName } from '@mcld/models/zoo/registry.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { LogitComputer } from './computer.js';
@@ -11,17 +10,17 @@ export async function weightsComputer(
   digest: TeacherDigest,
   weights: Uint8Array,
 ): Promise<LogitComputer> {
-  const { model, classes } = await thread.call('load', { digest, weights });
-  const side = fixedImageSize(model as ModelName);
+  const { handle, model, classes } = await thread.call('load', { digest, weights });
+  const side = fixedImageSize(model);
   return {
     model,
     classes,
-    parameters: declareParameters(model as ModelName, classes).size,
+    parameters: declareParameters(model, classes).size,
     identity: await thread.call('identity', undefined),
     sides: { height: side, width: side },
     isForeign: false,
     members: [],
-    logits: (images) => thread.call('logits', { digest, ...images }, [images.pixels.buffer]),
-    unload: () => thread.call('unload', { digest }),
+    logits: (images) => thread.call('logits', { handle, ...images }, [images.pixels.buffer]),
+    unload: () => thread.call('unload', { handle }),
   };
 }

@@ -2,7 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
-import { isModelName } from '@mcld/models/zoo/registry.js';
+import { isModelName, type ModelName } from '@mcld/models/zoo/registry.js';
 import { computeIdentity, type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
@@ -15,7 +15,14 @@ export interface TeacherWorkerData {
 }
 
 const { device, batch } = workerData as TeacherWorkerData;
-const networks = new Map<string, InferenceNetwork>();
+const networks = new Map<number, InferenceNetwork>();
+let nextHandle = 0;
+
+interface LoadedNetwork {
+  readonly handle: number;
+  readonly model: ModelName;
+  readonly classes: number;
+}
 
 export const handlers = {
   /** @returns what the thread computes with, for the store's segments */
@@ -24,19 +31,20 @@ export const handlers = {
     return computeIdentity(batch);
   },
 
-  load({ digest, weights }: { digest: string; weights: Uint8Array }): { model: string; classes: number } {
+  /** @returns a handle for the other calls: a network that is loaded twice is unloaded twice */
+  load({ digest, weights }: { digest: string; weights: Uint8Array }): LoadedNetwork {
     loadBackend(device);
     const { metadata, tensors } = decodeSafetensors(weights);
     const { model = '', classes = '0' } = metadata;
     if (!isModelName(model)) throw new Error(`teacher ${digest} is of model '${model}', which is not known here`);
-    networks.get(digest)?.dispose();
-    networks.set(digest, new InferenceNetwork(model, Number(classes), tensors));
-    return { model, classes: Number(classes) };
+    const handle = nextHandle++;
+    networks.set(handle, new InferenceNetwork(model, Number(classes), tensors));
+    return { handle, model, classes: Number(classes) };
   },
 
-  unload({ digest }: { digest: string }): void {
-    networks.get(digest)?.dispose();
-    networks.delete(digest);
+  unload({ handle }: { handle: number }): void {
+    networks.get(handle)?.dispose();
+    networks.delete(handle);
   },
 
   /**
@@ -44,15 +52,15 @@ export const handlers = {
    * @returns float32 [n, classes]
    */
   logits(request: {
-    digest: string;
+    handle: number;
     pixels: Uint8Array;
     height: number;
     width: number;
     statistics: ChannelStatistics;
   }): Float32Array {
-    const { digest, pixels, height, width, statistics } = request;
-    const network = networks.get(digest);
-    if (!network) throw new Error(`teacher ${digest} is not loaded`);
+    const { handle, pixels, height, width, statistics } = request;
+    const network = networks.get(handle);
+    if (!network) throw new Error(`network ${handle} is not loaded`);
     const images = normalise(pixels, [batch, height, width], statistics);
     const { features, logits } = network.forward(images);
     const rows = pixels.length / (height * width * 3);
