@@ -9,6 +9,7 @@ import { runEvent, type WorkDelivery, type WorkItem } from '@mcld/platform/bus/e
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { asRunId } from '@mcld/platform/ids.js';
+import { createLogger } from '@mcld/platform/logging.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { ObjectExistsError } from '@mcld/platform/storage/object-store.js';
 import { create } from 'tar';
@@ -25,7 +26,7 @@ beforeAll(async () => {
   place = await scratch();
   data = await smallCifar(place.folder, 320, 100);
   cluster = await Cluster.start({ folder: path.join(place.folder, 'cluster'), dataDir: place.folder });
-  adapters = await openAdapters(readConfig(cluster.environment));
+  adapters = await openAdapters(readConfig(cluster.environment), createLogger('test', 'silent'));
 });
 
 afterAll(async () => {
@@ -83,14 +84,14 @@ describe('shards in S3', () => {
 describe('JetStream', () => {
   it('keeps an event that is sent twice once, in order, for late watchers', async () => {
     const run = asRunId('events-test');
-    const created = runEvent(run, 'created', 'once', {}, 'test');
+    const created = runEvent(run, 'created', 'once', { name: 'x', recipe: {} }, 'test');
     await adapters.events.publish(created);
     await adapters.events.publish(created);
-    await adapters.events.publish(runEvent(run, 'started', '1', {}, 'test'));
+    await adapters.events.publish(runEvent(run, 'started', '1', { attempt: 1, step: 0, totalSteps: 2 }, 'test'));
     const kinds: string[] = [];
-    for await (const { type } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false }))
-      kinds.push(type);
-    expect(kinds).toEqual(['mcld.run.created', 'mcld.run.started']);
+    for await (const { kind } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false }))
+      kinds.push(kind);
+    expect(kinds).toEqual(['created', 'started']);
   });
 
   it('changes records by compare-and-set', async () => {

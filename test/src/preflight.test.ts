@@ -236,7 +236,7 @@ describe('the trainer', () => {
       ...Object.fromEntries(Object.entries(addressSetting).map(([service, setting]) => [setting, addressOf(service)])),
     });
     const logger = createLogger('test', 'silent');
-    const adapters = await openAdapters(config);
+    const adapters = await openAdapters(config, logger);
     const running = new Map<ServiceName, RunningService>();
     const start = async (...names: ServiceName[]) => {
       for (const service of names)

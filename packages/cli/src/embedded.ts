@@ -99,7 +99,7 @@ async function startServices(
   process.env.MCLD_TENSORFLOW_LOG ??= path.join(logs, 'tensorflow.log');
   const logger = createLogger('mcld', config.MCLD_LOG_LEVEL, path.join(logs, 'mcld.log'));
   closers.push(await startTelemetry('mcld'));
-  const adapters = await openAdapters(config);
+  const adapters = await openAdapters(config, logger);
   closers.push(() => adapters.close());
   let endpoint: string | undefined;
   for (const name of serviceNames) {

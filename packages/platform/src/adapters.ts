@@ -4,6 +4,7 @@ import { LocalBus } from './bus/local-bus.js';
 import { NatsBus } from './bus/nats-bus.js';
 import { connectNats } from './bus/nats-connection.js';
 import type { Config } from './config.js';
+import type { Logger } from './logging.js';
 import { FileRunStore } from './runs/file-run-store.js';
 import { NatsRunStore } from './runs/nats-run-store.js';
 import type { RunStore } from './runs/run-store.js';
@@ -20,8 +21,12 @@ export interface Adapters {
   close(): Promise<void>;
 }
 
-/** Opens what the settings name. @throws BusError, ObjectStoreError when it cannot be reached */
-export async function openAdapters(config: Config): Promise<Adapters> {
+/**
+ * Opens what the settings name.
+ * @param logger is told of what cannot be read and is passed over
+ * @throws BusError, ObjectStoreError when it cannot be reached
+ */
+export async function openAdapters(config: Config, logger: Logger): Promise<Adapters> {
   const objects = await openObjectStore(config);
   if (!config.MCLD_NATS_URL) {
     const bus = new LocalBus();
@@ -29,7 +34,7 @@ export async function openAdapters(config: Config): Promise<Adapters> {
     return { objects, events: bus, work: bus, runs, close: async () => {} };
   }
   const connection = await connectNats(config.MCLD_NATS_URL);
-  const bus = new NatsBus(connection);
+  const bus = new NatsBus(connection, logger);
   const runs = await NatsRunStore.open(connection);
   return { objects, events: bus, work: bus, runs, close: () => connection.drain() };
 }

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 declare const brand: unique symbol;
 type Branded<T, B extends string> = T & { readonly [brand]: B };
 
@@ -7,18 +9,33 @@ export type RunId = Branded<string, 'RunId'>;
 export type TeacherDigest = Branded<string, 'TeacherDigest'>;
 
 const RUN_ID = /^[a-z0-9][a-z0-9_-]{0,79}$/;
+const RUN_ID_FORM = 'a-z, 0-9, _ and -, 80 at most';
+const DIGEST_FORM = '64 hex digits';
 
 /** Thrown for an id that cannot be one. */
 export class InvalidIdError extends Error {
   override readonly name = 'InvalidIdError';
 }
 
+const isRunId = (value: unknown): value is RunId => typeof value === 'string' && RUN_ID.test(value);
+
+const isTeacherDigest = (value: unknown): value is TeacherDigest =>
+  typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+
+/** @throws InvalidIdError */
 export function asRunId(text: string): RunId {
-  if (!RUN_ID.test(text)) throw new InvalidIdError(`'${text}' is no run id (a-z, 0-9, _ and -, 80 at most)`);
-  return text as RunId;
+  if (!isRunId(text)) throw new InvalidIdError(`'${text}' is not a run id (${RUN_ID_FORM})`);
+  return text;
 }
 
+/** @throws InvalidIdError */
 export function asTeacherDigest(text: string): TeacherDigest {
-  if (!/^[0-9a-f]{64}$/.test(text)) throw new InvalidIdError(`'${text}' is no teacher digest (64 hex digits)`);
-  return text as TeacherDigest;
+  if (!isTeacherDigest(text)) throw new InvalidIdError(`'${text}' is not a teacher digest (${DIGEST_FORM})`);
+  return text;
 }
+
+/** A run's id in a document. */
+export const runIdSchema = z.custom<RunId>(isRunId, `expected a run id (${RUN_ID_FORM})`);
+
+/** A teacher's digest in a document. */
+export const teacherDigestSchema = z.custom<TeacherDigest>(isTeacherDigest, `expected a digest (${DIGEST_FORM})`);

@@ -1,7 +1,15 @@
+import { z } from 'zod';
+
 /** A number in JSON, which has neither NaN nor infinities: they are strings there, as in protobuf's JSON. */
-export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+export const jsonNumberSchema = z.union([
+  // As values of a process have it, before they become JSON.
+  z.custom<number>((value) => typeof value === 'number', 'expected a number'),
+  z.enum(['NaN', 'Infinity', '-Infinity']),
+]);
 
 /** `Number` turns it back. */
+export type JsonNumber = z.output<typeof jsonNumberSchema>;
+
 export function jsonNumber(value: number): JsonNumber {
   if (Number.isFinite(value)) return value;
   if (Number.isNaN(value)) return 'NaN';

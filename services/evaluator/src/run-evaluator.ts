@@ -10,6 +10,7 @@ import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } fr
 import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -17,7 +18,7 @@ import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import { evaluateSplit } from './measure/evaluation.js';
 import type { InferenceParts } from './measure/inference.js';
-import { probeTransfer, type TransferResult } from './measure/transfer.js';
+import { probeTransfer } from './measure/transfer.js';
 import type { EpochPoint, LogitReport, Report } from './report/report.js';
 import { reportHtml } from './report/report-html.js';
 

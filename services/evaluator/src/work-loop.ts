@@ -54,11 +54,13 @@ export class WorkLoop {
       const { metrics, transfer, dataset, diverged } = await this.evaluator.report(run, step);
       const error = diverged && `the student diverged: ${diverged}; ${await whatIsLeft(adapters.objects, run)}`;
       const passedOver = { test: dataset.passedOver?.test ?? [] };
-      const data = { step, metrics, transfer, final, passedOver, ...(error && { error }) };
+      const data = { step, metrics, transfer, final: true, passedOver, ...(error && { error }) };
       await adapters.events.publish(runEvent(run, 'evaluated', `final.${record.submissions}`, data, 'evaluator'));
     } else if (await this.evaluator.has(run, step)) {
       const { metrics } = await this.evaluator.evaluate(run, step);
-      await adapters.events.publish(runEvent(run, 'evaluated', String(step), { step, metrics, final }, 'evaluator'));
+      await adapters.events.publish(
+        runEvent(run, 'evaluated', String(step), { step, metrics, final: false }, 'evaluator'),
+      );
     }
   }
 
@@ -68,7 +70,8 @@ export class WorkLoop {
     // A curve may lack a point; a run without its final report has failed.
     if (final) {
       const attempt = (await runs.get(run))?.record.attempt;
-      const data = { error: error instanceof ClientError ? error.details : error.message, attempt };
+      const why = error instanceof ClientError ? error.details : error.message;
+      const data = { error: why, ...(attempt !== undefined && { attempt }) };
       await events.publish(runEvent(run, 'failed', `evaluation.${randomUUID()}`, data, 'evaluator'));
     }
     await delivery.ack();

@@ -1,5 +1,5 @@
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { type Delivery, kindOf, type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
+import { type Delivery, type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { changeRun } from '@mcld/platform/runs/run-store.js';
@@ -40,21 +40,19 @@ export class EventLoop {
 
   async #handle({ body: event, context }: Delivery<RunEvent>): Promise<void> {
     const { runs } = this.adapters;
-    const record = await changeRun(runs, event.subject, (found) => applyEvent(found, event));
+    const record = await changeRun(runs, event.run, (found) => applyEvent(found, event));
     if (!record) return;
-    const kind = kindOf(event);
-    if (kind === 'progress') return;
-    await inSpan(`event ${kind}`, { run: record.id }, () => this.#follow(record, event), context);
+    if (event.kind === 'progress') return;
+    await inSpan(`event ${event.kind}`, { run: record.id }, () => this.#follow(record, event), context);
   }
 
   async #follow(record: RunRecord, event: RunEvent): Promise<void> {
     const { work, events } = this.adapters;
     const run = record.id;
-    const step = Number(event.data.step ?? 0);
-    switch (kindOf(event)) {
+    switch (event.kind) {
       case 'checkpoint': {
         const { everyEpochs } = parseRecipe(record.recipe).evaluation;
-        const epoch = Number(event.data.epoch);
+        const { step, epoch } = event.data;
         const due = everyEpochs > 0 && Number.isInteger(epoch) && epoch % everyEpochs === 0;
         // The last checkpoint gets the final evaluation instead.
         if (due && step < record.totalSteps) await work.enqueue('evaluate', { run, step }, `${run}.${step}`);
@@ -62,12 +60,16 @@ export class EventLoop {
       }
       case 'trained':
         if (record.state !== 'evaluating') return;
-        return work.enqueue('evaluate', { run, step, final: true }, `${run}.final.${record.submissions}`);
+        return work.enqueue(
+          'evaluate',
+          { run, step: event.data.step, final: true },
+          `${run}.final.${record.submissions}`,
+        );
       case 'evaluated': {
-        if (event.data.final !== true) return;
+        if (!event.data.final) return;
         const metrics = record.metrics ?? null;
         if (record.state === 'succeeded') {
-          return events.publish(runEvent(run, 'succeeded', 'once', { step, metrics }, 'pipeline'));
+          return events.publish(runEvent(run, 'succeeded', 'once', { step: event.data.step, metrics }, 'pipeline'));
         }
         if (record.state !== 'failed') return;
         const { error, submissions } = record;

@@ -1,5 +1,6 @@
-import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
-import { isDiverged, type MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import type { EventData } from '@mcld/platform/bus/event-data.js';
+import type { RunEvent } from '@mcld/platform/bus/events.js';
+import { isDiverged } from '@mcld/platform/runs/metrics.js';
 import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
 
 /**
@@ -8,33 +9,47 @@ import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
  * @returns undefined when the event changes nothing
  */
 export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | undefined {
-  const { data } = event;
-  const step = Number(data.step ?? record.step);
-  // An older attempt's ending says nothing about this one.
-  const isCurrent = data.attempt === record.attempt;
-  switch (kindOf(event)) {
+  switch (event.kind) {
     case 'started':
     case 'progress':
     case 'checkpoint':
-      if (hasEnded(record.state) || step < record.step) return undefined;
-      return { ...record, step, totalSteps: Number(data.totalSteps ?? record.totalSteps) };
+      return advanced(record, event.data);
     case 'trained':
-      return record.state === 'training' && isCurrent ? { ...record, state: 'evaluating', step } : undefined;
-    case 'evaluated': {
-      const metrics = data.metrics as MetricsRecord;
-      if (data.final !== true) return hasEnded(record.state) ? undefined : { ...record, metrics };
-      if (record.state !== 'evaluating') return undefined;
-      if (!isDiverged(metrics)) return { ...record, state: 'succeeded', metrics };
-      return { ...record, state: 'failed', metrics, error: String(data.error ?? 'the student diverged') };
-    }
-    case 'failed': {
-      const working = record.state === 'training' || record.state === 'evaluating';
-      if (!working || !isCurrent) return undefined;
-      // What an earlier checkpoint came to is no result of a student that diverged.
-      const { metrics: _, ...unmeasured } = record;
-      return { ...(data.diverged === true ? unmeasured : record), state: 'failed', error: String(data.error ?? '') };
-    }
+      if (record.state !== 'training' || !isCurrent(record, event.data)) return undefined;
+      return { ...record, state: 'evaluating', step: event.data.step };
+    case 'evaluated':
+      return evaluated(record, event.data);
+    case 'failed':
+      return failed(record, event.data);
     default:
       return undefined;
   }
+}
+
+/** An older attempt's ending says nothing about this one. */
+const isCurrent = (record: RunRecord, { attempt }: { readonly attempt?: number }): boolean =>
+  attempt === record.attempt;
+
+function advanced(
+  record: RunRecord,
+  { step, totalSteps }: { readonly step: number; readonly totalSteps: number },
+): RunRecord | undefined {
+  if (hasEnded(record.state) || step < record.step) return undefined;
+  return { ...record, step, totalSteps };
+}
+
+function evaluated(record: RunRecord, data: EventData['evaluated']): RunRecord | undefined {
+  const { metrics } = data;
+  if (!data.final) return hasEnded(record.state) ? undefined : { ...record, metrics };
+  if (record.state !== 'evaluating') return undefined;
+  if (!isDiverged(metrics)) return { ...record, state: 'succeeded', metrics };
+  return { ...record, state: 'failed', metrics, error: data.error ?? 'the student diverged' };
+}
+
+function failed(record: RunRecord, data: EventData['failed']): RunRecord | undefined {
+  const working = record.state === 'training' || record.state === 'evaluating';
+  if (!working || !isCurrent(record, data)) return undefined;
+  // What an earlier checkpoint came to is not a result of a student that diverged.
+  const { metrics: _, ...unmeasured } = record;
+  return { ...(data.diverged ? unmeasured : record), state: 'failed', error: data.error };
 }

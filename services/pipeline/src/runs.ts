@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
+import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { runPrefix, specKey } from '@mcld/platform/layout.js';
@@ -126,7 +126,7 @@ export class Runs {
     }
   }
 
-  #emit(record: RunRecord, kind: EventKind, id: string, data: Record<string, unknown>): Promise<void> {
-    return this.adapters.events.publish(runEvent(record.id, kind, id, data, 'pipeline'));
+  #emit({ id: run }: RunRecord, ...[kind, id, data]: EventArguments): Promise<void> {
+    return this.adapters.events.publish(runEvent(run, kind, id, data, 'pipeline'));
   }
 }

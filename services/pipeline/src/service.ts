@@ -4,7 +4,7 @@ import type {
   PipelineServiceImplementation,
   WatchRunResponse,
 } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { kindOf, type RunEvent } from '@mcld/platform/bus/events.js';
+import type { RunEvent } from '@mcld/platform/bus/events.js';
 import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
@@ -81,12 +81,11 @@ export function pipelineService(
 async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerator<Partial<WatchRunResponse>> {
   const ended = hasEnded((await runs.get(id)).state);
   for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
-    const kind = kindOf(event);
     // The event loop may not have come to this event yet; to fold it in here too changes nothing else.
     const record =
       (await changeRun(runs.adapters.runs, id, (found) => applyEvent(found, event))) ?? (await runs.get(id));
     // A resumed run has older endings in its history: only the record says that it has ended now.
-    const last = hasEnded(record.state) && kind === record.state;
+    const last = hasEnded(record.state) && event.kind === record.state;
     if (last && !ended) {
       yield { ...told(event), run: toWire(record) };
       return;
@@ -99,7 +98,7 @@ async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerato
 
 const told = (event: RunEvent): Partial<WatchRunResponse> => ({
   eventId: event.id,
-  kind: kindOf(event),
+  kind: event.kind,
   time: new Date(event.time),
   data: { ...event.data },
 });

@@ -1,4 +1,5 @@
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
+import type { Cursor } from '@mcld/contracts/mcld/v1/views.js';
 import { meter } from '@mcld/platform/telemetry.js';
 
 const stepMs = meter.createHistogram('mcld.trainer.step', { unit: 'ms' });
@@ -57,7 +58,7 @@ export class ProgressMeter {
     imageCounter.add(images);
   }
 
-  current(): TrainingProgress {
+  current(): TrainingProgress & { readonly cursor: Cursor } {
     return {
       runId: this.runId,
       cursor: { epoch: Math.floor(this.#step / this.stepsPerEpoch), step: this.#step % this.stepsPerEpoch },

@@ -4,7 +4,7 @@ import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/views/mix.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
-import { type EventKind, runEvent } from '@mcld/platform/bus/events.js';
+import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import type { Logger } from '@mcld/platform/logging.js';
@@ -219,10 +219,10 @@ export class TrainingContext {
     await assertClaimed(parts.adapters.runs, record);
     const progress = this.progress.current();
     parts.onProgress(progress);
-    await this.emit('progress', `${record.attempt}.${step}`, { ...progress });
+    await this.emit('progress', `${record.attempt}.${step}`, progress);
   }
 
-  emit(kind: EventKind, id: string, data: Record<string, unknown>): Promise<void> {
+  emit(...[kind, id, data]: EventArguments): Promise<void> {
     return this.parts.adapters.events.publish(runEvent(this.record.id, kind, id, data, 'student-trainer'));
   }
 

@@ -1,3 +1,4 @@
+import type { EventData, EventKind } from '@mcld/platform/bus/event-data.js';
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
 import { clipped, RefusedError } from '@mcld/platform/grpc/errors.js';
@@ -23,6 +24,9 @@ const MAX_ATTEMPTS = 8;
 
 /** Characters of an error that an event carries. */
 const MOST_TOLD = 2000;
+
+/** An event's kind and what it carries. */
+type EndingOf<K extends EventKind> = [kind: K, data: EventData[K]];
 
 /** Takes runs from the work queue, one at a time, until `stop`. */
 export class WorkLoop {
@@ -101,19 +105,19 @@ export class WorkLoop {
     }
     const why = clipped(error instanceof ClientError ? error.details : error.message, MOST_TOLD);
     const { attempt } = record;
-    const tell = (kind: 'interrupted' | 'failed', data: Record<string, unknown>) =>
-      adapters.events.publish(runEvent(record.id, kind, String(attempt), { ...data, attempt }, 'student-trainer'));
+    const tell = (...[kind, data]: EndingOf<'interrupted'> | EndingOf<'failed'>) =>
+      adapters.events.publish(runEvent(record.id, kind, String(attempt), data, 'student-trainer'));
     // A service that is restarting is no fault of the run: another attempt goes on at the checkpoint.
     if (mayRecover(error) && delivery.attempt < MAX_ATTEMPTS) {
       logger.warn({ run: record.id, err: error }, 'will try again');
       await releaseRun(adapters.runs, record);
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (delivery.attempt - 1));
       const retry = { reason: why, next: delivery.attempt + 1, most: MAX_ATTEMPTS, pauseMs };
-      await tell('interrupted', { retry });
+      await tell('interrupted', { retry, attempt });
       return delivery.release(pauseMs);
     }
     logger.error({ run: record.id, err: error }, 'training failed');
-    await tell('failed', { error: why, diverged: error instanceof DivergedError });
+    await tell('failed', { error: why, diverged: error instanceof DivergedError, attempt });
     return delivery.ack();
   }
 }

@@ -18,7 +18,7 @@ interface Job {
 const jobs = JSON.parse(readFileSync(0, 'utf8')) as Job[];
 const config = readConfig({ ...process.env, MCLD_DATA_ANYWHERE: 'true' });
 const logger = createLogger('views-child', 'silent');
-const loader = await startDataLoader({ config, logger, adapters: await openAdapters(config) });
+const loader = await startDataLoader({ config, logger, adapters: await openAdapters(config, logger) });
 const { client, close } = openClient(DataLoaderServiceDefinition, loader.address, config);
 const digests: string[] = [];
 for (const { spec, epoch, step } of jobs.reverse()) {

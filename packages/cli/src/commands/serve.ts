@@ -31,7 +31,7 @@ async function serve(name: ServiceName): Promise<void> {
   const config = readConfig();
   const logger = createLogger(name, config.MCLD_LOG_LEVEL);
   const stopTelemetry = await startTelemetry(`mcld-${name}`);
-  const adapters = await openAdapters(config);
+  const adapters = await openAdapters(config, logger);
   const service = await services[name]({ config, logger, adapters });
   // Read by whoever started this process with MCLD_PORT=0.
   print(JSON.stringify({ service: name, address: service.address }));

@@ -1,52 +1,33 @@
 import type { RunId } from '../ids.js';
 import type { Carrier } from '../telemetry.js';
+import type { EventBodyOf, EventData, EventKind } from './event-data.js';
 
-/** What happens to a run. */
-export type EventKind =
-  | 'created'
-  | 'started'
-  | 'progress'
-  | 'checkpoint'
-  | 'trained'
-  | 'evaluated'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'interrupted';
-
-/** A CloudEvents 1.0 event in its JSON form; `subject` is the run, `type` is `mcld.run.<kind>`. */
-export interface RunEvent {
-  readonly specversion: '1.0';
+/** An event of one kind. */
+export interface EventOf<K extends EventKind> extends EventBodyOf<K> {
+  readonly run: RunId;
   /** A retry of the same event has the same id. */
   readonly id: string;
+  /** Who tells it: `mcld/student-trainer`. */
   readonly source: string;
-  readonly type: `mcld.run.${EventKind}`;
-  readonly subject: RunId;
+  /** ISO 8601. */
   readonly time: string;
-  readonly datacontenttype: 'application/json';
-  readonly data: Readonly<Record<string, unknown>>;
 }
 
-export const kindOf = (event: RunEvent): EventKind => event.type.slice('mcld.run.'.length) as EventKind;
+/** Something that happened to a run: `event.kind` tells the type of `event.data`. */
+export type RunEvent<K extends EventKind = EventKind> = { [P in K]: EventOf<P> }[K];
+
+/** What `runEvent` takes, as a list: a helper with these arguments is typed by kind too. */
+export type EventArguments = { [K in EventKind]: [kind: K, id: string, data: EventData[K]] }[EventKind];
 
 /** @param id what makes the event the same when it is sent again, unique within its run and kind */
-export function runEvent(
+export function runEvent<K extends EventKind>(
   run: RunId,
-  kind: EventKind,
+  kind: K,
   id: string,
-  data: Readonly<Record<string, unknown>>,
+  data: EventData[K],
   source: string,
-): RunEvent {
-  return {
-    specversion: '1.0',
-    id: `${run}.${kind}.${id}`,
-    source: `mcld/${source}`,
-    type: `mcld.run.${kind}`,
-    subject: run,
-    time: new Date().toISOString(),
-    datacontenttype: 'application/json',
-    data,
-  };
+): RunEvent<K> {
+  return { kind, run, id: `${run}.${kind}.${id}`, source: `mcld/${source}`, time: new Date().toISOString(), data };
 }
 
 /** A message to be acknowledged: not acknowledged, it comes again. */

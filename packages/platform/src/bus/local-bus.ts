@@ -21,17 +21,17 @@ export class LocalBus implements EventBus, WorkQueue {
 
   async publish(event: RunEvent): Promise<void> {
     if (this.#seen.has(event.id)) return;
-    if (!event.type.endsWith('progress')) this.#seen.add(event.id);
-    const history = this.#history.get(event.subject) ?? [];
-    this.#history.set(event.subject, history);
+    if (event.kind !== 'progress') this.#seen.add(event.id);
+    const history = this.#history.get(event.run) ?? [];
+    this.#history.set(event.run, history);
     history.push(event);
     if (history.length > KEPT_PROGRESS) {
-      const oldest = history.findIndex(({ type }) => type.endsWith('progress'));
+      const oldest = history.findIndex(({ kind }) => kind === 'progress');
       if (oldest >= 0) history.splice(oldest, 1);
     }
     const context = carryContext();
     for (const { run, queue } of this.#listeners) {
-      if (run === undefined || run === event.subject) queue.push({ event, context });
+      if (run === undefined || run === event.run) queue.push({ event, context });
     }
   }
 

@@ -2,12 +2,13 @@ import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
 import { jsonText } from '../json.js';
+import type { Logger } from '../logging.js';
 import { type Carrier, carryContext } from '../telemetry.js';
+import { fromCloudEvent, toCloudEvent } from './cloud-event.js';
 import {
   BusError,
   type Delivery,
   type EventBus,
-  kindOf,
   type RunEvent,
   type WorkDelivery,
   type WorkItem,
@@ -18,10 +19,13 @@ import { EVENTS_STREAM, sharedConsumer, WORK_STREAM } from './nats-connection.js
 
 /** Events and work on JetStream. */
 export class NatsBus implements EventBus, WorkQueue {
-  constructor(readonly connection: NatsConnection) {}
+  constructor(
+    readonly connection: NatsConnection,
+    readonly logger: Logger,
+  ) {}
 
   async publish(event: RunEvent): Promise<void> {
-    await this.#send(`mcld.events.${event.subject}.${kindOf(event)}`, event, event.id);
+    await this.#send(`mcld.events.${event.run}.${event.kind}`, toCloudEvent(event), event.id);
   }
 
   async enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void> {
@@ -45,7 +49,9 @@ export class NatsBus implements EventBus, WorkQueue {
   async *consume(name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>> {
     const consumer = await sharedConsumer(this.connection, EVENTS_STREAM, name, 'mcld.events.*.*', 1);
     for await (const message of drained(await consumer.consume({ max_messages: 1 }), signal)) {
-      yield { ...delivered<RunEvent>(message) };
+      const event = this.#eventOf(message);
+      if (event) yield delivered(message, event);
+      else message.ack();
     }
   }
 
@@ -56,8 +62,20 @@ export class NatsBus implements EventBus, WorkQueue {
     const { num_pending: kept } = await consumer.info();
     if (!live && kept === 0) return;
     for await (const message of drained(await consumer.consume(), signal)) {
-      yield message.json<RunEvent>();
+      const event = this.#eventOf(message);
+      if (event) yield event;
       if (!live && message.info.pending === 0) return;
+    }
+  }
+
+  /** @returns undefined for what is not an event, which is logged: it would come again and again */
+  #eventOf(message: JsMsg): RunEvent | undefined {
+    try {
+      return fromCloudEvent(message.json());
+    } catch (error) {
+      const { subject, seq } = message;
+      this.logger.error({ subject, seq, err: error }, 'passing over an event that cannot be read');
+      return undefined;
     }
   }
 
@@ -72,7 +90,7 @@ export class NatsBus implements EventBus, WorkQueue {
         return;
       }
       yield {
-        ...delivered<WorkItem>(message),
+        ...delivered(message, message.json<WorkItem>()),
         working: () => message.working(),
         release: async (delayMs) => {
           message.nak(delayMs);
@@ -83,11 +101,11 @@ export class NatsBus implements EventBus, WorkQueue {
   }
 }
 
-function delivered<T>(message: JsMsg): Delivery<T> {
+function delivered<T>(message: JsMsg, body: T): Delivery<T> {
   const context: Carrier = {};
   for (const [name, values] of message.headers ?? []) context[name] = values[0] ?? '';
   return {
-    body: message.json<T>(),
+    body,
     attempt: message.info.deliveryCount,
     context,
     // Waits for the server's answer: an acknowledgement that got lost would bring the message back.

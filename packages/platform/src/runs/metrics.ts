@@ -1,23 +1,27 @@
 import type { Metrics } from '@mcld/contracts/mcld/v1/evaluator.js';
-import { type JsonNumber, jsonNumber } from '../json.js';
+import { z } from 'zod';
+import { jsonNumber, jsonNumberSchema } from '../json.js';
 
 /**
- * What an evaluation came to, as records, events and reports have it. Shares in 0…1; entropies in nats, and like the
- * calibration error no number where logits are none.
+ * What an evaluation came to, as records, events and reports have it. Shares in 0…1; entropies in nats, which like the
+ * calibration error are NaN where logits are.
  */
-export interface MetricsRecord {
-  readonly count: number;
-  /** Images whose logits are no finite numbers; shares count them as guessed wrong. */
-  readonly nonFinite: number;
-  readonly top1: number;
-  readonly top5: number;
-  readonly crossEntropy: JsonNumber;
-  readonly ece: JsonNumber;
-  readonly agreement?: number;
-  readonly teacherKl?: JsonNumber;
+export const metricsSchema = z.object({
+  count: z.int().min(0),
+  /** Images whose logits are not finite; shares count them as guessed wrong. Absent in documents of earlier builds. */
+  nonFinite: z.int().min(0).default(0),
+  top1: z.number(),
+  top5: z.number(),
+  crossEntropy: jsonNumberSchema,
+  ece: jsonNumberSchema,
+  /** The comparison with the teacher; absent without one. */
+  agreement: z.number().exactOptional(),
+  teacherKl: jsonNumberSchema.exactOptional(),
   /** The teacher's own top-1 on the same images. */
-  readonly teacherTop1?: number;
-}
+  teacherTop1: z.number().exactOptional(),
+});
+
+export type MetricsRecord = Readonly<z.output<typeof metricsSchema>>;
 
 /** Whether an evaluation is of a diverged student: it is no result, and never the best of several. */
 export const isDiverged = ({ nonFinite }: Pick<MetricsRecord, 'nonFinite'>): boolean => nonFinite > 0;

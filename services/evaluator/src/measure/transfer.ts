@@ -1,23 +1,10 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import type { PassedOverOfSplits } from '@mcld/datasets/readers/passed-over.js';
+import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { transferSplit } from '@mcld/recipe/splits.js';
 import { type InferenceParts, inferSplit } from './inference.js';
-import type { ProbeData, ProbeResult } from './linear-probe.js';
-
-export interface TransferResult extends ProbeResult {
-  readonly dataset: string;
-  /** What the data are where they are not the original ones; else empty. */
-  readonly standIn: string;
-  /** How the probe was fitted: on features of un-augmented images, extracted once. */
-  readonly mode: 'cached';
-  readonly classes: number;
-  readonly trainImages: number;
-  readonly testImages: number;
-  /** What of each split's files is not used; absent in reports of earlier builds. */
-  readonly passedOver?: PassedOverOfSplits;
-}
+import type { ProbeData } from './linear-probe.js';
 
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
 export async function probeTransfer(

@@ -1,7 +1,7 @@
 import { unusedLines } from '@mcld/datasets/readers/passed-over.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
 import { isDiverged } from '@mcld/platform/runs/metrics.js';
-import type { TransferResult } from '../measure/transfer.js';
+import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import { escapeHtml as e, lineChart, type Series } from './charts.js';
 import type { Report } from './report.js';
 

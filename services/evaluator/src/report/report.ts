@@ -2,9 +2,9 @@ import type { PassedOverOfSplits } from '@mcld/datasets/readers/passed-over.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import type { EvaluationPoint } from '@mcld/platform/runs/evaluations.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import type { ClassConfusion } from '../measure/confusion.js';
 import type { Example } from '../measure/examples.js';
-import type { TransferResult } from '../measure/transfer.js';
 
 /** A point of the learning curve. */
 export interface EpochPoint {
