@@ -19,7 +19,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { totalOf } from '@mcld/distillers/distiller.js';
-import { type DistillerName, distillerDefinition } from '@mcld/distillers/registry.js';
+import { type DistillerName, distillerFacts } from '@mcld/distillers/facts.js';
+import { distillers } from '@mcld/distillers/registry.js';
 import { initialState, type StateArray, type StateDict } from '@mcld/models/layers/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
 import { Training } from '@mcld/models/training/training.js';
@@ -98,10 +99,8 @@ class Trainee {
     weights: StateDict,
     momentum?: Float32Array,
   ) {
-    const definition = distillerDefinition(method);
-    const known = Object.keys((definition.options as unknown as { shape: object }).shape);
-    const options = definition.options.parse(known.includes('warmup') ? { warmup: 'none' } : {});
-    const distil = definition.create(options);
+    const hasWarmup = 'warmup' in distillerFacts[method].options.shape;
+    const distil = distillers[method].withOptions(hasWarmup ? { warmup: 'none' } : {});
     this.#training = new Training(
       network,
       sgd({ weightDecay: plan.weightDecay, nesterov: false }),

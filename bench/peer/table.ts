@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { totalOf } from '@mcld/distillers/distiller.js';
-import { distillerDefinition } from '@mcld/distillers/registry.js';
+import { distillers } from '@mcld/distillers/registry.js';
 import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
 import { initialState, type StateArray } from '@mcld/models/layers/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
@@ -62,8 +62,7 @@ const targets = () =>
 
 function mcldOf(zs: tf.Tensor2D, zt: tf.Tensor2D, y: tf.Tensor1D): tf.Scalar {
   const zero = tf.scalar(0);
-  const definition = distillerDefinition('mcld');
-  const distil = definition.create(definition.options.parse({ warmup: 'none' }));
+  const distil = distillers.mcld.withOptions({ warmup: 'none' });
   return totalOf(distil({ zs, zt, y, epoch: zero, step: zero, crossEntropy: () => crossEntropy(zs, y) }));
 }
 

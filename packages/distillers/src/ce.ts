@@ -1,11 +1,8 @@
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { distillerFacts } from './facts.js';
 
 /** Cross-entropy with the targets, no teacher: `L = CE(zs, y)`. */
 export const ce = defineDistiller({
-  summary: 'cross-entropy; a student alone, or a teacher in training',
-  source: '',
-  needsTeacher: false,
-  options: z.strictObject({}),
+  ...distillerFacts.ce,
   create: () => (input) => ({ ce: { value: input.crossEntropy(), weight: 1 } }),
 });

@@ -1,7 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { distillerFacts } from './facts.js';
 
 const EPSILON = 1e-12;
 
@@ -24,14 +24,7 @@ export function contrastLoss(zs: Tensor2D, zt: Tensor2D, tau: number): Scalar {
 
 /** `L = w_ce·CE + w_con·L_con`. */
 export const ckd = defineDistiller({
-  summary: 'sample-wise contrastive distillation on distances between logits',
-  source: 'arXiv 2404.14109',
-  needsTeacher: true,
-  options: z.strictObject({
-    tau: z.number().positive().default(1).describe('τ, divides the distances'),
-    ceWeight: z.number().min(0).default(1),
-    contrastWeight: z.number().min(0).default(1),
-  }),
+  ...distillerFacts.ckd,
   create:
     (o) =>
     ({ zs, zt, crossEntropy }) => ({

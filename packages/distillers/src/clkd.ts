@@ -1,7 +1,7 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { distillerFacts } from './facts.js';
 import { unitRows } from './unit-rows.js';
 
 /*
@@ -30,15 +30,7 @@ export function classCorrelation(zs: Tensor2D, zt: Tensor2D): Scalar {
 
 /** `L = w_ce·CE + w_ins·L_ins + w_cls·L_cls + w_cor·L_cor`. */
 export const clkd = defineDistiller({
-  summary: "class-aware logit distillation (this project's reading)",
-  source: 'arXiv 2211.14773',
-  needsTeacher: true,
-  options: z.strictObject({
-    ceWeight: z.number().min(0).default(1),
-    instanceWeight: z.number().min(0).default(1).describe('of the rows, scaled to length 1'),
-    classWeight: z.number().min(0).default(1).describe('of the columns, scaled to length 1'),
-    correlationWeight: z.number().min(0).default(1).describe('of the correlations between classes'),
-  }),
+  ...distillerFacts.clkd,
   create:
     (o) =>
     ({ zs, zt, crossEntropy }) => ({

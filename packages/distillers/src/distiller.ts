@@ -1,6 +1,7 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
+import type { DistillerFacts } from './facts.js';
 
 /** What a distiller sees of one batch. */
 export interface DistillerInput {
@@ -60,16 +61,18 @@ export function totalOf(terms: Terms): Scalar {
  */
 export type Distiller = (input: DistillerInput) => Terms;
 
-/** How a loss is known to recipes. */
-export interface DistillerDefinition<S extends z.ZodType = z.ZodType> {
-  readonly summary: string;
-  readonly source: string;
-  readonly needsTeacher: boolean;
-  readonly options: S;
+/** A loss as it is written: its facts, and what computes it of options that have been checked. */
+interface DistillerParts<S extends z.ZodType> extends DistillerFacts<S> {
   create(options: z.output<S>): Distiller;
 }
 
-/** Ties the options' type to `create` without writing it twice. */
-export function defineDistiller<S extends z.ZodType>(definition: DistillerDefinition<S>): DistillerDefinition<S> {
-  return definition;
+/** A loss as it is used, whatever its options. */
+export interface DistillerDefinition extends DistillerFacts {
+  /** Checks options, fills in what is absent, and makes the loss. @throws z.ZodError */
+  withOptions(options: unknown): Distiller;
+}
+
+/** Ties the options' type to `create`, and hides it from those who use the loss. */
+export function defineDistiller<S extends z.ZodType>({ create, ...facts }: DistillerParts<S>): DistillerDefinition {
+  return { ...facts, withOptions: (options) => create(facts.options.parse(options)) };
 }

@@ -3,8 +3,9 @@ import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DistillerInput, totalOf } from './distiller.js';
+import { distillerNames } from './facts.js';
 import { categoryLoss, instanceLoss, mcld, sampleLoss } from './mcld.js';
-import { distillerDefinition, distillerNames } from './registry.js';
+import { distillers } from './registry.js';
 import { softenedKl } from './softened.js';
 
 beforeAll(() => {
@@ -78,7 +79,7 @@ describe('mcld terms', () => {
   });
 
   it('give the category level its weight over the warm-up', () => {
-    const distil = mcld.create(mcld.options.parse({ warmupEpochs: 4 }));
+    const distil = mcld.withOptions({ warmupEpochs: 4 });
     const weights = [0, 1, 4, 9].map((epoch) =>
       scalarOf(distil({ ...batch(2, 3, [0, 1]), epoch: tf.scalar(epoch) }).category?.weight as tf.Scalar),
     );
@@ -109,7 +110,6 @@ beforeAll(() => {
 });
 
 describe.each(distillerNames)('%s', (name) => {
-  const definition = distillerDefinition(name);
   const variants =
     name === 'mcld'
       ? [{}, { similarity: 'dot', tauInstance: 2, tauSample: 2, tauCategory: 2 }, { targetMask: false }]
@@ -126,7 +126,7 @@ describe.each(distillerNames)('%s', (name) => {
 
   it('has finite values, and gradients that agree with central differences', () => {
     for (const options of variants) {
-      const distil = definition.create(definition.options.parse(options));
+      const distil = distillers[name].withOptions(options);
       for (const [label, input] of cases) {
         const loss = (z: tf.Tensor) => {
           const zs = z as tf.Tensor2D;

@@ -1,16 +1,8 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
-import {
-  epochWarmup,
-  logitStandardization,
-  oneHot,
-  softenedKl,
-  standardisedIf,
-  twoWayKl,
-  warmupOptions,
-} from './softened.js';
+import { distillerFacts } from './facts.js';
+import { epochWarmup, oneHot, softenedKl, standardisedIf, twoWayKl } from './softened.js';
 
 /** TCKD: T²·KL of the two-way (target, rest) distributions. Equation 5 of arXiv 2203.08679. */
 export function targetClassLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
@@ -25,17 +17,7 @@ export function otherClassesLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temper
 
 /** `L = CE + g·(α·TCKD + β·NCKD)`, g = min(epoch/warmupEpochs, 1). */
 export const dkd = defineDistiller({
-  summary: 'decoupled distillation: the target class and the others weighed apart',
-  source: 'arXiv 2203.08679',
-  needsTeacher: true,
-  options: z.strictObject({
-    temperature: z.number().positive().default(4),
-    ceWeight: z.number().min(0).default(1),
-    alpha: z.number().min(0).default(1).describe('weight of the target class term'),
-    beta: z.number().min(0).default(8).describe('weight of the other classes; the paper sets it by pair'),
-    ...warmupOptions,
-    logitStandardization,
-  }),
+  ...distillerFacts.dkd,
   create: (o) => (input) => {
     const g = epochWarmup(input.epoch, o);
     const [zs, zt] = standardisedIf(o.logitStandardization, input);

@@ -1,7 +1,7 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
+import { distillerFacts } from './facts.js';
 import { infoNce } from './info-nce.js';
 import { MASKED } from './softened.js';
 import { unitRows } from './unit-rows.js';
@@ -64,27 +64,9 @@ export function categoryLoss({ zs, zt }: { zs: Tensor2D; zt: Tensor2D }, compari
   return infoNce(...comparable(tf.transpose(zs), tf.transpose(zt), comparison));
 }
 
-const tau = z.number().positive().default(0.1);
-const weight = z.number().min(0).default(1);
-
 /** `L = w_ce·CE + w_ins·L_ins + w_sam·L_sam + g(e)·w_cat·L_cat`, g(e) = min(e/warmupEpochs, 1). */
 export const mcld = defineDistiller({
-  summary: "multi-perspective contrastive logit distillation (this project's reading)",
-  source: 'arXiv 2411.10693',
-  needsTeacher: true,
-  options: z.strictObject({
-    similarity: z.enum(['cosine', 'dot']).default('cosine'),
-    targetMask: z.boolean().default(true).describe('do not push samples of one class apart (instance level)'),
-    tauInstance: tau,
-    tauSample: tau,
-    tauCategory: tau,
-    ceWeight: weight,
-    instanceWeight: weight,
-    sampleWeight: weight,
-    categoryWeight: weight,
-    warmup: z.enum(['linear', 'none']).default('linear').describe('of the category weight'),
-    warmupEpochs: z.number().positive().default(20),
-  }),
+  ...distillerFacts.mcld,
   create: (o) => (input) => {
     const { similarity } = o;
     const g = o.warmup === 'linear' ? tf.minimum(tf.div(input.epoch, o.warmupEpochs), 1) : 1;

@@ -1,8 +1,8 @@
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
-import { logitStandardization, softenedKl, standardisedIf } from './softened.js';
+import { distillerFacts } from './facts.js';
+import { softenedKl, standardisedIf } from './softened.js';
 
 type Loss = (zs: Tensor2D, zt: Tensor2D, temperature: number) => Scalar;
 
@@ -23,17 +23,7 @@ function gramDistance(zs: Tensor2D, zt: Tensor2D, temperature: number, side: 'ro
 
 /** `L = w_ce·CE + Σ_T (w_ins·T²·KL + w_bat·‖ΔG‖²/B + w_cls·‖ΔH‖²/C)`, each at every temperature. */
 export const mlld = defineDistiller({
-  summary: 'multi-level logit distillation: instances, batch and classes at several temperatures',
-  source: 'CVPR 2023, Jin et al., "Multi-level logit distillation"',
-  needsTeacher: true,
-  options: z.strictObject({
-    temperatures: z.array(z.number().positive()).min(1).max(16).default([2, 3, 4, 5, 6]),
-    ceWeight: z.number().min(0).default(1),
-    instanceWeight: z.number().min(0).default(1),
-    batchWeight: z.number().min(0).default(1),
-    classWeight: z.number().min(0).default(1),
-    logitStandardization,
-  }),
+  ...distillerFacts.mlld,
   create: (o) => (input) => {
     const [zs, zt] = standardisedIf(o.logitStandardization, input);
     const overTemperatures = (loss: Loss) =>

@@ -5,15 +5,24 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type Distiller, type DistillerDefinition, defineDistiller } from './distiller.js';
 
-/** What a distiller's module is given: it lies outside this project and can import nothing of it. */
-export const distillerKit = { tf, z, defineDistiller } as const;
-
-export type DistillerKit = typeof distillerKit;
-
 /** Thrown for a module that is not there, not allowed, or not a distiller. */
 export class DistillerModuleError extends Error {
   override readonly name = 'DistillerModuleError';
 }
+
+/** `defineDistiller` for modules that no compiler has checked. */
+const defineChecked: typeof defineDistiller = (parts) => {
+  if (typeof parts.create === 'function' && typeof parts.options?.parse === 'function') return defineDistiller(parts);
+  throw new DistillerModuleError(
+    `distiller.path: defineDistiller was given ${Object.keys(parts).join(', ') || 'nothing'}; expected summary, source, ` +
+      'needsTeacher, options (a zod schema) and create (a function)',
+  );
+};
+
+/** What a distiller's module is given: it lies outside this project and can import nothing of it. */
+export const distillerKit = { tf, z, defineDistiller: defineChecked } as const;
+
+export type DistillerKit = typeof distillerKit;
 
 /**
  * Loads a distiller of the user's own: an ES module whose default export takes `DistillerKit` and
@@ -30,10 +39,10 @@ export async function loadDistiller(folder: string, file: string, options: unkno
     );
   }
   const definition = (module.default as (kit: DistillerKit) => Partial<DistillerDefinition>)(distillerKit);
-  if (typeof definition?.create !== 'function' || !definition.options) {
+  if (typeof definition?.withOptions !== 'function') {
     throw new DistillerModuleError(`distiller.path ${file}: its default export must return defineDistiller({...})`);
   }
-  return definition.create(definition.options.parse(options));
+  return definition.withOptions(options);
 }
 
 async function allowedPath(folder: string, file: string): Promise<string> {

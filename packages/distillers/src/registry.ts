@@ -4,24 +4,17 @@ import { clkd } from './clkd.js';
 import { combinationOf } from './combination.js';
 import type { DistillerDefinition } from './distiller.js';
 import { dkd } from './dkd.js';
+import type { DistillerName, MethodName } from './facts.js';
 import { kd } from './kd.js';
 import { mcld } from './mcld.js';
 import { mlld } from './mlld.js';
 import { rld } from './rld.js';
 
-/** Every loss by its name in recipes. Adding one: its file, and a line here. */
-const methods = { kd, dkd, rld, clkd, mlld, ckd, mcld } as const;
+const methods: Readonly<Record<MethodName, DistillerDefinition>> = { kd, dkd, rld, clkd, mlld, ckd, mcld };
 
-export const distillers = {
+/** What computes each loss of facts.ts. */
+export const distillers: Readonly<Record<DistillerName, DistillerDefinition>> = {
   ce,
   ...methods,
-  combination: combinationOf(methods as unknown as Readonly<Record<string, DistillerDefinition>>),
-} as const;
-
-export type DistillerName = keyof typeof distillers;
-
-export const distillerNames = Object.keys(distillers) as [DistillerName, ...DistillerName[]];
-
-export function distillerDefinition(name: DistillerName): DistillerDefinition {
-  return distillers[name] as unknown as DistillerDefinition;
-}
+  combination: combinationOf(methods),
+};

@@ -1,16 +1,8 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { defineDistiller } from './distiller.js';
-import {
-  epochWarmup,
-  logitStandardization,
-  oneHot,
-  softenedKl,
-  standardisedIf,
-  twoWayKl,
-  warmupOptions,
-} from './softened.js';
+import { distillerFacts } from './facts.js';
+import { epochWarmup, oneHot, softenedKl, standardisedIf, twoWayKl } from './softened.js';
 
 /**
  * SCD: T²·KL of two-way distributions, the student's split at the target, the teacher's at its own
@@ -34,18 +26,7 @@ export function maskedCorrelationLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, t
 
 /** `L = CE + g·(α·SCD + β·MCD)`, g = min(epoch/warmupEpochs, 1). */
 export const rld = defineDistiller({
-  summary: 'refined logit distillation: the labels correct the teacher',
-  source: 'arXiv 2408.07703',
-  needsTeacher: true,
-  options: z.strictObject({
-    temperature: z.number().positive().default(4).describe('of the masked correlation'),
-    confidenceTemperature: z.number().positive().default(1).describe('of the sample confidence'),
-    ceWeight: z.number().min(0).default(1),
-    alpha: z.number().min(0).default(1).describe('weight of the sample confidence'),
-    beta: z.number().min(0).default(8).describe('weight of the masked correlation; the paper sets it by pair'),
-    ...warmupOptions,
-    logitStandardization,
-  }),
+  ...distillerFacts.rld,
   create: (o) => (input) => {
     const g = epochWarmup(input.epoch, o);
     const [zs, zt] = standardisedIf(o.logitStandardization, input);

@@ -1,6 +1,5 @@
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
 import { standardise } from './logit-standardization.js';
 
 /** What the distillers that compare softened probabilities share. */
@@ -54,21 +53,10 @@ export function twoWayKl(
 /** Targets as rows of 0 and one 1, float32 [B, C]. */
 export const oneHot = (y: Tensor1D, classes: number): Tensor2D => tf.oneHot(y, classes, 1, 0, 'float32') as Tensor2D;
 
-/** The option of the same name. */
-export const logitStandardization = z
-  .boolean()
-  .default(false)
-  .describe('z-score both logits along classes first (arXiv 2403.01427)');
-
+/** Both logits as the option `logitStandardization` says. */
 export function standardisedIf(on: boolean, { zs, zt }: { zs: Tensor2D; zt: Tensor2D }): [Tensor2D, Tensor2D] {
   return on ? [standardise(zs), standardise(zt)] : [zs, zt];
 }
-
-/** Options of a distillation weight that rises linearly over the first epochs. */
-export const warmupOptions = {
-  warmup: z.enum(['linear', 'none']).default('linear').describe('of the distillation weight'),
-  warmupEpochs: z.number().positive().default(20),
-};
 
 /** min(e/warmupEpochs, 1), whole epochs counted from 1 as in the reference implementations. */
 export function epochWarmup(epoch: Scalar, o: { warmup: 'linear' | 'none'; warmupEpochs: number }): Scalar {

@@ -1,7 +1,7 @@
 import { datasetNames } from '@mcld/datasets/readers/catalog.js';
 import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';
 import { mixSchema } from '@mcld/datasets/views/mix.js';
-import { type DistillerName, distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
+import { type DistillerName, distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames } from '@mcld/models/zoo/registry.js';
 import { z } from 'zod';
@@ -36,10 +36,11 @@ const dataset = z.strictObject({
     .describe('leave out images that cannot be decoded, and say how many; otherwise the first one fails the run'),
 });
 
-const distillerVariants = distillerNames.map((name): z.ZodObject => {
-  const options = distillerDefinition(name).options as z.ZodObject;
-  return options.extend({ name: z.literal(name) });
-});
+/** Of any loss the type has its name and no more: its options are its own facts' affair. */
+const distillerVariant = (
+  name: DistillerName,
+  options: z.ZodObject,
+): z.ZodObject<{ name: z.ZodLiteral<DistillerName> }, z.core.$loose> => options.extend({ name: z.literal(name) });
 
 /** A loss of the user's own, which the trainer loads. */
 const ownDistiller = z.strictObject({
@@ -49,18 +50,20 @@ const ownDistiller = z.strictObject({
   options: z.record(z.string(), z.unknown()).default({}).describe('checked by the module'),
 });
 
-/** Options are checked by the distiller's own schema; see packages/distillers. */
-export type DistillerSpec =
-  | ({ readonly name: DistillerName } & Readonly<Record<string, unknown>>)
-  | z.output<typeof ownDistiller>;
+const distiller = z.discriminatedUnion('name', [
+  ownDistiller,
+  ...distillerNames.map((name) => distillerVariant(name, distillerFacts[name].options)),
+]);
+
+/** A loss and its options, which its own facts have checked. */
+export type DistillerSpec = z.output<typeof distiller>;
 
 export function needsTeacher(spec: DistillerSpec): boolean {
-  return spec.name === 'module' ? (spec.needsTeacher as boolean) : distillerDefinition(spec.name).needsTeacher;
+  return spec.name === 'module' ? spec.needsTeacher : distillerFacts[spec.name].needsTeacher;
 }
 
-const distiller = z
-  .discriminatedUnion('name', [ownDistiller as z.ZodObject, ...distillerVariants])
-  .transform((spec) => spec as unknown as DistillerSpec);
+/** A loss whose weight rises over the first epochs. */
+const linearRise = z.object({ warmup: z.literal('linear'), warmupEpochs: z.number() });
 
 const accept = z
   .array(z.enum(['probabilities', 'random']))
@@ -257,12 +260,12 @@ export const recipeSchema = z
     if (recipe.stochasticDepth > 0 && declareParameters(recipe.model, 1).droppable.length === 0) {
       issue(['stochasticDepth'], `must be 0: ${recipe.model} has no branches to leave out`, recipe.stochasticDepth);
     }
-    const { warmup: rise, warmupEpochs } = loss as { warmup?: unknown; warmupEpochs?: unknown };
-    if (rise === 'linear' && (warmupEpochs as number) > epochs) {
+    const rise = loss.name === 'module' ? undefined : linearRise.safeParse(loss).data;
+    if (rise && rise.warmupEpochs > epochs) {
       issue(
         ['distiller', 'warmupEpochs'],
         `must not be longer than the run's ${epochs} epochs; or set warmup: none`,
-        warmupEpochs,
+        rise.warmupEpochs,
       );
     }
   });

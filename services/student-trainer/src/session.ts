@@ -1,7 +1,7 @@
 import type { Distiller } from '@mcld/distillers/distiller.js';
 import { TOTAL, totalOf } from '@mcld/distillers/distiller.js';
 import { loadDistiller } from '@mcld/distillers/own.js';
-import { distillerDefinition } from '@mcld/distillers/registry.js';
+import { distillers } from '@mcld/distillers/registry.js';
 import { decodeSafetensors, encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import type { FlatLayout } from '@mcld/models/layers/flat-layout.js';
 import { elements } from '@mcld/models/layers/parameters.js';
@@ -98,10 +98,9 @@ export class Session {
 }
 
 async function distillerOf(spec: DistillerSpec, folder: string): Promise<Distiller> {
-  if (spec.name === 'module') return loadDistiller(folder, spec.path as string, spec.options);
+  if (spec.name === 'module') return loadDistiller(folder, spec.path, spec.options);
   const { name, ...options } = spec;
-  const definition = distillerDefinition(name);
-  return definition.create(definition.options.parse(options));
+  return distillers[name].withOptions(options);
 }
 
 function optimizerOf(spec: OptimizerSpec, layout: FlatLayout): Optimizer {

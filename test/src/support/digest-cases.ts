@@ -1,4 +1,4 @@
-import { distillerNames } from '@mcld/distillers/registry.js';
+import { distillerNames } from '@mcld/distillers/facts.js';
 
 const options: Readonly<Record<string, Record<string, unknown>>> = {
   combination: { parts: [{ name: 'kd' }, { name: 'mcld', weight: 0.5 }] },

@@ -1,5 +1,5 @@
 import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
-import { distillerDefinition, distillerNames } from '@mcld/distillers/registry.js';
+import { distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames, models as registry } from '@mcld/models/zoo/registry.js';
 import type { Command } from 'commander';
@@ -42,7 +42,7 @@ function models({ json }: { json?: boolean }): void {
 
 function distillers({ json }: { json?: boolean }): void {
   const rows = distillerNames.map((name) => {
-    const { summary, source, needsTeacher, options } = distillerDefinition(name);
+    const { summary, source, needsTeacher, options } = distillerFacts[name];
     return { name, summary, source, needsTeacher, options: z.toJSONSchema(options, { io: 'input' }).properties ?? {} };
   });
   if (json) {
