@@ -20,16 +20,20 @@ export async function ensembleComputer(
   load: (member: string) => Promise<LogitComputer>,
 ): Promise<LogitComputer> {
   const computers: LogitComputer[] = [];
-  for (const member of members) computers.push(await load(member));
   const unload = async () => {
-    for (const computer of computers) await computer.unload();
+    const outcomes = await Promise.allSettled(computers.map((computer) => computer.unload()));
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    if (errors.length > 0) throw new AggregateError(errors, 'not every teacher of an ensemble could be unloaded');
   };
-  const [{ classes }] = computers as [LogitComputer];
-  const other = computers.find((computer) => computer.classes !== classes);
-  if (other) {
-    await unload();
-    throw new ForeignModelError(`an ensemble of ${classes} and of ${other.classes} classes`);
+  try {
+    for (const member of members) computers.push(await load(member));
+    assertSameClasses(computers);
+  } catch (error) {
+    // Why it was not loaded matters more.
+    await unload().catch(() => {});
+    throw error;
   }
+  const [{ classes }] = computers as [LogitComputer];
   return {
     model: computers.map(({ model }) => model).join(' + '),
     classes,
@@ -50,6 +54,12 @@ export async function ensembleComputer(
     },
     unload,
   };
+}
+
+function assertSameClasses(computers: readonly LogitComputer[]): void {
+  const [first, ...others] = computers.map(({ classes }) => classes);
+  const other = others.find((classes) => classes !== first);
+  if (other !== undefined) throw new ForeignModelError(`an ensemble of ${first} and of ${other} classes`);
 }
 
 /** In float64, member after member, so that it is the same each time. */
