@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 // Tests run as compiled code: what is tested is what ships, worker threads included.
+// A test whose loop never ran, or whose callback was never called, has asserted nothing: it fails.
+const expect = { requireAssertions: true };
+
 export default defineConfig({
   test: {
     projects: [
@@ -9,6 +12,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/dist/**/*.test.js', 'services/*/dist/**/*.test.js'],
           testTimeout: 60_000,
+          expect,
         },
       },
       {
@@ -19,6 +23,7 @@ export default defineConfig({
           // Building MinIO the first time takes minutes.
           hookTimeout: 900_000,
           fileParallelism: false,
+          expect,
         },
       },
     ],

@@ -68,7 +68,7 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
     expect(Buffer.compare(step.logits, rawOutputContents[0]!)).toBe(0);
   }
   expect(shares.size).toBe(3);
-  for (const share of shares) expect(share).toBeGreaterThan(0.4);
+  expect(Math.min(...shares)).toBeGreaterThan(0.4);
   const warm = logits.client.warmLogits({ teacherDigest, spec, epochs: 1 })[Symbol.asyncIterator]();
   await expect(warm.next()).rejects.toThrow('logits of mixed images are not stored');
   for (const open of [loader, logits, inference]) open.close();

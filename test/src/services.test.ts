@@ -64,12 +64,16 @@ describe('the data loader', () => {
     const dataset = { name: 'cifar-100', root: data, split: 'train', size: 0 };
     const augmentation = { cropPadding: 4, horizontalFlip: true };
     const spec = { dataset, batchSize: 32, augmentation, shuffle: true, seed: 3 };
+    let batches = 0;
     for await (const { views, pixels } of client.streamBatches({ spec, from: { epoch: 1, step: 2 }, epochs: 2 })) {
+      batches++;
       const again: Buffer[] = [];
       for await (const piece of client.streamViews({ dataset, augmentation, views }))
         again.push(Buffer.from(piece.pixels));
       expect(Buffer.concat(again).equals(pixels)).toBe(true);
     }
+    // Steps 2 and 3 of the four.
+    expect(batches).toBe(2);
     close();
   });
 

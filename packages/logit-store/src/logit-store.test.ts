@@ -77,9 +77,9 @@ describe('LogitStore', () => {
     const store = await opener(await temporary()).openStore();
     for (let i = 0; i < 100; i++) put(store, i * 7, i % 2 === 0 ? 3 : 161, row(i, 0, 0));
     const sample = store.sample(10);
-    expect(sample.length).toBe(10);
     expect(sample.filter(({ code }) => code === 3).length).toBe(5);
-    expect(sample.every(({ index, code }) => store.has(index, code))).toBe(true);
+    expect(sample.filter(({ index, code }) => store.has(index, code)).length).toBe(10);
+    expect(sample.length).toBe(10);
     expect([store.sample(1000).length, store.sample(3).length]).toEqual([100, 3]);
     await store.close();
     expect((await opener(await temporary()).openStore()).sample(10)).toEqual([]);
@@ -264,11 +264,19 @@ describe('a row codec', () => {
     const found = divergence(logits, back.subarray(1, -1));
     expect(found).toBeLessThan(most);
     expect([back[0], back[102], stored[0], stored.at(-1)]).toEqual([0, 0, 0, 0]);
-    // Stored again, it stays as it is.
-    codec.encode(back.slice(1, -1), stored, 1);
-    const twice = new Float32Array(103);
-    codec.decode(stored, 1, twice, 1);
-    if (precision === 'fp16') expect(twice).toEqual(back);
+  });
+
+  it('fp16 leaves a row as it is that comes out of it', () => {
+    const codec = rowCodec('fp16', 101);
+    const through = (row: Float32Array) => {
+      const [stored, back] = [new Int32Array(codec.words), new Float32Array(101)];
+      codec.encode(row, stored, 0);
+      codec.decode(stored, 0, back, 0);
+      return back;
+    };
+    const once = through(logits);
+    expect(once).not.toEqual(logits);
+    expect(through(once)).toEqual(once);
   });
 
   it.each(['fp8', 'topk', 'topk:0', 'topk:101', 'topk:-1'])('refuses %s', (precision) => {

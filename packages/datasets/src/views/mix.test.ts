@@ -17,7 +17,7 @@ describe('a mixture', () => {
     for (const { share, box } of drawn) {
       expect(share).toBeGreaterThanOrEqual(0.49);
       expect(share).toBeLessThanOrEqual(1);
-      if (box) expect(share).toBeCloseTo(1 - (box.width * box.height) / 1024, 12);
+      expect(box ? share + (box.width * box.height) / 1024 : 1).toBeCloseTo(1, 12);
     }
   });
 

@@ -31,8 +31,8 @@ const refusal = (tensors: readonly NamedTensor[]): string => {
   try {
     chooseWeights('resnet8', new TensorNames(tensors), '');
   } catch (error) {
-    expect(error).toBeInstanceOf(WeightMismatchError);
-    return (error as Error).message.replace(/\. The file has .*$/s, '');
+    if (error instanceof WeightMismatchError) return error.message.replace(/\. The file has .*$/s, '');
+    throw error;
   }
   return expect.fail('was taken');
 };

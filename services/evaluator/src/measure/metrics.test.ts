@@ -31,7 +31,9 @@ describe('metrics', () => {
   it('stay finite for logits of ±1000', () => {
     const metrics = new MetricsAccumulator();
     metrics.add([1000, -1000], 1, [-1000, 1000]);
-    expect(Object.values(metrics.result()).every(Number.isFinite)).toBe(true);
+    const values = Object.values(metrics.result());
+    expect(values.length).toBeGreaterThan(5);
+    expect(values.filter((value) => !Number.isFinite(value))).toEqual([]);
   });
 });
 
