@@ -1,7 +1,7 @@
 /** CIFAR crop and flip: batches of this loader beside torchvision's transforms and DataLoader. */
 
 import { ViewRenderer } from '@mcld/data-loader/view-renderer.js';
-import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
+import { datasetFacts } from '@mcld/datasets/facts.js';
 import { openCifar100 } from '@mcld/datasets/readers/cifar.js';
 import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { noAugmentation } from '@mcld/datasets/views/augmentation.js';
@@ -30,7 +30,7 @@ export async function cifarBench(root: string): Promise<number> {
   const sequence = new BatchSequence({ count: data.count, batchSize: BATCH, augmentation, shuffle: true, seed: 1 });
   const size = { height: 32, width: 32 };
   const opened = {
-    kind: datasetKinds['cifar-100'],
+    facts: datasetFacts['cifar-100'],
     data,
     framing: { size: 0, resize: 0 },
     size,

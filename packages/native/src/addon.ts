@@ -23,4 +23,12 @@ interface Addon {
   ): void;
 }
 
-export const addon = createRequire(import.meta.url)('../build/native.node') as Addon;
+let loaded: Addon | undefined;
+
+/** Loads it when first asked for: to load it sets how the whole process keeps its memory; see memory.ts. */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+const load = (): Addon => createRequire(import.meta.url)('../build/native.node');

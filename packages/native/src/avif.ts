@@ -21,7 +21,7 @@ const header = new Int32Array(3);
 
 /** @throws AvifError */
 export function avifHeader(bytes: Uint8Array): AvifHeader {
-  const notes = addon.avifHeader(bytes, header);
+  const notes = addon().avifHeader(bytes, header);
   if (typeof notes === 'string') throw new AvifError(notes);
   const [exif, xmp] = notes;
   return { width: header[0] as number, height: header[1] as number, orientation: header[2] as Orientation, exif, xmp };
@@ -36,7 +36,7 @@ export function avifHeader(bytes: Uint8Array): AvifHeader {
 export async function decodeAvif(bytes: Uint8Array, { width, height }: AvifHeader): Promise<Uint8Array> {
   const out = new Uint8Array(width * height * 3);
   try {
-    await addon.decodeAvif(bytes, out);
+    await addon().decodeAvif(bytes, out);
   } catch (error) {
     throw new AvifError((error as Error).message);
   }

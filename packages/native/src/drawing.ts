@@ -28,7 +28,7 @@ export interface Target {
 export function drawPixels(pixels: Uint8Array, [height, width]: readonly [number, number], target: Target): void {
   assertFits(target, height, width);
   if (pixels.length < height * width * 3) throw new RangeError(`${pixels.length} bytes hold no ${height}×${width}×3`);
-  addon.resample(pixels, width * 3, packed(target), target.out);
+  addon().resample(pixels, width * 3, packed(target), target.out);
 }
 
 /** Words of a shifted view: its image's row, dx, dy, and 1 for mirrored. */
@@ -55,10 +55,10 @@ export function drawShifted(
     const image = views[at] as number;
     if (image < 0 || image >= images) throw new RangeError(`image ${image} of ${images}`);
   }
-  addon.shiftImages(pixels, height, width, views, out);
+  addon().shiftImages(pixels, height, width, views, out);
 }
 
-/** The target as native/addon.cc takes it. */
+/** The target as native/addon().cc takes it. */
 export function packed({ box, height, width, mirrored, at }: Target): Int32Array {
   return Int32Array.of(box.x, box.y, box.width, box.height, height, width, Number(mirrored), at);
 }

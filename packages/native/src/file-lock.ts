@@ -7,4 +7,4 @@ import { addon } from './addon.js';
  * @returns false while another descriptor has it
  * @throws Error saying why where the disk knows no locks
  */
-export const lockFile = (fd: number): boolean => addon.lockFile(fd);
+export const lockFile = (fd: number): boolean => addon().lockFile(fd);

@@ -8,6 +8,6 @@ import { addon } from './addon.js';
 export function cmykToRgb(inks: Uint8Array): Uint8Array {
   if (inks.length % 4 !== 0) throw new RangeError(`${inks.length} bytes are not four for each pixel`);
   const out = new Uint8Array((inks.length / 4) * 3);
-  addon.cmykToRgb(inks, out);
+  addon().cmykToRgb(inks, out);
   return out;
 }

@@ -17,7 +17,7 @@ const header = new Int32Array(2);
 
 /** @throws JpegError */
 export function jpegHeader(bytes: Uint8Array): JpegHeader {
-  const error = addon.jpegHeader(bytes, header);
+  const error = addon().jpegHeader(bytes, header);
   if (error !== undefined) throw new JpegError(error);
   return { width: header[0] as number, height: header[1] as number };
 }
@@ -37,7 +37,7 @@ export async function drawJpeg(
   if (isSwapped(orientation)) assertFits(target, width, height);
   else assertFits(target, height, width);
   try {
-    await addon.drawJpeg(bytes, orientation, packed(target), target.out);
+    await addon().drawJpeg(bytes, orientation, packed(target), target.out);
   } catch (error) {
     throw new JpegError((error as Error).message);
   }

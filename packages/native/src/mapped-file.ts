@@ -7,5 +7,5 @@ import { addon } from './addon.js';
  * @throws Error when the file is missing, empty or cannot be mapped
  */
 export function mapFile(file: string): ArrayBuffer {
-  return addon.mapFile(file);
+  return addon().mapFile(file);
 }

@@ -17,6 +17,6 @@ export function turned(
 ): Uint8Array {
   if (pixels.length !== height * width * 3) throw new RangeError(`${pixels.length} bytes are no ${height}×${width}×3`);
   const out = new Uint8Array(pixels.length);
-  addon.turn(pixels, height, width, orientation, out);
+  addon().turn(pixels, height, width, orientation, out);
   return out;
 }

@@ -1,7 +1,7 @@
 import { addon } from './addon.js';
 
 /** Where an array's bytes are. It is good for as long as the array is held. */
-export const addressOf = (array: Int32Array): number => addon.addressOf(array);
+export const addressOf = (array: Int32Array): number => addon().addressOf(array);
 
 /** Rows to be copied out of mapped files, one a view. */
 export interface WantedRows {
@@ -22,6 +22,6 @@ export function readRows({ addresses, index, code }: WantedRows, words: number, 
   if (index.length !== right.length || code.length !== right.length || out.length < right.length * words) {
     throw new RangeError(`${right.length} rows of ${words} words`);
   }
-  addon.readRows(addresses, words, index, code, out, right);
+  addon().readRows(addresses, words, index, code, out, right);
   return right;
 }

@@ -1,4 +1,4 @@
-import { datasetNames } from '@mcld/datasets/readers/catalog.js';
+import { datasetNames } from '@mcld/datasets/facts.js';
 import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';
 import { mixSchema } from '@mcld/datasets/views/mix.js';
 import { type DistillerName, distillerFacts, distillerNames } from '@mcld/distillers/facts.js';

@@ -1,17 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import {
-  type DatasetKind,
-  type DatasetName,
-  datasetKinds,
-  datasetNames,
-  isDatasetName,
-} from '@mcld/datasets/readers/catalog.js';
+import { type DatasetFacts, type DatasetName, datasetNames, factsOf, isDatasetName } from '@mcld/datasets/facts.js';
 import { type Dataset, DatasetError, type ImageSize, type Split, splits } from '@mcld/datasets/readers/dataset.js';
 import { decodedCopy } from '@mcld/datasets/readers/decoded-copy.js';
 import { sha256 } from '@mcld/datasets/readers/files.js';
 import type { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
+import { readers } from '@mcld/datasets/readers/registry.js';
 import { type Framing, framedSize, framingOf } from '@mcld/datasets/views/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { Logger } from '@mcld/platform/logging.js';
@@ -19,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import { placeStamp } from './place-stamp.js';
 
 export interface OpenDataset {
-  readonly kind: DatasetKind;
+  readonly facts: DatasetFacts;
   readonly data: Dataset;
   readonly framing: Framing;
   /** Of its images once framed. */
@@ -29,7 +24,6 @@ export interface OpenDataset {
 }
 
 interface Opened {
-  readonly kind: DatasetKind;
   readonly data: Dataset;
   /** Of its place when it was opened. */
   readonly stamp: string;
@@ -98,10 +92,11 @@ export class DatasetShelf {
     for (const [field, value] of Object.entries({ size, resize })) {
       if (value > MAX_SIDE) throw new RequestError(`dataset.${field} ${value}: expected at most ${MAX_SIDE}`);
     }
-    const { kind, data } = await this.#opened(await this.#placeOf(ref.name, ref), look);
+    const { data } = await this.#opened(await this.#placeOf(ref.name, ref), look);
     const framing = framed(() => framingOf(data, { size, resize }));
     const imageSize = framedSize(data, framing);
-    return { kind, data, framing, size: imageSize, decoded: () => this.#decoded(data, framing, imageSize) };
+    const decoded = () => this.#decoded(data, framing, imageSize);
+    return { facts: factsOf(ref.name), data, framing, size: imageSize, decoded };
   }
 
   async #decoded(data: Dataset, framing: Framing, size: ImageSize): Promise<Dataset | undefined> {
@@ -131,24 +126,26 @@ export class DatasetShelf {
   }
 
   async #read({ name, root, split, skipDamaged }: Place): Promise<Opened> {
-    const kind: DatasetKind = datasetKinds[name];
     const stamp = await placeStamp(root);
-    const data = await kind.open({ root, split, skipDamaged, memory: this.memory });
+    const data = await readers[name]({ root, split, skipDamaged, memory: this.memory });
     if (data.passedOver.length > 0) {
       this.logger.warn({ root, split, images: data.count, passedOver: data.passedOver }, 'not all files are used');
     }
-    return { kind, data, stamp };
+    return { data, stamp };
   }
 
-  async #fetch(name: string, address: string): Promise<string> {
-    if (name !== 'webdataset') throw new RequestError(`dataset.root '${address}': only webdataset is read from S3`);
+  async #fetch(name: DatasetName, address: string): Promise<string> {
+    if (!factsOf(name).inS3) {
+      const those = datasetNames.filter((other) => factsOf(other).inS3).join(', ');
+      throw new RequestError(`dataset.root '${address}': only ${those} is read from S3`);
+    }
     if (!this.places.fetchShards)
       throw new RequestError(`dataset.root '${address}': the loader has no MCLD_S3_ENDPOINT`);
     return this.places.fetchShards(address);
   }
 
   // Symbolic links are followed before the comparison, so that none leads out.
-  async #resolve(name: string, root: string): Promise<string> {
+  async #resolve(name: DatasetName, root: string): Promise<string> {
     if (root.startsWith('s3://')) return this.#fetch(name, root);
     const wanted = path.resolve(this.folder, root);
     if (this.anywhere) return wanted;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { sha256 } from '@mcld/datasets/readers/files.js';
 import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
+import { keepMemory } from '@mcld/native/memory.js';
 import type { Config } from '@mcld/platform/config.js';
 import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
@@ -11,6 +12,7 @@ import { dataLoaderDefinition, dataLoaderService } from './service.js';
 import { ViewRenderer } from './view-renderer.js';
 
 export async function startDataLoader({ config, logger, listen }: ServiceHost): Promise<RunningService> {
+  keepMemory();
   const memory = new FingerprintMemory(path.join(config.MCLD_CACHE_DIR, 'fingerprints'));
   const shelf = new DatasetShelf(config.MCLD_DATA_DIR, config.MCLD_DATA_ANYWHERE, memory, logger, placesOf(config));
   const renderer = new ViewRenderer(config.MCLD_VIEW_WINDOW_MB * 2 ** 20);

@@ -8,7 +8,7 @@ import {
 import { sha256 } from '@mcld/datasets/readers/files.js';
 import { DAMAGED } from '@mcld/datasets/readers/passed-over.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/views/batch-sequence.js';
-import { drawMixture, mixBatch } from '@mcld/datasets/views/mix.js';
+import { drawMixture, mixBatch } from '@mcld/datasets/views/mixing.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { prefetch } from '@mcld/platform/prefetch.js';
@@ -48,7 +48,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
   return {
     async describeDataset({ dataset, augmentation, seed }) {
       const opened = await shelf.get(dataset, { look: true });
-      const { kind, data, size } = opened;
+      const { facts, data, size } = opened;
       const damaged = data.passedOver.find((one) => one.kind === DAMAGED);
       return {
         fingerprint: data.fingerprint,
@@ -58,8 +58,8 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
         height: size.height,
         width: size.width,
         channels: 3,
-        mean: [...kind.normalisation.mean],
-        std: [...kind.normalisation.std],
+        mean: [...facts.normalisation.mean],
+        std: [...facts.normalisation.std],
         standIn: data.standIn,
         skipped: damaged?.count ?? 0,
         skippedNames: [...(damaged?.names ?? [])],

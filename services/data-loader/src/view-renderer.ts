@@ -29,11 +29,11 @@ export class ViewRenderer {
    * @returns uint8 [N, height, width, 3] @throws DatasetError for an image that is damaged
    */
   async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
-    const { size, kind } = opened;
+    const { size, facts } = opened;
     const copy = augmentation.randomResizedCrop ? undefined : await opened.decoded();
     const data = copy ?? opened.data;
     const framing = copy ? AS_IT_IS : opened.framing;
-    const meanColor = Uint8Array.from(kind.normalisation.mean, (mean) => Math.round(mean * 255));
+    const meanColor = Uint8Array.from(facts.normalisation.mean, (mean) => Math.round(mean * 255));
     const rules: ViewRules = { framing, size, augmentation, seed, meanColor };
     const address = addressOf(opened, augmentation, seed);
     const bytes = size.height * size.width * 3;

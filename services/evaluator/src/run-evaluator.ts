@@ -102,9 +102,8 @@ export class RunEvaluator {
   }
 
   async #transfer({ model, seed, evaluation }: Recipe): Promise<TransferResult[]> {
-    const mobile = /mobile|shuffle/i.test(model);
     const results: TransferResult[] = [];
-    for (const dataset of evaluation.transfer) results.push(await probeTransfer(this.parts, dataset, { mobile, seed }));
+    for (const dataset of evaluation.transfer) results.push(await probeTransfer(this.parts, dataset, { model, seed }));
     return results;
   }
 

@@ -1,5 +1,5 @@
 import { type ExportStudentRequest, StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
+import { datasetFacts } from '@mcld/datasets/facts.js';
 import { encodeOnnx } from '@mcld/models/formats/onnx-export.js';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { classesOf } from '@mcld/models/layers/state-dict.js';
@@ -34,7 +34,7 @@ export async function exportStudent(
   }
   return encodeOnnx(model, classes, tensors, {
     fold: !keepNorms,
-    ...(rawPixels && { normalisation: datasetKinds[dataset.name].normalisation }),
+    ...(rawPixels && { normalisation: datasetFacts[dataset.name].normalisation }),
     ...(labels.length > 0 && { labels }),
   });
 }

@@ -1,4 +1,4 @@
-import { datasetKinds } from '@mcld/datasets/readers/catalog.js';
+import { datasetFacts } from '@mcld/datasets/facts.js';
 import { distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames, models as registry } from '@mcld/models/zoo/registry.js';
@@ -65,7 +65,7 @@ function distillers({ json }: { json?: boolean }): void {
 }
 
 function datasets({ json }: { json?: boolean }): void {
-  const rows = Object.entries(datasetKinds).map(([name, { classes, normalisation, layout }]) => ({
+  const rows = Object.entries(datasetFacts).map(([name, { classes, normalisation, layout }]) => ({
     name,
     classes,
     ...normalisation,

@@ -1,15 +1,19 @@
-import { datasetSources, fetchDataset } from '@mcld/datasets/fetch/fetch.js';
+import { type DatasetFacts, datasetFacts } from '@mcld/datasets/facts.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { Argument, type Command } from 'commander';
+import { CliError, Exit } from '../exit.js';
 import { print, printJson } from './common.js';
 
 const MEGABYTE = 1e6;
 
-async function fetchCommand(
-  name: keyof typeof datasetSources,
-  { into, json }: { into: string; json?: boolean },
-): Promise<void> {
-  const source = datasetSources[name];
+const sources = new Map(
+  Object.entries<DatasetFacts>(datasetFacts).flatMap(([name, { source }]) => (source ? [[name, source]] : [])),
+);
+
+async function fetchCommand(name: string, { into, json }: { into: string; json?: boolean }): Promise<void> {
+  const source = sources.get(name);
+  if (!source) throw new CliError(`expected one of ${[...sources.keys()].join(', ')}, found ${name}`, Exit.usage);
+  const { fetchDataset } = await import('@mcld/datasets/fetch/fetch.js');
   const terminal = process.stderr.isTTY && !json;
   const bar = new SingleBar(
     { format: `${name} {bar} {percentage}% | {value}/{total} MB | {eta_formatted} left`, stream: process.stderr },
@@ -39,7 +43,7 @@ export function addDataCommands(program: Command): Command {
   data
     .command('fetch')
     .description("download a data set from its makers' site, verify and unpack it")
-    .addArgument(new Argument('<data set>').choices(Object.keys(datasetSources)))
+    .addArgument(new Argument('<data set>').choices([...sources.keys()].sort()))
     .option('--into <dir>', 'folder to put it in', 'data')
     .option('--json', 'print JSON')
     .action(fetchCommand);

@@ -4,50 +4,13 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { DatasetName } from '../readers/catalog.js';
+import type { DatasetSource } from '../facts.js';
 import { unpackTarGz, unpackZip } from './unpack.js';
 
 /** Thrown when a data set cannot be fetched; what was fetched so far is kept for the next try. */
 export class FetchError extends Error {
   override readonly name = 'FetchError';
 }
-
-export interface DatasetSource {
-  readonly url: string;
-  /** As the makers (or torchvision, which checks the same files) publish it. */
-  readonly md5: string;
-  readonly archive: 'tar.gz' | 'zip';
-  /** What it unpacks to. */
-  readonly folder: string;
-}
-
-/** What can be had without an account. */
-export const datasetSources = {
-  'cifar-10': {
-    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
-    md5: 'c32a1d4ab5d03f1284b67883e8d87530',
-    archive: 'tar.gz',
-    folder: 'cifar-10-batches-bin',
-  },
-  'cifar-100': {
-    url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
-    md5: '03b5dce01913d631647c71ecec9e9cb8',
-    archive: 'tar.gz',
-    folder: 'cifar-100-binary',
-  },
-  'stl-10': {
-    url: 'http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz',
-    md5: '91f7769df0f17e558f3565bffb0c7dfb',
-    archive: 'tar.gz',
-    folder: 'stl10_binary',
-  },
-  'tiny-imagenet': {
-    url: 'http://cs231n.stanford.edu/tiny-imagenet-200.zip',
-    md5: '90528d7ca1a48142e341f4ef8d21d0de',
-    archive: 'zip',
-    folder: 'tiny-imagenet-200',
-  },
-} as const satisfies Partial<Record<DatasetName, DatasetSource>>;
 
 export type OnBytes = (done: number, total: number | undefined) => void;
 

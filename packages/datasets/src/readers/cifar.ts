@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { datasetFacts } from '../facts.js';
 import { RawPicture } from '../views/picture.js';
 import { classNamesOf, recordsOf } from './cifar-python.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
@@ -7,7 +8,7 @@ import { shown } from './file-names.js';
 import { readDataFile, sha256, standInOf } from './files.js';
 import { listLines } from './text-lines.js';
 
-const SIDE = 32;
+const SIDE = datasetFacts['cifar-10'].side;
 const PLANE = SIDE * SIDE;
 
 /** The files of a version, and how they are read as the binary one: records, and lines of names. */

@@ -1,10 +1,11 @@
 import path from 'node:path';
+import { datasetFacts } from '../facts.js';
 import { RawPicture } from '../views/picture.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { mapDataFile, readDataFile, sha256, standInOf } from './files.js';
 import { readList } from './text-lines.js';
 
-const SIDE = 96;
+const SIDE = datasetFacts['stl-10'].side;
 const PLANE = SIDE * SIDE;
 const BYTES = 3 * PLANE;
 const HINT = "get it with 'mcld data fetch stl-10', or name its folder as the root";

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { datasetFacts } from '../facts.js';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { ImageTree } from './folders.js';
@@ -6,7 +7,7 @@ import { type LabelledFile, openImageFiles } from './image-files.js';
 import { Tally } from './passed-over.js';
 import { readLines, readList } from './text-lines.js';
 
-const SIDE = 64;
+const SIDE = datasetFacts['tiny-imagenet'].side;
 const HINT = "get it with 'mcld data fetch tiny-imagenet', or name its folder as the root";
 
 /**

@@ -22,6 +22,7 @@ export class DeclaringLayers implements Layers<Shape> {
   multiplyAdds = 0;
   activations = 0;
   smallestMap = Number.POSITIVE_INFINITY;
+  isPlaced = false;
   readonly droppable: number[] = [];
 
   conv(x: Shape, name: string, options: ConvOptions): Shape {
@@ -67,6 +68,7 @@ export class DeclaringLayers implements Layers<Shape> {
   tokens(patches: () => Shape, classToken: string, positions: string, { count, channels }: TokenShape): Shape {
     this.#declare(classToken, [1, 1, channels], 'token', 0.02);
     this.#declare(positions, [1, count, channels], 'token', 0.02);
+    this.isPlaced = true;
     const found = places(patches()) + 1;
     if (found !== count) throw new Error(`an image of ${found - 1} patches, where the model has ${count - 1}`);
     return this.#result({ height: count, channels, tokens: true });

@@ -100,5 +100,7 @@ export interface ModelDefinition {
   readonly imageSize: number;
   /** The paper. */
   readonly source: string;
+  /** Learning rate of a linear probe on its features, default 0.05. */
+  readonly probeRate?: number;
   readonly classify: Classifier;
 }

@@ -34,6 +34,8 @@ export interface ModelSummary {
   readonly features: number;
   /** Height of the smallest feature map on the way; below 1 where the image is too small for the model. */
   readonly smallestMap: number;
+  /** Whether it has an embedding for each place of an image, and so takes images of one size. */
+  readonly isPlaced: boolean;
   /** Shares of the stochastic depth of the branches that can be left out, in their order. */
   readonly droppable: readonly number[];
 }
@@ -42,11 +44,9 @@ export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWi
 
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** Height and width that a model's images must have: one with an embedding for each place takes no others. */
-export function fixedImageSize(model: ModelName): number | undefined {
-  const isFixed = declareParameters(model, 1).parameters.some(({ name }) => name === 'pos_embed');
-  return isFixed ? models[model].imageSize : undefined;
-}
+/** Height and width that a model's images must have; undefined where it takes any. */
+export const fixedImageSize = (model: ModelName): number | undefined =>
+  declareParameters(model, 1).isPlaced ? models[model].imageSize : undefined;
 
 /**
  * What a model consists of: its definition run on shapes alone.
@@ -55,7 +55,7 @@ export function fixedImageSize(model: ModelName): number | undefined {
 export function declareParameters(model: ModelName, classes: number, size = models[model].imageSize): ModelSummary {
   const layers = new DeclaringLayers();
   const { features } = models[model].classify(layers, { height: size, channels: 3 }, classes);
-  const { parameters, multiplyAdds, activations, smallestMap, droppable } = layers;
+  const { parameters, multiplyAdds, activations, smallestMap, isPlaced, droppable } = layers;
   return {
     parameters,
     size: parameters.filter(isTrainable).reduce((sum, { shape }) => sum + elements(shape), 0),
@@ -63,6 +63,7 @@ export function declareParameters(model: ModelName, classes: number, size = mode
     activations,
     features: features.channels,
     smallestMap,
+    isPlaced,
     droppable,
   };
 }

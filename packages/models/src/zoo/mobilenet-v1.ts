@@ -22,6 +22,7 @@ export function mobilenetV1(): ModelDefinition {
   return {
     imageSize: 224,
     source: 'arXiv 1704.04861',
+    probeRate: 0.01,
     classify: (layers, image, classes) => {
       const activation = 'relu';
       const three = { kernel: 3, padding: 1, activation } as const;

@@ -20,6 +20,7 @@ export function cifarMobilenetV2(): ModelDefinition {
   return {
     imageSize: 32,
     source: 'arXiv 1801.04381',
+    probeRate: 0.01,
     classify: (layers, image, classes) => {
       let x = layers.convNorm(image, 'conv1.0', 'conv1.1', {
         out: 16,
@@ -62,6 +63,7 @@ export function imagenetMobilenetV2(): ModelDefinition {
   return {
     imageSize: 224,
     source: 'arXiv 1801.04381',
+    probeRate: 0.01,
     classify: (layers, image, classes) => {
       const activation = 'relu6';
       const stem = { out: 32, kernel: 3, stride: 2, padding: 1, activation } as const;

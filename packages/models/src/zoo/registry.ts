@@ -47,8 +47,6 @@ export const models = {
 
 export type ModelName = keyof typeof models;
 
-export const modelNames = Object.keys(models) as [ModelName, ...ModelName[]];
+export const isModelName = (name: string): name is ModelName => Object.hasOwn(models, name);
 
-export function isModelName(name: string): name is ModelName {
-  return Object.hasOwn(models, name);
-}
+export const modelNames = Object.keys(models).filter(isModelName);

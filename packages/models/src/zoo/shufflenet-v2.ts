@@ -10,6 +10,7 @@ export function shufflenetV2(): ModelDefinition {
   return {
     imageSize: 32,
     source: 'arXiv 1807.11164',
+    probeRate: 0.01,
     classify: (layers, image, classes) => {
       let x = layers.convNorm(image, 'conv1', 'bn1', { out: 24, kernel: 1, activation: 'relu' });
       for (const [s, [out, blocks]] of stages.entries()) {

@@ -1,25 +1,31 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { factsOf } from '@mcld/datasets/facts.js';
+import { type ModelName, models } from '@mcld/models/zoo/registry.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { transferSplit } from '@mcld/recipe/splits.js';
 import { type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
 
+/** Of a probe, where model and data set have none of their own. */
+const RATE = 0.05;
+const BATCH = 64;
+
 /** Linear probing of the loaded, frozen student on another data set; see docs/method.md. */
 export async function probeTransfer(
   parts: InferenceParts,
   dataset: Recipe['dataset'],
-  { mobile, seed }: { readonly mobile: boolean; readonly seed: number },
+  { model, seed }: { readonly model: ModelName; readonly seed: number },
 ): Promise<TransferResult> {
   const train = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'train')));
   const test = await extract(parts, DatasetRef.fromPartial(transferSplit(dataset, 'test')));
   const { classes, standIn } = train.described;
   const settings = {
     classes,
-    batchSize: dataset.name === 'tiny-imagenet' ? 128 : 64,
+    batchSize: factsOf(dataset.name).probeBatch ?? BATCH,
     epochs: 120,
-    lr: mobile ? 0.01 : 0.05,
+    lr: models[model].probeRate ?? RATE,
     seed,
   };
   const result = await parts.thread.call('probe', { train: train.data, test: test.data, settings });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { drawMixture, mixBatch } from './mix.js';
+import { drawMixture, mixBatch } from './mixing.js';
 
 const size = { height: 4, width: 6 };
 const bytes = 4 * 6 * 3;
