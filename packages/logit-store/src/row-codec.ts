@@ -1,4 +1,4 @@
-import { getFloat16, setFloat16 } from '@petamoriken/float16';
+import { Float16Array, setFloat16 } from '@petamoriken/float16';
 
 /**
  * How logits are stored: `fp32` exactly; `fp16` rounded to half precision; `topk:N` the N greatest of a row as float32
@@ -53,7 +53,12 @@ const viewOf = (array: Int32Array): DataView => new DataView(array.buffer, array
 /** Beyond half precision's range the greatest finite value stays, so that no logit becomes infinite. */
 const HALF_MOST = 65504;
 
+/** The value of every pattern of 16 bits: the package reads one number in 0.6 µs, which is 4 ms for a step of 64 × 100. */
+const halves = (): Float32Array =>
+  new Float32Array(new Float16Array(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits).buffer));
+
 function half(classes: number): RowCodec {
+  const values = halves();
   return {
     precision: 'fp16',
     classes,
@@ -68,7 +73,7 @@ function half(classes: number): RowCodec {
     },
     decode(words, at, out, to) {
       const view = viewOf(words);
-      for (let i = 0; i < classes; i++) out[to + i] = getFloat16(view, at * 4 + i * 2, true);
+      for (let i = 0; i < classes; i++) out[to + i] = values[view.getUint16(at * 4 + i * 2, true)] ?? Number.NaN;
     },
   };
 }

@@ -4,9 +4,9 @@ import path from 'node:path';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { Config } from '@mcld/platform/config.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { Mutex } from '@mcld/platform/mutex.js';
 import { removeEmptyFolders } from '@mcld/platform/storage/atomic-file.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import pLimit from 'p-limit';
 
 const ENDS = ['.rows', '.keys'] as const;
 
@@ -25,7 +25,7 @@ export interface StoredLogits {
  */
 export class SegmentShelf {
   readonly #toShare: string[] = [];
-  readonly #sharing = new Mutex();
+  readonly #sharing = pLimit(1);
   /** Stores that this process works with: never let go. */
   readonly #used = new Set<string>();
 
@@ -84,7 +84,7 @@ export class SegmentShelf {
 
   /** Shares what is complete; what fails is tried again next time. @throws ObjectStoreError */
   settle(): Promise<void> {
-    return this.#sharing.run(async () => {
+    return this.#sharing(async () => {
       for (let file = this.#toShare[0]; file !== undefined; file = this.#toShare[0]) {
         for (const end of ENDS) {
           const key = `logits/${path.relative(this.folder, file).split(path.sep).join('/')}${end}`;

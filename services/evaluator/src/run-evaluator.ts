@@ -5,7 +5,6 @@ import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { Mutex } from '@mcld/platform/mutex.js';
 import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
@@ -16,6 +15,7 @@ import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import pLimit from 'p-limit';
 import { evaluateSplit } from './measure/evaluation.js';
 import type { InferenceParts } from './measure/inference.js';
 import { probeTransfer } from './measure/transfer.js';
@@ -29,13 +29,13 @@ export interface EvaluatorParts extends InferenceParts {
 
 /** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
 export class RunEvaluator {
-  readonly #oneAtATime = new Mutex();
+  readonly #oneAtATime = pLimit(1);
 
   constructor(readonly parts: EvaluatorParts) {}
 
   /** Metrics of a checkpoint on the run's test split, or another. @param step 0 takes the newest */
   evaluate(run: RunId, step: number, dataset?: DatasetRef): Promise<{ metrics: MetricsRecord; step: number }> {
-    return this.#oneAtATime.run(async () => {
+    return this.#oneAtATime(async () => {
       const { record, recipe } = await this.#run(run);
       const checkpoint = await this.#load(run, step);
       const split = dataset ?? testSplit(recipe);
@@ -51,7 +51,7 @@ export class RunEvaluator {
 
   /** The final evaluation: metrics, transfer, report.json and report.html. */
   report(run: RunId, step: number): Promise<Report> {
-    return this.#oneAtATime.run(async () => {
+    return this.#oneAtATime(async () => {
       const { objects } = this.parts.adapters;
       const { record, recipe } = await this.#run(run);
       const checkpoint = await this.#load(run, step);

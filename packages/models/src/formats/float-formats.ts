@@ -1,3 +1,5 @@
+import { Float16Array } from '@petamoriken/float16';
+
 /** A floating-point format as it lies in files, little-endian. */
 export interface FloatFormat {
   readonly bytes: number;
@@ -8,7 +10,7 @@ export interface FloatFormat {
 export const floatFormats = {
   F64: { bytes: 8, read: (view: DataView, byte: number) => view.getFloat64(byte, true) },
   F32: { bytes: 4, read: (view: DataView, byte: number) => view.getFloat32(byte, true) },
-  F16: { bytes: 2, read: (view: DataView, byte: number) => half(view.getUint16(byte, true)) },
+  F16: { bytes: 2, read: half },
   BF16: { bytes: 2, read: bfloat16 },
 } as const satisfies Record<string, FloatFormat>;
 
@@ -33,13 +35,12 @@ export function toFloat32(format: FloatFormat, bytes: Uint8Array): FloatReader {
   };
 }
 
-/** IEEE 754 binary16. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+let halves: Float32Array | undefined;
+
+/** By a table of all: the package reads one number in 0.6 µs, a minute for the weights of a ViT-B. */
+function half(view: DataView, byte: number): number {
+  halves ??= new Float32Array(new Float16Array(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits).buffer));
+  return halves[view.getUint16(byte, true)] ?? Number.NaN;
 }
 
 const word = new DataView(new ArrayBuffer(4));

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import pLimit from 'p-limit';
 import type { RunId } from '../ids.js';
 import { jsonText } from '../json.js';
-import { Mutex } from '../mutex.js';
 import { writeWhole } from '../storage/atomic-file.js';
 import { ObjectStoreError } from '../storage/object-store.js';
 import type { RunRecord } from './run-record.js';
@@ -11,7 +11,7 @@ import { newestFirst, RevisionConflictError, type RunStore, type Versioned } fro
 /** Records as JSON files. One process owns the folder (see ownership.ts), so a revision is enough. */
 export class FileRunStore implements RunStore {
   // Changes of one record follow one another.
-  readonly #oneAtATime = new Mutex();
+  readonly #oneAtATime = pLimit(1);
 
   constructor(readonly folder: string) {}
 
@@ -24,14 +24,14 @@ export class FileRunStore implements RunStore {
   }
 
   create(record: RunRecord): Promise<void> {
-    return this.#oneAtATime.run(async () => {
+    return this.#oneAtATime(async () => {
       if (await this.get(record.id)) throw new RevisionConflictError(`run ${record.id} exists already`);
       await this.#write({ record, revision: 1 });
     });
   }
 
   update(record: RunRecord, revision: number): Promise<void> {
-    return this.#oneAtATime.run(async () => {
+    return this.#oneAtATime(async () => {
       const found = await this.get(record.id);
       if (found?.revision !== revision) throw new RevisionConflictError(`run ${record.id} changed meanwhile`);
       await this.#write({ record, revision: revision + 1 });

@@ -1,4 +1,5 @@
 /** Line charts as SVG, without scripts. */
+import { html } from 'ghtml';
 
 type Point = readonly [x: number, y: number];
 
@@ -12,8 +13,6 @@ const WIDTH = 460;
 const HEIGHT = 250;
 const MARGIN = { left: 52, right: 12, top: 26, bottom: 34 };
 const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706', '#7c3aed', '#0891b2', '#be185d', '#4d7c0f'];
-
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export function lineChart(title: string, xLabel: string, series: readonly Series[], percent = false): string {
   const drawn = series.map(({ name, points }) => ({ name, pieces: pieces(points) })).filter((s) => s.pieces.length > 0);
@@ -29,8 +28,8 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
   const format = (y: number) => (percent ? `${(100 * y).toFixed(0)} %` : short(y));
   const grid = ticks.map(
     (y) =>
-      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${py(y)}" y2="${py(y)}" stroke="#e5e7eb"/>` +
-      `<text x="${MARGIN.left - 6}" y="${py(y) + 4}" text-anchor="end">${format(y)}</text>`,
+      html`<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${py(y)}" y2="${py(y)}" stroke="#e5e7eb"/>` +
+      html`<text x="${MARGIN.left - 6}" y="${py(y) + 4}" text-anchor="end">${format(y)}</text>`,
   );
   const lines = drawn.flatMap((line, i) => {
     const colour = COLOURS[i % COLOURS.length];
@@ -38,17 +37,17 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
       const path = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`);
       // A round cap makes a dot of a piece of one point.
       const ends = points.length === 1 ? [...path, ...path] : path;
-      return `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linecap="round" points="${ends.join(' ')}"/>`;
+      return html`<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linecap="round" points="${ends.join(' ')}"/>`;
     });
   });
   const legend = drawn.map(
-    ({ name }, i) => `<span><i style="background:${COLOURS[i % COLOURS.length]}"></i>${escapeHtml(name)}</span>`,
+    ({ name }, i) => html`<span><i style="background:${COLOURS[i % COLOURS.length]}"></i>${name}</span>`,
   );
-  return `<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">
-<text x="${MARGIN.left}" y="16" class="title">${escapeHtml(title)}</text>${grid.join('')}
+  return html`<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">
+<text x="${MARGIN.left}" y="16" class="title">${title}</text>!${grid}
 <text x="${MARGIN.left}" y="${HEIGHT - 16}">${format0(x0)}</text><text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 16}" text-anchor="end">${format0(x1)}</text>
-<text x="${(MARGIN.left + WIDTH) / 2}" y="${HEIGHT - 16}" text-anchor="middle">${escapeHtml(xLabel)}</text>
-${lines.join('')}</svg><figcaption class="legend">${legend.join('')}</figcaption></figure>`;
+<text x="${(MARGIN.left + WIDTH) / 2}" y="${HEIGHT - 16}" text-anchor="middle">${xLabel}</text>
+!${lines}</svg><figcaption class="legend">!${legend}</figcaption></figure>`;
 }
 
 /** A series cut where it has no finite value. */

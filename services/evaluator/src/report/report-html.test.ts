@@ -55,6 +55,24 @@ describe('reportHtml', () => {
     expect(html).toContain('&#60;script&#62;');
   });
 
+  it('escapes whatever a recipe, a data set or a teacher calls things', () => {
+    const evil = `"><img src=x onerror='alert(1)'>`;
+    const html = reportHtml([
+      {
+        ...{ ...report, name: evil, model: evil, distiller: { name: evil }, teacherFault: evil, diverged: evil },
+        dataset: { ...report.dataset, name: evil, standIn: evil },
+        history: [{ epoch: 1, step: 2, lr: 0.1, losses: { [evil]: 4, total: 5 }, trainTop1: 0.1 }],
+        transfer: [{ ...report.transfer[0]!, dataset: evil, standIn: evil }],
+        worstClasses: [{ name: evil, count: 5, recall: 0, takenFor: [{ name: evil, count: 3 }] }],
+        examples: [{ image: evil, label: evil, student: evil, teacher: evil }],
+      },
+    ]);
+    expect(html).not.toContain('<img src=x');
+    expect(html.match(/&#60;img src/g)!.length).toBeGreaterThanOrEqual(18);
+    // What is HTML is not escaped a second time.
+    expect(html).not.toMatch(/&#38;#|&#60;(?!img src)/);
+  });
+
   it('says what was approximate, mixed or left out, and nothing where nothing was', () => {
     const logits = {
       precision: 'fp16',

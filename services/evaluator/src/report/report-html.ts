@@ -2,7 +2,8 @@ import { unusedLines } from '@mcld/datasets/readers/passed-over.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
 import { isDiverged } from '@mcld/platform/runs/metrics.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
-import { escapeHtml as e, lineChart, type Series } from './charts.js';
+import { html } from 'ghtml';
+import { lineChart, type Series } from './charts.js';
 import type { Report } from './report.js';
 
 const DIVERGED = 'diverged';
@@ -13,17 +14,21 @@ const number = (value: JsonNumber | undefined): string => (value === undefined ?
 const result = (of: { nonFinite: number }, share: number | undefined): string =>
   share !== undefined && isDiverged(of) ? DIVERGED : percent(share);
 
-/** A page of its own, without scripts or outside resources: one run, or several compared. */
+/**
+ * A page of its own, without scripts or outside resources: one run, or several compared.
+ *
+ * `html` escapes every value; `!${…}` is for what is HTML already.
+ */
 export function reportHtml(reports: readonly Report[]): string {
   const title = reports.length === 1 ? `mcld report: ${reports[0]?.name}` : `mcld: ${reports.length} runs compared`;
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${e(title)}</title><style>${STYLE}</style></head><body>
-<h1>${e(title)}</h1>
-${comparison(reports)}
-<h2>Learning curves</h2><div class="charts">${curves(reports)}</div>
-<h2>Loss terms</h2><div class="charts">${reports.map(lossTerms).join('')}</div>
-${reports.map(runSection).join('\n')}
+<title>${title}</title><style>!${STYLE}</style></head><body>
+<h1>${title}</h1>
+!${comparison(reports)}
+<h2>Learning curves</h2><div class="charts">!${curves(reports)}</div>
+<h2>Loss terms</h2><div class="charts">!${reports.map(lossTerms)}</div>
+!${reports.map(runSection).join('\n')}
 <footer>Top-1, top-5 and agreement are shares of test images; cross-entropy and KL in nats; ECE over 15 bins. MCLD's
 equations are this project's reading of arXiv 2411.10693. Transfer: a linear probe on frozen features (mode: cached).</footer>
 </body></html>
@@ -48,13 +53,8 @@ function comparison(reports: readonly Report[]): string {
   ];
   const rows = reports.map((r) => {
     const m = r.metrics;
-    const cells = [
-      e(r.name),
-      e(r.model),
-      r.parameters.toLocaleString('en'),
-      e(String(r.distiller.name)),
-      String(r.seed),
-      `<b>${result(m, m.top1)}</b>`,
+    const before = [r.name, r.model, r.parameters.toLocaleString('en'), String(r.distiller.name), String(r.seed)];
+    const after = [
       result(m, m.top5),
       number(m.crossEntropy),
       number(m.ece),
@@ -63,12 +63,14 @@ function comparison(reports: readonly Report[]): string {
       percent(m.teacherTop1),
       ...transfers.map((name) => transferred(r.transfer.find(({ dataset }) => dataset === name))),
     ];
-    return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+    return html`<tr>!${before.map(cell)}<td><b>${result(m, m.top1)}</b></td>!${after.map(cell)}</tr>`;
   });
   const all = [...head, ...transfers.map((name) => `transfer to ${name}${standInMark(reports, name)}`)];
-  return `<table><thead><tr>${all.map((h) => `<th>${e(h)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>
-${standInNotes(reports)}`;
+  return html`<table><thead><tr>!${all.map((h) => html`<th>${h}</th>`)}</tr></thead><tbody>!${rows}</tbody></table>
+!${standInNotes(reports)}`;
 }
+
+const cell = (text: string): string => html`<td>${text}</td>`;
 
 const transferred = (found: TransferResult | undefined): string => (found ? result(found, found.top1) : '–');
 
@@ -83,7 +85,7 @@ function standInNotes(reports: readonly Report[]): string {
       ...transfer.filter(({ standIn }) => standIn).map(({ dataset: name, standIn }) => `${name}: ${standIn}`),
     ]),
   );
-  return [...notes].map((note) => `<p class="note">${e(note)}</p>`).join('');
+  return [...notes].map((note) => html`<p class="note">${note}</p>`).join('');
 }
 
 function curves(reports: readonly Report[]): string {
@@ -121,29 +123,28 @@ function runSection(report: Report): string {
   const { name, run, metrics, diverged, worstClasses, examples, transfer, modelSha256, epochs, step } = report;
   const transfers = transfer.map(
     (t) =>
-      `<li>${e(t.dataset)}${t.standIn ? ' (stand-in)' : ''}: top-1 ${transferred(t)} of ${t.testImages} test images,
+      html`<li>${t.dataset}${t.standIn ? ' (stand-in)' : ''}: top-1 ${transferred(t)} of ${t.testImages} test images,
 ${t.classes} classes, ${t.trainImages} training images; mode ${t.mode}</li>`,
   );
   const worst = worstClasses.map(
     (c) =>
-      `<tr><td>${e(c.name)}</td><td>${percent(c.recall)}</td><td>${c.takenFor.map((t) => `${e(t.name)} (${t.count})`).join(', ')}</td></tr>`,
+      html`<tr><td>${c.name}</td><td>${percent(c.recall)}</td><td>${c.takenFor.map((t) => `${t.name} (${t.count})`).join(', ')}</td></tr>`,
   );
   const cards = examples.map((x) => {
     const mark = (guess: string) => (guess === x.label ? 'right' : 'wrong');
-    const teacher = x.teacher ? `<span class="${mark(x.teacher)}">teacher: ${e(x.teacher)}</span>` : '';
-    return `<div class="card"><img src="${x.image}" alt="${e(x.label)}"><b>${e(x.label)}</b>
-<span class="${mark(x.student)}">student: ${e(x.student)}</span>${teacher}</div>`;
+    const teacher = x.teacher ? html`<span class="${mark(x.teacher)}">teacher: ${x.teacher}</span>` : '';
+    return html`<div class="card"><img src="${x.image}" alt="${x.label}"><b>${x.label}</b>
+<span class="${mark(x.student)}">student: ${x.student}</span>!${teacher}</div>`;
   });
-  return `<section><h2>${e(name)}</h2>
-<p>Run <code>${e(run)}</code>, ${epochs} epochs, ${step} steps, top-1 ${result(metrics, metrics.top1)} on ${metrics.count} test images.
-Weights sha256 <code>${e(modelSha256)}</code>.</p>
-${diverged ? `<p class="wrong">The student diverged: ${e(diverged)}.</p>` : ''}
-${remarks(report)
-  .map((remark) => `<p class="note">${e(remark)}</p>`)
-  .join('')}
-${transfers.length > 0 ? `<ul>${transfers.join('')}</ul>` : ''}
-${worst.length > 0 ? `<h3>Worst classes</h3><table><thead><tr><th>class</th><th>recognised</th><th>taken for</th></tr></thead><tbody>${worst.join('')}</tbody></table>` : ''}
-<h3>Test images and guesses</h3><div class="cards">${cards.join('')}</div></section>`;
+  const worstTable = html`<h3>Worst classes</h3><table><thead><tr><th>class</th><th>recognised</th><th>taken for</th></tr></thead><tbody>!${worst}</tbody></table>`;
+  return html`<section><h2>${name}</h2>
+<p>Run <code>${run}</code>, ${epochs} epochs, ${step} steps, top-1 ${result(metrics, metrics.top1)} on ${metrics.count} test images.
+Weights sha256 <code>${modelSha256}</code>.</p>
+!${diverged ? html`<p class="wrong">The student diverged: ${diverged}.</p>` : ''}
+!${remarks(report).map((remark) => html`<p class="note">${remark}</p>`)}
+!${transfers.length > 0 ? html`<ul>!${transfers}</ul>` : ''}
+!${worst.length > 0 ? worstTable : ''}
+<h3>Test images and guesses</h3><div class="cards">!${cards}</div></section>`;
 }
 
 /** Epochs without a result that a remark names. */
