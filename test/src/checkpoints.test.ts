@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState, type StateDict } from '@mcld/models/layers/state-dict.js';
-import { ClientError, Status } from 'nice-grpc-common';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { scratch, smallCifar } from './support/data.js';
@@ -43,9 +43,9 @@ async function imported(file: Uint8Array, model = 'resnet8', weights = '') {
 
 const refusal = async (...args: Parameters<typeof imported>) => {
   const error: unknown = await imported(...args).catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(ClientError);
-  expect((error as ClientError).code).toBe(Status.INVALID_ARGUMENT);
-  return (error as ClientError).details;
+  expect(error).toBeInstanceOf(RemoteError);
+  expect((error as RemoteError).status).toBe('INVALID_ARGUMENT');
+  return (error as RemoteError).message;
 };
 
 describe('an imported file of weights', () => {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState, StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
-import { ClientError } from 'nice-grpc-common';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { scratch, smallCifar } from './support/data.js';
@@ -52,8 +52,8 @@ const student = (teacher: Record<string, unknown>, changes: Record<string, unkno
 /** How CreateRun refuses a recipe. */
 async function refusal(recipe: Record<string, unknown>): Promise<string> {
   const error = await createRun(open.client, recipe).catch((refused: unknown) => refused);
-  expect(error).toBeInstanceOf(ClientError);
-  return (error as ClientError).details;
+  expect(error).toBeInstanceOf(RemoteError);
+  return (error as RemoteError).message;
 }
 
 /** Why a run failed. */

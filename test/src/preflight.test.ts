@@ -8,9 +8,9 @@ import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
 import { openAdapters } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import type { RunningService } from '@mcld/platform/service-host.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
@@ -62,11 +62,6 @@ async function shards(name: string, splits: Readonly<Record<string, number>>): P
 const folderRecipe = (root: string, changes: Record<string, unknown> = {}) =>
   quickRecipe(root, { dataset: { name: 'image-folder', root, size: 32 }, epochs: 1, ...changes });
 
-const fieldsOf = (error: ClientError): string[] => {
-  const { extra } = error as ClientError & { extra: { fieldViolations?: { field: string }[] }[] };
-  return extra.flatMap(({ fieldViolations = [] }) => fieldViolations.map(({ field }) => field));
-};
-
 describe('CreateRun', () => {
   let pipeline: EmbeddedPipeline;
   let open: ReturnType<typeof pipelineAt>;
@@ -85,10 +80,10 @@ describe('CreateRun', () => {
   async function refusal(recipe: Record<string, unknown>) {
     const before = (await open.client.listRuns({})).runs.length;
     const error = await createRun(open.client, recipe).catch((refused: unknown) => refused);
-    expect(error).toBeInstanceOf(ClientError);
+    expect(error).toBeInstanceOf(RemoteError);
     expect((await open.client.listRuns({})).runs).toHaveLength(before);
-    const { code, details } = error as ClientError;
-    return { status: Status[code], message: details, fields: fieldsOf(error as ClientError) };
+    const { status, message, fields } = error as RemoteError;
+    return { status, message, fields: fields.map(({ field }) => field) };
   }
 
   it('refuses a folder without a test split', async () => {

@@ -7,7 +7,7 @@ import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader
 import { readConfig } from '@mcld/platform/config.js';
 import { Assembly } from '@mcld/platform/grpc/chunks.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
-import { ClientError, Status } from 'nice-grpc-common';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCli } from './support/cli.js';
 import { projectRoot, scratch, smallCifar } from './support/data.js';
@@ -82,9 +82,8 @@ describe('the data loader', () => {
     const error = await client
       .describeDataset({ dataset: { name: 'mnist', root: '.', split: 'train', size: 0 } })
       .catch((e) => e);
-    expect(error).toBeInstanceOf(ClientError);
-    expect(error.code).toBe(Status.INVALID_ARGUMENT);
-    expect(error.extra?.[0]).toMatchObject({ reason: 'INVALID_REQUEST', domain: 'mcld' });
+    expect(error).toBeInstanceOf(RemoteError);
+    expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', retryable: false });
     close();
   });
 });

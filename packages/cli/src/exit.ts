@@ -1,3 +1,6 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
+import type { Meaning } from '@mcld/errors/meaning.js';
+
 /** Exit codes that scripts can rely on; docs/cli.md lists them. */
 export const Exit = {
   ok: 0,
@@ -12,8 +15,8 @@ export const Exit = {
 } as const;
 
 /** An error to be shown as its message alone. */
-export class CliError extends Error {
-  override readonly name = 'CliError';
+export class CliError extends McldError {
+  static override readonly meaning: Meaning = { status: 'FAILED_PRECONDITION', reason: 'COMMAND' };
 
   constructor(
     message: string,
@@ -25,6 +28,8 @@ export class CliError extends Error {
 
 /** Thrown when a pipeline stops telling of a run before the run's end: its process has ended, or is ending. */
 export class StreamEndedError extends CliError {
+  static override readonly meaning: Meaning = { status: 'UNAVAILABLE', reason: 'STREAM_ENDED' };
+
   constructor(readonly runId: string) {
     super(
       `the pipeline stopped telling of run ${runId} before its end; 'mcld watch ${runId}' follows it again`,

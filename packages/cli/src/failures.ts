@@ -1,45 +1,31 @@
-import { ClientError, Status } from 'nice-grpc-common';
-import { RichClientError } from 'nice-grpc-error-details';
+import { McldError } from '@mcld/errors/mcld-error.js';
+import type { ErrorStatus } from '@mcld/errors/meaning.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { CliError, Exit } from './exit.js';
 
-const statusExits: Partial<Record<Status, number>> = {
-  [Status.INVALID_ARGUMENT]: Exit.usage,
-  [Status.OUT_OF_RANGE]: Exit.usage,
-  [Status.UNAUTHENTICATED]: Exit.usage,
-  [Status.NOT_FOUND]: Exit.notFound,
-  [Status.DATA_LOSS]: Exit.failure,
-  [Status.UNAVAILABLE]: Exit.unavailable,
-  [Status.DEADLINE_EXCEEDED]: Exit.unavailable,
+const statusExits: Partial<Record<ErrorStatus, number>> = {
+  INVALID_ARGUMENT: Exit.usage,
+  OUT_OF_RANGE: Exit.usage,
+  UNAUTHENTICATED: Exit.usage,
+  NOT_FOUND: Exit.notFound,
+  DATA_LOSS: Exit.failure,
+  UNAVAILABLE: Exit.unavailable,
+  DEADLINE_EXCEEDED: Exit.unavailable,
 };
 
-const usageErrors = new Set([
-  'RecipeError',
-  'ConfigError',
-  'InvalidIdError',
-  'ListenError',
-  'HomeInUseError',
-  'HomeError',
-]);
-const unavailableErrors = new Set(['BusError', 'ObjectStoreError']);
-const plainErrors = new Set(['DatasetError', 'WeightMismatchError', 'SafetensorsError', 'FetchError', 'ToolError']);
+/** Whether what was given cannot be used, by its field or as a teacher, rather than that now is not the time. */
+const isOfGiven = ({ fields, reason }: McldError): boolean => fields.length > 0 || reason === 'FOREIGN_MODEL';
 
-/** Whether what a recipe names cannot be used, by its field or as a teacher, rather than that now is not the time. */
-const isOfRecipe = (error: ClientError): boolean =>
-  error instanceof RichClientError &&
-  error.extra.some(
-    (detail) => 'fieldViolations' in detail || ('reason' in detail && detail.reason === 'FOREIGN_MODEL'),
-  );
+function exitOf(error: McldError): number {
+  if (error instanceof CliError) return error.code;
+  return statusExits[error.status] ?? (isOfGiven(error) ? Exit.usage : Exit.failure);
+}
 
 /** What to tell of an error, and the exit code. Errors not foreseen show their stack: they are bugs. */
-export function explain(error: unknown): { message: string; code: number } {
-  if (error instanceof CliError) return { message: error.message, code: error.code };
-  if (error instanceof ClientError) {
-    const code = statusExits[error.code] ?? (isOfRecipe(error) ? Exit.usage : Exit.failure);
-    return { message: error.details || Status[error.code] || 'the call failed', code };
-  }
-  const failure = error instanceof Error ? error : new Error(String(error));
-  if (usageErrors.has(failure.name)) return { message: failure.message, code: Exit.usage };
-  if (unavailableErrors.has(failure.name)) return { message: failure.message, code: Exit.unavailable };
-  if (plainErrors.has(failure.name)) return { message: failure.message, code: Exit.failure };
-  return { message: failure.stack ?? failure.message, code: Exit.failure };
+export function explain(thrown: unknown): { message: string; code: number } {
+  const error = McldError.from(thrown);
+  const isBug = error.status === 'INTERNAL' && !(error instanceof RemoteError);
+  const message = (isBug && error.stack) || error.message || error.status;
+  // The system's own errors, of a file that cannot be written, say, are about no run and no recipe.
+  return { message, code: error === thrown ? exitOf(error) : Exit.failure };
 }

@@ -1,6 +1,6 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/readers/passed-over.js';
-import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
+import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import { StreamEndedError } from './exit.js';
 import { barDisplay, type Display, lineDisplay, type ProgressData, type RetryData } from './progress-display.js';

@@ -1,7 +1,7 @@
 import { PipelineServiceDefinition, type Run } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { type OpenClient, openClient, type Security } from '@mcld/platform/grpc/client.js';
-import { ClientError } from 'nice-grpc-common';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { type EmbeddedPipeline, homeFolder } from './embedded.js';
 import { CliError, Exit, StreamEndedError } from './exit.js';
 import { explain } from './failures.js';
@@ -146,7 +146,7 @@ export async function withSession<T>(
 
 /** Throws `error` again unless it comes of the end of the process that was asked, and this one can do without it. */
 async function assertOwnerLeft({ owner, home, place }: Session, error: unknown): Promise<void> {
-  const mayBe = error instanceof ClientError || error instanceof StreamEndedError;
+  const mayBe = error instanceof RemoteError || error instanceof StreamEndedError;
   if (!mayBe || !owner || !home || !(await hasLeft(home, owner))) throw error;
   const { pid, serving } = owner;
   if (!lasts(owner)) return say(`process ${pid} has ended; going on without it`);

@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { mayBeOnnx } from '@mcld/models/formats/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
 import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import { CliError, Exit } from './exit.js';
 import { wholeOnnx } from './onnx-file.js';
 import type { PipelineClient } from './session.js';
@@ -41,8 +41,8 @@ async function imported(
     for (const note of notes) say(`${file}: ${note}`);
     return { digest: teacherDigest, ...(accept && { accept }) };
   } catch (error) {
-    if (!(error instanceof ClientError) || error.code !== Status.INVALID_ARGUMENT) throw error;
-    throw new ClientError(error.path, error.code, `teacher.file ${file}: ${error.details}`);
+    if (!(error instanceof RemoteError) || error.status !== 'INVALID_ARGUMENT') throw error;
+    throw new RemoteError(error.method, `teacher.file ${file}: ${error.message}`, error);
   }
 }
 

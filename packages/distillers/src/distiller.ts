@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
@@ -32,8 +33,8 @@ export type Terms = Readonly<Record<string, Term>>;
 export const TOTAL = 'total';
 
 /** Thrown for terms that make no loss. */
-export class TermsError extends Error {
-  override readonly name = 'TermsError';
+export class TermsError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_TERMS' } as const;
 }
 
 /** Σ weight · value. @throws TermsError where there is no term, one is no scalar, or one has the sum's name */

@@ -1,13 +1,14 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { type Distiller, type DistillerDefinition, defineDistiller } from './distiller.js';
 
 /** Thrown for a module that is not there, not allowed, or not a distiller. */
-export class DistillerModuleError extends Error {
-  override readonly name = 'DistillerModuleError';
+export class DistillerModuleError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_DISTILLER' } as const;
 }
 
 /** `defineDistiller` for modules that no compiler has checked. */

@@ -1,6 +1,7 @@
 import type { FieldViolation, McldErrorOptions } from './meaning.js';
 
-const noSpace = { status: 'RESOURCE_EXHAUSTED', reason: 'NO_SPACE', retryable: false } as const;
+/** Of a disk, or a quota, that is full. */
+export const noSpace = { status: 'RESOURCE_EXHAUSTED', reason: 'NO_SPACE', retryable: false } as const;
 const notAllowed = { status: 'PERMISSION_DENIED', reason: 'NOT_ALLOWED', retryable: false } as const;
 const tooManyFiles = { status: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_FILES', retryable: true } as const;
 const noConnection = { status: 'UNAVAILABLE', reason: 'NO_CONNECTION', retryable: true } as const;
@@ -34,6 +35,9 @@ export function systemMeaning(error: unknown): McldErrorOptions | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? systemMeanings[code] : undefined;
 }
+
+/** Whether a disk is full. */
+export const isFull = (error: unknown): boolean => systemMeaning(error) === noSpace;
 
 /** What an error that is not of this project means. */
 export function foreignMeaning(error: Error): McldErrorOptions {

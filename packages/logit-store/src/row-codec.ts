@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { Float16Array, setFloat16 } from '@petamoriken/float16';
 
 /**
@@ -21,8 +22,8 @@ export interface RowCodec {
 }
 
 /** Thrown for a precision that is none, or more classes than there are. */
-export class PrecisionError extends Error {
-  override readonly name = 'PrecisionError';
+export class PrecisionError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_PRECISION' } as const;
 }
 
 /** @param precision '' is fp32 @throws PrecisionError */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { addressOf } from '@mcld/native/rows.js';
 import { checkWords } from './checksum.js';
@@ -18,8 +19,8 @@ export interface SegmentHeader {
 }
 
 /** Thrown for a file that is no segment. */
-export class SegmentError extends Error {
-  override readonly name = 'SegmentError';
+export class SegmentError extends McldError {
+  static override readonly meaning = { status: 'DATA_LOSS', reason: 'SEGMENT' } as const;
 }
 
 /**

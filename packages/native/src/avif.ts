@@ -1,9 +1,10 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { addon } from './addon.js';
 import type { Orientation } from './orientation.js';
 
 /** Thrown for bytes that are no AVIF that can be decoded. */
-export class AvifError extends Error {
-  override readonly name = 'AvifError';
+export class AvifError extends McldError {
+  static override readonly meaning = { status: 'DATA_LOSS', reason: 'INVALID_AVIF' } as const;
 }
 
 /** Size as it is stored, before it is turned. */

@@ -1,10 +1,11 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { addon } from './addon.js';
 import { assertFits, packed, type Target } from './drawing.js';
 import { isSwapped, type Orientation } from './orientation.js';
 
 /** Thrown for bytes that are no JPEG that can be decoded; tells at which byte. */
-export class JpegError extends Error {
-  override readonly name = 'JpegError';
+export class JpegError extends McldError {
+  static override readonly meaning = { status: 'DATA_LOSS', reason: 'INVALID_JPEG' } as const;
 }
 
 /** Size as it is stored, before it is turned. */

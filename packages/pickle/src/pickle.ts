@@ -1,9 +1,10 @@
 import { constants } from 'node:buffer';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { shown } from './shown.js';
 
 /** Thrown for a pickle that is damaged, or that asks for anything but plain data. */
-export class PickleError extends Error {
-  override readonly name = 'PickleError';
+export class PickleError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_PICKLE' } as const;
 }
 
 /** A global that a pickle names, as `module.name`. Nothing is ever imported or called. */

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
 
 /**
@@ -84,8 +85,8 @@ export const configSchema = z.object({
 export type Config = z.output<typeof configSchema>;
 
 /** Thrown for settings that cannot be used; a line for each. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+export class ConfigError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_SETTING' } as const;
 }
 
 /** @throws ConfigError naming each variable, what it holds and what would be right */

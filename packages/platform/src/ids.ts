@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
 
 declare const brand: unique symbol;
@@ -13,8 +14,8 @@ const RUN_ID_FORM = 'a-z, 0-9, _ and -, 80 at most';
 const DIGEST_FORM = '64 hex digits';
 
 /** Thrown for an id that cannot be one. */
-export class InvalidIdError extends Error {
-  override readonly name = 'InvalidIdError';
+export class InvalidIdError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_ID' } as const;
 }
 
 const isRunId = (value: unknown): value is RunId => typeof value === 'string' && RUN_ID.test(value);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FieldRefusal, RefusedError } from '@mcld/platform/grpc/errors.js';
-import { Status } from 'nice-grpc-common';
+import type { FieldViolation } from '@mcld/errors/meaning.js';
+import { RefusedError } from '@mcld/platform/grpc/errors.js';
 
 /** Once something is refused: how long other checks get to fail too, so that a person reads of all that is wrong. */
 const GRACE_MS = 250;
@@ -24,11 +24,11 @@ export async function allPass(checks: readonly Promise<unknown>[]): Promise<void
   await Promise.race([Promise.all(settled), refused.then(() => sleep(GRACE_MS))]);
   const refusals = errors.filter((error) => error instanceof RefusedError);
   // What is away may come back: beside it, what is wrong stays wrong and is told first.
-  const first = refusals.find(({ mapping }) => mapping.status !== Status.UNAVAILABLE) ?? refusals[0];
+  const first = refusals.find(({ status }) => status !== 'UNAVAILABLE') ?? refusals[0];
   if (first) {
     const faults = refusals.flatMap(({ fields }) => fields);
-    const isFirst = ({ field }: FieldRefusal, place: number) => faults.findIndex((f) => f.field === field) === place;
-    throw new RefusedError(first.mapping, faults.filter(isFirst));
+    const isFirst = ({ field }: FieldViolation, place: number) => faults.findIndex((f) => f.field === field) === place;
+    throw new RefusedError(first, faults.filter(isFirst));
   }
   for (const error of errors) if (error !== undefined) throw error;
 }

@@ -1,9 +1,9 @@
 import { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { ErrorStatus } from '@mcld/errors/meaning.js';
 import { RefusedError } from '@mcld/platform/grpc/errors.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
-import { ClientError, Status } from 'nice-grpc-common';
-import { ErrorInfo, RichClientError } from 'nice-grpc-error-details';
 import { describe, expect, it } from 'vitest';
 import { preflight, type Sources } from './preflight.js';
 
@@ -18,8 +18,8 @@ const recipe = parseRecipe({
 
 type Answer = Partial<DescribeDatasetResponse> | Error | 'never';
 
-const refusalBy = (code: Status, details: string, reason: string) =>
-  new RichClientError('/Describe', code, details, [ErrorInfo.fromPartial({ reason, domain: 'mcld' })]);
+const refusalBy = (status: ErrorStatus, message: string, reason: string) =>
+  new RemoteError('/Describe', message, { status, reason });
 
 /** A loader that answers by `root/split`, and a teacher. */
 function sourcesOf(answers: Readonly<Record<string, Answer>>, teacher?: Error) {
@@ -75,32 +75,28 @@ describe('preflight', () => {
   it('refuses at once what is missing, although something else takes minutes to open', async () => {
     const fake = sourcesOf({
       'own/train': 'never',
-      'own/test': refusalBy(Status.NOT_FOUND, 'no file own/test_batch.bin', 'DATASET_MISSING'),
+      'own/test': refusalBy('NOT_FOUND', 'no file own/test_batch.bin', 'DATASET_MISSING'),
     });
     const begun = performance.now();
     const error = await attempt(fake);
     expect(performance.now() - begun).toBeLessThan(5000);
     expect(error).toBeInstanceOf(RefusedError);
-    expect((error as RefusedError).mapping).toEqual({ status: Status.NOT_FOUND, reason: 'DATASET_MISSING' });
+    expect(error).toMatchObject({ status: 'NOT_FOUND', reason: 'DATASET_MISSING' });
     expect(error).toMatchObject({ message: 'dataset.root: no file own/test_batch.bin' });
     // Nobody waits any more.
     expect(fake.aborted).toEqual(['own/train']);
   });
 
   it('tells the first fault of each field, in the order of the recipe', async () => {
-    const missing = (what: string) => refusalBy(Status.NOT_FOUND, `no file ${what}`, 'DATASET_MISSING');
+    const missing = (what: string) => refusalBy('NOT_FOUND', `no file ${what}`, 'DATASET_MISSING');
     const fake = sourcesOf(
       {
         'own/train': { height: 0, width: 0 },
         'own/test': missing('own/test_batch.bin'),
-        'other/train': refusalBy(Status.DATA_LOSS, 'other/train_X.bin has 7 bytes', 'DATASET_DAMAGED'),
+        'other/train': refusalBy('DATA_LOSS', 'other/train_X.bin has 7 bytes', 'DATASET_DAMAGED'),
         'other/test': missing('other/test_X.bin'),
       },
-      refusalBy(
-        Status.FAILED_PRECONDITION,
-        'teacher.endpoint h:1 is not among MCLD_TEACHER_ENDPOINTS',
-        'FOREIGN_MODEL',
-      ),
+      refusalBy('FAILED_PRECONDITION', 'teacher.endpoint h:1 is not among MCLD_TEACHER_ENDPOINTS', 'FOREIGN_MODEL'),
     );
     const error = (await attempt(fake)) as RefusedError;
     expect(error.message.split('\n')).toEqual([
@@ -115,7 +111,7 @@ describe('preflight', () => {
       'teacher.endpoint',
       'evaluation.transfer[0].root',
     ]);
-    expect(error.mapping.status).toBe(Status.INVALID_ARGUMENT);
+    expect(error.status).toBe('INVALID_ARGUMENT');
   });
 
   it.each([
@@ -127,8 +123,8 @@ describe('preflight', () => {
   });
 
   it.each([
-    ['is away', new ClientError('/Check', Status.UNAVAILABLE, 'connection refused')],
-    ['breaks down', new ClientError('/Check', Status.INTERNAL, 'internal error: oops')],
+    ['is away', new RemoteError('/Check', 'connection refused', { status: 'UNAVAILABLE' })],
+    ['breaks down', new RemoteError('/Check', 'internal error: oops', { status: 'INTERNAL' })],
   ])('does not take for the recipe’s fault that a service %s', async (_name, away) => {
     expect(await attempt(sourcesOf({}, away))).toBe(away);
     // Unless something else is one.
@@ -137,14 +133,14 @@ describe('preflight', () => {
   });
 
   it('refuses a teacher whose own server is away, and tells first what is wrong besides', async () => {
-    const away = refusalBy(Status.UNAVAILABLE, 'h:1 does not answer for m: UNAVAILABLE: not ready', 'TEACHER_ENDPOINT');
+    const away = refusalBy('UNAVAILABLE', 'h:1 does not answer for m: UNAVAILABLE: not ready', 'TEACHER_ENDPOINT');
     const alone = (await attempt(sourcesOf({}, away))) as RefusedError;
     expect(alone).toBeInstanceOf(RefusedError);
     expect(alone.message).toBe('teacher: h:1 does not answer for m: UNAVAILABLE: not ready');
-    expect(alone.mapping).toEqual({ status: Status.UNAVAILABLE, reason: 'TEACHER_ENDPOINT' });
-    const missing = refusalBy(Status.NOT_FOUND, 'no file other/test_X.bin', 'DATASET_MISSING');
+    expect(alone).toMatchObject({ status: 'UNAVAILABLE', reason: 'TEACHER_ENDPOINT' });
+    const missing = refusalBy('NOT_FOUND', 'no file other/test_X.bin', 'DATASET_MISSING');
     const both = (await attempt(sourcesOf({ 'other/test': missing }, away))) as RefusedError;
-    expect(both.mapping).toEqual({ status: Status.NOT_FOUND, reason: 'DATASET_MISSING' });
+    expect(both).toMatchObject({ status: 'NOT_FOUND', reason: 'DATASET_MISSING' });
     expect(both.fields.map(({ field }) => field)).toEqual(['teacher', 'evaluation.transfer[0].root']);
   });
 

@@ -24,7 +24,7 @@ type Opened = Promise<DescribeDatasetResponse>;
  * transfer set, the plan of the batches, the teacher.
  * @param teacherDigest empty: without one
  * @returns the data to train on
- * @throws RefusedError naming each field that cannot be used, ClientError where a service does not answer
+ * @throws RefusedError naming each field that cannot be used, RemoteError where a service does not answer
  */
 export async function preflight(
   recipe: Recipe,

@@ -1,14 +1,14 @@
+import type { ErrorStatus } from '@mcld/errors/meaning.js';
 import { RefusedError } from '@mcld/platform/grpc/errors.js';
-import { ClientError, Status } from 'nice-grpc-common';
-import { RichClientError } from 'nice-grpc-error-details';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 
 /** Statuses by which a service says that what it was asked for cannot be, rather than that it cannot answer. */
-const refusing: ReadonlySet<Status> = new Set([
-  Status.NOT_FOUND,
-  Status.DATA_LOSS,
-  Status.INVALID_ARGUMENT,
-  Status.FAILED_PRECONDITION,
-  Status.OUT_OF_RANGE,
+const refusing: ReadonlySet<ErrorStatus> = new Set([
+  'NOT_FOUND',
+  'DATA_LOSS',
+  'INVALID_ARGUMENT',
+  'FAILED_PRECONDITION',
+  'OUT_OF_RANGE',
 ]);
 
 /** A teacher's own server is named by the recipe, unlike a service: where it does not answer, that is told. */
@@ -16,7 +16,7 @@ const SERVER_AWAY = 'TEACHER_ENDPOINT';
 
 /** What does not fit together although each part was opened. */
 export function misfit(field: string, message: string): RefusedError {
-  return new RefusedError({ status: Status.INVALID_ARGUMENT, reason: 'RECIPE_MISFIT' }, [{ field, message }]);
+  return new RefusedError({ status: 'INVALID_ARGUMENT', reason: 'RECIPE_MISFIT' }, [{ field, message }]);
 }
 
 /**
@@ -24,13 +24,11 @@ export function misfit(field: string, message: string): RefusedError {
  * @param asked the field that it was asked about; where it names another one, that one is told
  */
 export function refusalOf(error: unknown, asked: string): unknown {
-  if (!(error instanceof ClientError)) return error;
-  const [info] = error instanceof RichClientError ? error.extra : [];
-  const reason = info && 'reason' in info ? info.reason : 'REFUSED';
-  if (!refusing.has(error.code) && reason !== SERVER_AWAY) return error;
-  const message = inRecipe(error.details, asked.endsWith('.root') ? asked.slice(0, -'.root'.length) : 'dataset');
+  if (!(error instanceof RemoteError)) return error;
+  if (!refusing.has(error.status) && error.reason !== SERVER_AWAY) return error;
+  const message = inRecipe(error.message, asked.endsWith('.root') ? asked.slice(0, -'.root'.length) : 'dataset');
   const field = recipeField.exec(message)?.[0] ?? asked;
-  return new RefusedError({ status: error.code, reason }, [{ field, message }]);
+  return new RefusedError(error, [{ field, message }]);
 }
 
 /** A recipe's field at the beginning of a message. */

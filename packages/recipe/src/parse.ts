@@ -1,19 +1,15 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
+import type { FieldViolation } from '@mcld/errors/meaning.js';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { type Recipe, recipeSchema } from './schema.js';
 
-export interface FieldError {
-  /** Path of the field, `distiller.tauInstance`, `evaluation.transfer[0].root`. */
-  readonly field: string;
-  readonly message: string;
-}
-
 /** Thrown for a recipe that cannot be run; its message has a line for each field. */
-export class RecipeError extends Error {
-  override readonly name = 'RecipeError';
+export class RecipeError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_RECIPE' } as const;
 
-  constructor(readonly fields: readonly FieldError[]) {
-    super(fields.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('\n'));
+  constructor(fields: readonly FieldViolation[]) {
+    super(fields.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('\n'), { fields });
   }
 }
 
@@ -33,7 +29,7 @@ function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return inner.length > 0 ? inner.flatMap(nearest) : [issue];
 }
 
-function describe(issue: z.core.$ZodIssue): FieldError {
+function describe(issue: z.core.$ZodIssue): FieldViolation {
   const field = fieldOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
     return { field, message: `unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}` };

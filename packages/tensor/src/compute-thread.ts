@@ -1,12 +1,13 @@
 import { type Transferable, Worker } from 'node:worker_threads';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { prepareEnvironment } from './backend.js';
 import type { Handlers, Reply, Request } from './compute-worker.js';
 
 type Call<H extends Handlers, K extends keyof H> = Parameters<H[K]> extends [infer A] ? A : undefined;
 
 /** Thrown when a computation fails in its thread, or the thread itself is gone. */
-export class ComputeError extends Error {
-  override readonly name = 'ComputeError';
+export class ComputeError extends McldError {
+  static override readonly meaning = { status: 'INTERNAL', reason: 'COMPUTE' } as const;
 }
 
 /**

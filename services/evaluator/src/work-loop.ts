@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
 import type { RunId } from '@mcld/platform/ids.js';
@@ -6,7 +7,6 @@ import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
 import { hasEnded } from '@mcld/platform/runs/run-record.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import type { RunEvaluator } from './run-evaluator.js';
 
 const HEARTBEAT_MS = 5000;
@@ -38,7 +38,8 @@ export class WorkLoop {
         await delivery.ack();
       } catch (error) {
         logger.error({ run, step, err: error }, 'evaluation failed');
-        if (delivery.attempt < MAX_ATTEMPTS && isPassing(error as Error)) await delivery.release(2000).catch(() => {});
+        if (delivery.attempt < MAX_ATTEMPTS && McldError.from(error).retryable)
+          await delivery.release(2000).catch(() => {});
         else await this.#giveUp(delivery, final, error as Error);
       } finally {
         clearInterval(heartbeat);
@@ -70,8 +71,7 @@ export class WorkLoop {
     // A curve may lack a point; a run without its final report has failed.
     if (final) {
       const attempt = (await runs.get(run))?.record.attempt;
-      const why = error instanceof ClientError ? error.details : error.message;
-      const data = { error: why, ...(attempt !== undefined && { attempt }) };
+      const data = { error: error.message, ...(attempt !== undefined && { attempt }) };
       await events.publish(runEvent(run, 'failed', `evaluation.${randomUUID()}`, data, 'evaluator'));
     }
     await delivery.ack();
@@ -82,9 +82,4 @@ export class WorkLoop {
 async function whatIsLeft(objects: ObjectStore, run: RunId): Promise<string> {
   const best = await bestCheckpoint(objects, run);
   return best === undefined ? 'it has no better checkpoint' : `its best whole checkpoint is of step ${best}`;
-}
-
-function isPassing(error: Error): boolean {
-  if (error instanceof ClientError) return error.code === Status.UNAVAILABLE;
-  return error.name === 'ObjectStoreError' || error.name === 'BusError';
 }

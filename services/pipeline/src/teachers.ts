@@ -3,14 +3,13 @@ import { assertOnnxClassifier } from '@mcld/models/formats/onnx-import.js';
 import { readWeightFile, weightFormat } from '@mcld/models/formats/weight-file.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
-import { NotFoundError, RefusedError, RequestError } from '@mcld/platform/grpc/errors.js';
+import { NotFoundError, RefusedError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
 import { ensembleTeacherKey, onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/layout.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { storeTeacher } from '@mcld/platform/storage/teachers.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
-import { Status } from 'nice-grpc-common';
 import { canonicalWeights } from './import-weights.js';
 
 /** A teacher as it comes from a client. */
@@ -85,9 +84,7 @@ async function resolveOne({ adapters, teachers }: TeacherParts, teacher: SingleT
   if (!record) throw new NotFoundError(`teacher.run: no run ${run}`);
   if (record.state !== 'succeeded') {
     const message = `run ${run} is ${record.state}, expected succeeded`;
-    throw new RefusedError({ status: Status.FAILED_PRECONDITION, reason: 'WRONG_STATE' }, [
-      { field: 'teacher.run', message },
-    ]);
+    throw new RefusedError(StateError.meaning, [{ field: 'teacher.run', message }]);
   }
   const checkpoint = await newestCheckpoint(adapters.objects, run, () => {});
   if (!checkpoint) throw new NotFoundError(`teacher.run: run ${run} has no whole checkpoint`);

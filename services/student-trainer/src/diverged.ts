@@ -1,6 +1,7 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 /** Thrown when a student's numbers are no numbers any more: the run must not train on. */
-export class DivergedError extends Error {
-  override readonly name = 'DivergedError';
+export class DivergedError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'DIVERGED' } as const;
 }
 
 /** @param found what is no finite number; checkpoint: the newest whole one's step */

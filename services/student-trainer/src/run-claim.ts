@@ -1,11 +1,12 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { changeRun, type RunStore } from '@mcld/platform/runs/run-store.js';
 
 /** Thrown when a run was cancelled while it was worked on. */
-export class CancelledError extends Error {
-  override readonly name = 'CancelledError';
+export class CancelledError extends McldError {
+  static override readonly meaning = { status: 'CANCELLED', reason: 'RUN_CANCELLED' } as const;
 }
 
 /**

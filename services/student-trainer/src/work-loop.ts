@@ -1,12 +1,11 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
+import { clipped } from '@mcld/errors/text.js';
 import type { EventData, EventKind } from '@mcld/platform/bus/event-data.js';
 import type { WorkDelivery, WorkItem } from '@mcld/platform/bus/events.js';
 import { runEvent } from '@mcld/platform/bus/events.js';
-import { clipped, RefusedError } from '@mcld/platform/grpc/errors.js';
-import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import { DivergedError } from './diverged.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { type TrainerParts, TrainingContext } from './training-context.js';
@@ -103,12 +102,12 @@ export class WorkLoop {
       logger.info({ run: record.id }, error.message);
       return delivery.ack();
     }
-    const why = clipped(error instanceof ClientError ? error.details : error.message, MOST_TOLD);
+    const why = clipped(error.message, MOST_TOLD);
     const { attempt } = record;
     const tell = (...[kind, data]: EndingOf<'interrupted'> | EndingOf<'failed'>) =>
       adapters.events.publish(runEvent(record.id, kind, String(attempt), data, 'student-trainer'));
     // A service that is restarting is no fault of the run: another attempt goes on at the checkpoint.
-    if (mayRecover(error) && delivery.attempt < MAX_ATTEMPTS) {
+    if (McldError.from(error).retryable && delivery.attempt < MAX_ATTEMPTS) {
       logger.warn({ run: record.id, err: error }, 'will try again');
       await releaseRun(adapters.runs, record);
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (delivery.attempt - 1));
@@ -120,10 +119,4 @@ export class WorkLoop {
     await tell('failed', { error: why, diverged: error instanceof DivergedError, attempt });
     return delivery.ack();
   }
-}
-
-function mayRecover(error: Error): boolean {
-  if (error instanceof RefusedError) return error.mapping.status === Status.UNAVAILABLE;
-  if (error.name === 'ObjectStoreError' || error.name === 'BusError') return !error.message.includes('no space left');
-  return isOutOfReach(error);
 }

@@ -1,6 +1,6 @@
 import type { ModelInferResponse } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { clipped } from '@mcld/errors/text.js';
 import { CHUNK_BYTES, float32Of } from '@mcld/platform/grpc/chunks.js';
-import { clipped } from '@mcld/platform/grpc/errors.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import type { ImageBatch, LogitComputer } from './computer.js';
 import {

@@ -2,14 +2,14 @@ import type {
   ModelMetadataResponse,
   ModelMetadataResponse_TensorMetadata,
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
+import { clipped } from '@mcld/errors/text.js';
 import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
-import { clipped } from '@mcld/platform/grpc/errors.js';
-import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
+import { isOutOfReach, RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import { endpointTeacherKey } from '@mcld/platform/layout.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { storeTeacher } from '@mcld/platform/storage/teachers.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import { z } from 'zod';
 import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
 import { inferenceDefinition } from './inference-definition.js';
@@ -40,8 +40,8 @@ export type EndpointAddress = Pick<EndpointModel, 'endpoint' | 'name' | 'version
 export type EndpointClient = OpenClient<typeof inferenceDefinition>['client'];
 
 /** Thrown when a model's server does not answer: it may be back in a while. */
-export class EndpointAwayError extends Error {
-  override readonly name = 'EndpointAwayError';
+export class EndpointAwayError extends McldError {
+  static override readonly meaning = { status: 'UNAVAILABLE', reason: 'TEACHER_ENDPOINT' } as const;
 }
 
 const DESCRIBE_MS = 10_000;
@@ -111,7 +111,7 @@ async function metadataOf(client: EndpointClient, address: EndpointAddress): Pro
 /** @param away what is to be said where an endpoint does not answer @param refused where it does, and not as wished */
 export function endpointError(error: unknown, away: string, refused = away): Error {
   const why = clipped(
-    error instanceof ClientError ? `${Status[error.code]}: ${withoutPadding(error.details)}` : String(error),
+    error instanceof RemoteError ? `${error.status}: ${withoutPadding(error.message)}` : String(error),
   );
   return isAway(error) ? new EndpointAwayError(`${away}: ${why}`) : new ForeignModelError(`${refused}: ${why}`);
 }
@@ -128,7 +128,7 @@ function withoutPadding(details: string): string {
 }
 
 const isAway = (error: unknown): boolean =>
-  isOutOfReach(error) || (error instanceof ClientError && error.code === Status.DEADLINE_EXCEEDED);
+  isOutOfReach(error) || (error instanceof RemoteError && error.status === 'DEADLINE_EXCEEDED');
 
 /** Most rows of a request, where the server says so, as Triton does; 0: no limit. @throws EndpointAwayError */
 export async function batchLimit(client: EndpointClient, address: EndpointAddress): Promise<number> {

@@ -1,4 +1,4 @@
-import { clipped } from '@mcld/platform/grpc/errors.js';
+import { clipped } from '@mcld/errors/text.js';
 import { z } from 'zod';
 import type { LogitComputer } from './computer.js';
 import { ForeignModelError } from './image-input.js';

@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { logitsOutput } from '@mcld/models/formats/onnx-import.js';
 import { normalisedValues } from '@mcld/tensor/normalise.js';
 import type { FixedSides, ImageBatch } from './computer.js';
@@ -6,8 +7,8 @@ import type { FixedSides, ImageBatch } from './computer.js';
 export type ImageLayout = 'uint8-last' | 'float32-first' | 'float32-last';
 
 /** Thrown for a foreign model that cannot teach here. */
-export class ForeignModelError extends Error {
-  override readonly name = 'ForeignModelError';
+export class ForeignModelError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'FOREIGN_MODEL' } as const;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
+import { clipped } from '@mcld/errors/text.js';
 import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js';
-import { clipped } from '@mcld/platform/grpc/errors.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { LogitComputer } from './computer.js';
 import { fixedRows, foreignLogits } from './foreign-model.js';

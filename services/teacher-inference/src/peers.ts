@@ -2,7 +2,7 @@ import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { Assembly, float32Of } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
-import { isOutOfReach } from '@mcld/platform/grpc/retrying.js';
+import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
 import type { ComputeQueue, ViewAddress, ViewComputer } from './compute-queue.js';
 
 export type TeacherClient = OpenClient<typeof TeacherInferenceServiceDefinition>['client'];

@@ -7,9 +7,9 @@ import { type LogitCounters, TeacherInferenceServiceDefinition } from '@mcld/con
 import { readConfig } from '@mcld/platform/config.js';
 import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
-import { ClientError } from 'nice-grpc-common';
 import { projectRoot, scratch, smallCifar } from './data.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './runs.js';
 
@@ -62,8 +62,8 @@ export class TeacherTrial {
 
   /** Why a run is not made, or fails, in the words of the service. */
   async refusal(teacher: Teacher, changes?: Teacher): Promise<string> {
-    const created = await createRun(this.client, this.student(teacher, changes)).catch((error: ClientError) => error);
-    if (created instanceof ClientError) return created.details;
+    const created = await createRun(this.client, this.student(teacher, changes)).catch((error: RemoteError) => error);
+    if (created instanceof RemoteError) return created.message;
     const { state, error } = await ended(this.client, created.id);
     return state === RunState.FAILED ? error : RunState[state];
   }

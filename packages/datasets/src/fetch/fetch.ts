@@ -4,12 +4,14 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isFull, noSpace } from '@mcld/errors/foreign-meaning.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { DatasetSource } from '../facts.js';
 import { unpackTarGz, unpackZip } from './unpack.js';
 
 /** Thrown when a data set cannot be fetched; what was fetched so far is kept for the next try. */
-export class FetchError extends Error {
-  override readonly name = 'FetchError';
+export class FetchError extends McldError {
+  static override readonly meaning = { status: 'ABORTED', reason: 'FETCH' } as const;
 }
 
 export type OnBytes = (done: number, total: number | undefined) => void;
@@ -70,10 +72,11 @@ async function download(url: string, part: string, onBytes: OnBytes): Promise<vo
   try {
     await pipeline(body, createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC') throw new FetchError(`no space left for ${part}`);
+    if (isFull(error)) throw new FetchError(`no space left for ${part}`, { ...noSpace, cause: error });
+    const why = error instanceof Error ? error.message : error;
     throw new FetchError(
-      `the download of ${url} broke off at ${done} bytes (${message}); the same command goes on from there`,
+      `the download of ${url} broke off at ${done} bytes (${why}); the same command goes on from there`,
+      { cause: error },
     );
   }
 }

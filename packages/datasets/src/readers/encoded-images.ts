@@ -96,7 +96,7 @@ function labelsWithout(classNames: readonly string[], items: readonly { readonly
 
 /** A class without images would be trained as if it were there. @throws DatasetError */
 function refuseEmpty<T extends { readonly label: number }>(
-  reason: DatasetError['reason'],
+  fault: DatasetError['fault'],
   root: string,
   { classNames, placeOf }: EncodedImages<T>,
   items: readonly T[],
@@ -107,7 +107,7 @@ function refuseEmpty<T extends { readonly label: number }>(
   const named = empty.slice(0, NAMED).map((label) => `${placeOf(label)} (${why(label)})`);
   if (empty.length > NAMED) named.push('…');
   const classes = empty.length === 1 ? 'a class' : `${empty.length} classes`;
-  throw new DatasetError(reason, `${root} has ${classes} without a usable image: ${named.join(', ')}`);
+  throw new DatasetError(fault, `${root} has ${classes} without a usable image: ${named.join(', ')}`);
 }
 
 async function openItem<T extends { readonly label: number }>(images: EncodedImages<T>, item: T): Promise<Picture> {
@@ -149,7 +149,7 @@ async function decodes<T extends { readonly label: number }>(images: EncodedImag
     await picture.draw({ box, height: 1, width: 1, mirrored: false, out: new Uint8Array(3), at: 0 });
     return true;
   } catch (error) {
-    if (error instanceof DatasetError && error.reason === 'damaged') return false;
+    if (error instanceof DatasetError && error.fault === 'damaged') return false;
     throw error;
   }
 }

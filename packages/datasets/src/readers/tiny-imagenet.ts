@@ -33,7 +33,7 @@ const trainFolder = (wnid: string): string => path.join('train', wnid, 'images')
 function listTrain(tree: ImageTree, wnids: readonly string[]): Promise<ClassImages> {
   const folders = wnids.map((wnid, label) => ({ folder: trainFolder(wnid), label }));
   return imagesOfClasses(tree, folders, new Tally()).catch((error: Error) => {
-    if (error instanceof DatasetError && error.reason === 'missing') {
+    if (error instanceof DatasetError && error.fault === 'missing') {
       throw new DatasetError('missing', `${error.message}; ${HINT}`, { cause: error });
     }
     throw error;

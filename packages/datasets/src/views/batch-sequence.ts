@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { permutation, viewCode } from '@mcld/random/draws.js';
 import { type Augmentation, cropCodes, isEnumerated } from './augmentation.js';
 
@@ -24,8 +25,8 @@ export interface SequenceSpec {
 }
 
 /** Thrown for a cursor outside its sequence. */
-export class CursorError extends RangeError {
-  override readonly name = 'CursorError';
+export class CursorError extends McldError {
+  static override readonly meaning = { status: 'OUT_OF_RANGE', reason: 'CURSOR_OUT_OF_RANGE' } as const;
 }
 
 /**

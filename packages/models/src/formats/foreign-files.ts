@@ -1,8 +1,9 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { listed, shown } from '@mcld/pickle/shown.js';
 
 /** Thrown for a file that is known, and that holds no weights which are read here. */
-export class WeightFileError extends Error {
-  override readonly name = 'WeightFileError';
+export class WeightFileError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_WEIGHT_FILE' } as const;
 
   /** @param kind "the file is …" @param advice what to do, as a sentence */
   constructor(kind: string, advice: string) {

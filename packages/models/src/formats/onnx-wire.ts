@@ -1,8 +1,9 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { McldError } from '@mcld/errors/mcld-error.js';
 
 /** Thrown for bytes that are no ONNX model, or one that cannot be used here. */
-export class OnnxError extends Error {
-  override readonly name = 'OnnxError';
+export class OnnxError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_ONNX' } as const;
 }
 
 /** A message in pieces, most of them views of the file that it was read from. */

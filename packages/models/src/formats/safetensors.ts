@@ -1,11 +1,12 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { shown } from '@mcld/pickle/shown.js';
 import { type StateArray, type StateDict, WeightMismatchError } from '../layers/state-dict.js';
 import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
 import type { NamedTensor, StoredTensor } from './stored-tensor.js';
 
 /** Thrown for bytes that are no safetensors file, or one whose header does not hold. */
-export class SafetensorsError extends Error {
-  override readonly name = 'SafetensorsError';
+export class SafetensorsError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_SAFETENSORS' } as const;
 }
 
 export interface SafetensorsFile {

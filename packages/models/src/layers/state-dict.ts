@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { normals } from '@mcld/random/draws.js';
 import type { ModelName } from '../zoo/registry.js';
 import { declareParameters, elements, type ParameterSpec } from './parameters.js';
@@ -12,8 +13,8 @@ export interface StateArray {
 export type StateDict = ReadonlyMap<string, StateArray>;
 
 /** Thrown when weights are not those of the model they are loaded into. */
-export class WeightMismatchError extends Error {
-  override readonly name = 'WeightMismatchError';
+export class WeightMismatchError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'WEIGHT_MISMATCH' } as const;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { RunId } from '../ids.js';
 import type { Carrier } from '../telemetry.js';
 import type { EventBodyOf, EventData, EventKind } from './event-data.js';
@@ -47,8 +48,8 @@ export interface WorkDelivery<T> extends Delivery<T> {
 }
 
 /** Thrown when events or work cannot be sent or received. */
-export class BusError extends Error {
-  override readonly name = 'BusError';
+export class BusError extends McldError {
+  static override readonly meaning = { status: 'UNAVAILABLE', reason: 'EVENT_BUS' } as const;
 }
 
 /** Events of runs: kept, delivered at least once. */

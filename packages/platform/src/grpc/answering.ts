@@ -1,6 +1,6 @@
-import { ClientError, Status } from 'nice-grpc-common';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import { openClient } from './client.js';
+import { RemoteError } from './remote-error.js';
 
 /** `silent`: somebody listens, but says nothing, as a process does that was stopped. */
 export type Answer = 'answers' | 'absent' | 'silent';
@@ -12,9 +12,9 @@ export async function answerOf(address: string, timeoutMs: number): Promise<Answ
     await client.check({ service: '' }, { deadline: timeoutMs });
     return 'answers';
   } catch (error) {
-    if (!(error instanceof ClientError)) throw error;
-    if (error.code === Status.DEADLINE_EXCEEDED) return 'silent';
-    return error.code === Status.UNAVAILABLE ? 'absent' : 'answers';
+    if (!(error instanceof RemoteError)) throw error;
+    if (error.status === 'DEADLINE_EXCEEDED') return 'silent';
+    return error.status === 'UNAVAILABLE' ? 'absent' : 'answers';
   } finally {
     close();
   }

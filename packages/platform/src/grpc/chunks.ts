@@ -1,3 +1,4 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 /** Pieces of large arrays: a message stays under gRPC's customary limit of 4 MiB. */
 export const CHUNK_BYTES = 2 * 1024 * 1024;
 
@@ -22,8 +23,8 @@ export function* chunks(array: Uint8Array): Generator<Chunk> {
 }
 
 /** Thrown when pieces do not make up the array that they announced. */
-export class ChunkError extends Error {
-  override readonly name = 'ChunkError';
+export class ChunkError extends McldError {
+  static override readonly meaning = { status: 'INTERNAL', reason: 'CHUNKS' } as const;
 }
 
 /** From here on Node gives a message a buffer of its own; its pool is of 8 KiB. */

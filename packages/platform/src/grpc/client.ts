@@ -3,6 +3,7 @@ import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middl
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryClientMiddleware } from 'nice-grpc-opentelemetry';
 import type { Config } from '../config.js';
+import { remoteErrorMiddleware } from './remote-error.js';
 import { channelCredentials, tokenClientMiddleware } from './security.js';
 
 const channelOptions = {
@@ -38,7 +39,8 @@ export function openClient<D extends CompatServiceDefinition>(
   let factory = createClientFactory()
     .use(openTelemetryClientMiddleware())
     .use(deadlineMiddleware)
-    .use(errorDetailsClientMiddleware);
+    .use(errorDetailsClientMiddleware)
+    .use(remoteErrorMiddleware);
   if (security.MCLD_TOKEN) factory = factory.use(tokenClientMiddleware(security.MCLD_TOKEN));
   return { client: factory.create(definition, channel) as Client<D, DeadlineOptions>, close: () => channel.close() };
 }

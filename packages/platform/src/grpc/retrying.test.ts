@@ -1,8 +1,8 @@
-import { ClientError, Status } from 'nice-grpc-common';
 import { describe, expect, it } from 'vitest';
+import { RemoteError } from './remote-error.js';
 import { resuming, retrying } from './retrying.js';
 
-const gone = () => new ClientError('/x', Status.UNAVAILABLE, 'connection lost');
+const gone = () => new RemoteError('/x', 'connection lost', { status: 'UNAVAILABLE' });
 
 describe('resuming', () => {
   it('goes on after the last item, however often the server goes away', async () => {
@@ -23,7 +23,7 @@ describe('resuming', () => {
   it('passes on an error that trying again does not mend, and one of a consumer that left', async () => {
     async function* damaged(): AsyncGenerator<number> {
       yield 1;
-      throw new ClientError('/x', Status.DATA_LOSS, 'a damaged image');
+      throw new RemoteError('/x', 'a damaged image', { status: 'DATA_LOSS' });
     }
     const items: number[] = [];
     const read = async (signal?: AbortSignal) => {

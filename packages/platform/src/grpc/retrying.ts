@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClientError, Status } from 'nice-grpc-common';
+import { isOutOfReach } from './remote-error.js';
 
 /** Tries in a row before a service counts as gone: about 6 seconds, in which a replica takes over or a pod restarts. */
 const TRIES = 7;
 const FIRST_MS = 100;
 const LONGEST_MS = 2000;
-
-/** Whether a call failed because its server is not there (any more): another replica may answer it. */
-export function isOutOfReach(error: unknown): boolean {
-  return error instanceof ClientError && (error.code === Status.UNAVAILABLE || error.code === Status.CANCELLED);
-}
 
 async function pause(failures: number, error: unknown, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted || !isOutOfReach(error) || failures >= TRIES) throw error;

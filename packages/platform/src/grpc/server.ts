@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { createServer, type Server } from 'nice-grpc';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
@@ -7,7 +8,7 @@ import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-serv
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import type { Config } from '../config.js';
 import type { Logger } from '../logging.js';
-import { errorMiddleware } from './errors.js';
+import { errorMiddleware } from './error-middleware.js';
 import { serverCredentials, type TlsConfig, tokenServerMiddleware } from './security.js';
 
 /** Options that bound what a peer can make a server hold. */
@@ -30,8 +31,8 @@ export interface RunningServer {
 }
 
 /** Thrown when a server cannot listen. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
+export class ListenError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'CANNOT_LISTEN' } as const;
 }
 
 export interface ServerParts {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
 import type { RunId } from '../ids.js';
 import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
@@ -21,13 +22,13 @@ const manifestSchema = z.object({
 export type Manifest = z.output<typeof manifestSchema>;
 
 /** Thrown when a checkpoint cannot be written or read as it should be. */
-export class CheckpointError extends Error {
-  override readonly name = 'CheckpointError';
+export class CheckpointError extends McldError {
+  static override readonly meaning = { status: 'DATA_LOSS', reason: 'CHECKPOINT' } as const;
 }
 
 /** Thrown when a newer attempt has taken a run over: its older worker must stop. */
-export class FencedError extends Error {
-  override readonly name = 'FencedError';
+export class FencedError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'FENCED' } as const;
 }
 
 export type CheckpointParts = Readonly<

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { isFull } from '@mcld/errors/foreign-meaning.js';
 import pLimit from 'p-limit';
 import type { RunId } from '../ids.js';
 import { jsonText } from '../json.js';
@@ -54,8 +55,7 @@ export class FileRunStore implements RunStore {
     try {
       await writeWhole(file, Buffer.from(`${jsonText(entry, 2)}\n`));
     } catch (error) {
-      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC';
-      const why = full ? 'no space left on its disk' : (error as Error).message;
+      const why = isFull(error) ? 'no space left on its disk' : (error as Error).message;
       throw new ObjectStoreError(`cannot write ${file}: ${why}`, { cause: error });
     }
   }

@@ -2,6 +2,8 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { isFull } from '@mcld/errors/foreign-meaning.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { lockFile } from '@mcld/native/file-lock.js';
 import { z } from 'zod';
 import { writeWhole } from '../storage/atomic-file.js';
@@ -26,21 +28,22 @@ export type HomeOwner = z.output<typeof ownerSchema>;
 export type Serving = NonNullable<HomeOwner['serving']>;
 
 /** Thrown when another living process works on the same home folder. */
-export class HomeInUseError extends Error {
-  override readonly name = 'HomeInUseError';
+export class HomeInUseError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'HOME_IN_USE' } as const;
 
   /** @param owner undefined when it has not told yet who it is */
   constructor(
     home: string,
     readonly owner: HomeOwner | undefined,
   ) {
-    super(`${home} is in use by ${ownerName(owner)}${adviceFor(owner)}`);
+    const message = `${home} is in use by ${ownerName(owner)}${adviceFor(owner)}`;
+    super(message, { fields: [{ field: '--home', message }] });
   }
 }
 
 /** Thrown for a home folder that cannot be worked on. */
-export class HomeError extends Error {
-  override readonly name = 'HomeError';
+export class HomeError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'HOME' } as const;
 }
 
 /** A home folder that this process alone works on. */
@@ -107,7 +110,7 @@ async function writeOwner(home: string, owner: HomeOwner): Promise<void> {
     await writeWhole(ownerFile(home), Buffer.from(`${JSON.stringify(owner)}\n`), { mode: PRIVATE });
   } catch (error) {
     // Runs must be removable on a full disk: others then learn that the home is in use, but not by whom.
-    if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!isFull(error)) throw error;
     await rm(ownerFile(home), { force: true });
   }
 }

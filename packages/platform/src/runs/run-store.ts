@@ -1,9 +1,10 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
 import type { RunId } from '../ids.js';
 import type { RunRecord } from './run-record.js';
 
 /** Thrown when a record changed since it was read. */
-export class RevisionConflictError extends Error {
-  override readonly name = 'RevisionConflictError';
+export class RevisionConflictError extends McldError {
+  static override readonly meaning = { status: 'ABORTED', reason: 'CONFLICT' } as const;
 }
 
 export interface Versioned {

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { isFull } from '@mcld/errors/foreign-meaning.js';
 import { removeEmptyFolders, writeWhole } from './atomic-file.js';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
@@ -13,8 +14,10 @@ export class FileObjectStore implements ObjectStore {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST' && options.ifAbsent) throw new ObjectExistsError(`${key} exists already`);
-      if (code === 'ENOSPC') throw new ObjectStoreError(`no space left on the disk of ${this.folder} to write ${key}`);
-      throw new ObjectStoreError(`cannot write ${this.#file(key)}: ${message}`, { cause: error });
+      const why = isFull(error)
+        ? `no space left on the disk of ${this.folder} to write ${key}`
+        : `cannot write ${this.#file(key)}: ${message}`;
+      throw new ObjectStoreError(why, { cause: error });
     }
   }
 

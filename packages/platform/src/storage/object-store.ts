@@ -1,13 +1,26 @@
+import { systemMeaning } from '@mcld/errors/foreign-meaning.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
+import type { McldErrorOptions } from '@mcld/errors/meaning.js';
 import { jsonText } from '../json.js';
 
 /** Thrown when an object that must not exist yet does. */
-export class ObjectExistsError extends Error {
-  override readonly name = 'ObjectExistsError';
+export class ObjectExistsError extends McldError {
+  static override readonly meaning = { status: 'ALREADY_EXISTS', reason: 'OBJECT_EXISTS' } as const;
 }
 
 /** Thrown when the store cannot be reached or refuses: the message says which store and why. */
-export class ObjectStoreError extends Error {
-  override readonly name = 'ObjectStoreError';
+export class ObjectStoreError extends McldError {
+  static override readonly meaning = { status: 'UNAVAILABLE', reason: 'OBJECT_STORE' } as const;
+
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { ...lastingMeaning(options.cause), ...options });
+  }
+}
+
+/** A disk that is full, read-only or not ours stays so, unlike a store that is out of reach. */
+function lastingMeaning(cause: unknown): McldErrorOptions | undefined {
+  const meaning = systemMeaning(cause);
+  return meaning?.retryable || meaning?.status === 'NOT_FOUND' ? undefined : meaning;
 }
 
 /** Objects by key, `a/b/c`: S3, or files. An object is whole or not there. */

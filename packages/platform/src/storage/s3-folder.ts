@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { ObjectStoreError } from './object-store.js';
 import { type S3Access, s3Client } from './s3-object-store.js';
 
@@ -10,8 +11,8 @@ interface Listed {
 }
 
 /** Thrown for an address that is none: `s3://bucket/prefix/`. */
-export class S3AddressError extends Error {
-  override readonly name = 'S3AddressError';
+export class S3AddressError extends McldError {
+  static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_S3_ADDRESS' } as const;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
-import { ClientError, Status } from 'nice-grpc-common';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { describe, expect, it } from 'vitest';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
@@ -30,7 +30,7 @@ function partsWith(failure: Error): InferenceParts {
 describe('a teacher that refuses a test image', () => {
   it('leaves the student its figures, without a comparison', async () => {
     const why = 'the teacher (onnx) answers to image 1 with Infinity for class 0';
-    const parts = partsWith(new ClientError('/StreamLogits', Status.FAILED_PRECONDITION, why));
+    const parts = partsWith(new RemoteError('/StreamLogits', why, { status: 'FAILED_PRECONDITION' }));
     const { metrics, teacherFault } = await evaluateSplit(parts, dataset, 'a'.repeat(64));
     expect(teacherFault).toBe(why);
     expect(metrics).toMatchObject({ count: 2, nonFinite: 0, top1: 1 });
@@ -39,7 +39,7 @@ describe('a teacher that refuses a test image', () => {
   });
 
   it('is not one that is away: that evaluation is tried again', async () => {
-    const away = new ClientError('/StreamLogits', Status.UNAVAILABLE, 'connection refused');
+    const away = new RemoteError('/StreamLogits', 'connection refused', { status: 'UNAVAILABLE' });
     await expect(evaluateSplit(partsWith(away), dataset, 'a'.repeat(64))).rejects.toBe(away);
   });
 });

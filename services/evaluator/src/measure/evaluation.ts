@@ -1,8 +1,8 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { isDiverged, type MetricsRecord, recordOf } from '@mcld/platform/runs/metrics.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { allFinite } from '@mcld/tensor/finite.js';
-import { ClientError, Status } from 'nice-grpc-common';
 import { type ClassConfusion, worstClasses } from './confusion.js';
 import { type Example, encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
@@ -52,8 +52,8 @@ export async function evaluateSplit(
       const row = batch.logits.subarray(i * classes, (i + 1) * classes);
       const teacherRow = await nextRow(teacher).catch((error) => {
         // What the student is worth does not hang on it; a service that is away is asked again instead.
-        if (!(error instanceof ClientError) || error.code !== Status.FAILED_PRECONDITION) throw error;
-        teacherFault = error.details;
+        if (!(error instanceof RemoteError) || error.status !== 'FAILED_PRECONDITION') throw error;
+        teacherFault = error.message;
         teacher = undefined;
         return undefined;
       });

@@ -1,0 +1,47 @@
+import { McldError } from '@mcld/errors/mcld-error.js';
+import type { ErrorStatus, McldErrorOptions } from '@mcld/errors/meaning.js';
+import { ClientError, type ClientMiddleware } from 'nice-grpc-common';
+import { RichClientError } from 'nice-grpc-error-details';
+import { meaningOf, statusName } from './error-details.js';
+
+/**
+ * Thrown by clients for what a service that they called answered, or for its silence. It has the status, reason and
+ * fields of the service's own error; where the service gave no reason, the reason is the status.
+ */
+export class RemoteError extends McldError {
+  static override readonly meaning = { status: 'UNKNOWN', reason: 'REMOTE' } as const;
+
+  /**
+   * @param method path of the call: `/mcld.v1.DataLoaderService/DescribeDataset`
+   * @param options what the service said
+   */
+  constructor(
+    readonly method: string,
+    message: string,
+    options: McldErrorOptions & { readonly status: ErrorStatus },
+  ) {
+    // A server that ends cancels the calls that it has: others may answer them.
+    const retryable = options.status === 'CANCELLED' ? { retryable: true } : {};
+    super(message, { reason: options.status, ...retryable, ...options });
+  }
+}
+
+/** What a client of nice-grpc throws, with its meaning. */
+export function remoteErrorOf(error: ClientError): RemoteError {
+  const status = statusName(error.code);
+  const told = error instanceof RichClientError ? meaningOf(error.extra) : {};
+  return new RemoteError(error.path, error.details, { status, ...told });
+}
+
+/** Makes clients throw `RemoteError`. */
+export const remoteErrorMiddleware: ClientMiddleware = async function* throwRemoteErrors(call, options) {
+  try {
+    return yield* call.next(call.request, options);
+  } catch (error) {
+    throw error instanceof ClientError ? remoteErrorOf(error) : error;
+  }
+};
+
+/** Whether a call failed because its server is not there (any more): another replica may answer it. */
+export const isOutOfReach = (error: unknown): boolean =>
+  error instanceof RemoteError && error.retryable && (error.status === 'UNAVAILABLE' || error.status === 'CANCELLED');
