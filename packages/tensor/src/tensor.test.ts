@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { relu } from './activations.js';
 import { loadBackend } from './backend.js';
+import { batchNorm, type RunningStatistics } from './batch-norm.js';
 import { CompiledFunction } from './compiled.js';
-import { conv2d } from './convolution.js';
 import { crossEntropy } from './cross-entropy.js';
 import { concatFlat, splitFlat } from './flat-vector.js';
 import { normalise } from './normalise.js';
@@ -14,93 +13,6 @@ beforeAll(() => {
 });
 
 const wave = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + seed));
-
-/** Convolution by its definition, padding on both sides. */
-function naiveConv(
-  x: Float32Array,
-  size: number,
-  inputs: number,
-  w: Float32Array,
-  k: number,
-  outputs: number,
-  stride: number,
-  padding: number,
-) {
-  const outSize = Math.floor((size + 2 * padding - k) / stride) + 1;
-  const y = new Float32Array(outSize * outSize * outputs);
-  for (let oy = 0; oy < outSize; oy++)
-    for (let ox = 0; ox < outSize; ox++)
-      for (let o = 0; o < outputs; o++) {
-        let sum = 0;
-        for (let ky = 0; ky < k; ky++)
-          for (let kx = 0; kx < k; kx++) {
-            const [iy, ix] = [oy * stride + ky - padding, ox * stride + kx - padding];
-            if (iy < 0 || ix < 0 || iy >= size || ix >= size) continue;
-            for (let i = 0; i < inputs; i++)
-              sum += x[(iy * size + ix) * inputs + i]! * w[((ky * k + kx) * inputs + i) * outputs + o]!;
-          }
-        y[(oy * outSize + ox) * outputs + o] = sum;
-      }
-  return y;
-}
-
-describe('conv2d', () => {
-  it.each([
-    [8, 3, 1, 1],
-    [8, 3, 2, 1],
-    [7, 3, 2, 1],
-    [8, 1, 2, 0],
-    [8, 5, 2, 2],
-  ])('of %i pixels, kernel %i, stride %i, padding %i pads as PyTorch does', (size, k, stride, padding) => {
-    const [inputs, outputs] = [2, 3];
-    const x = wave(size * size * inputs, 1);
-    const w = wave(k * k * inputs * outputs, 2);
-    const y = conv2d(tf.tensor4d(x, [1, size, size, inputs]), tf.tensor4d(w, [k, k, inputs, outputs]), {
-      stride,
-      padding,
-    });
-    const expected = naiveConv(x, size, inputs, w, k, outputs, stride, padding);
-    expect(y.size).toBe(expected.length);
-    const found = y.dataSync();
-    for (let i = 0; i < expected.length; i++) expect(found[i]).toBeCloseTo(expected[i]!, 4);
-  });
-
-  it.each([
-    [1, 1],
-    [2, 1],
-  ])('has the gradients of its definition (stride %i)', (stride, padding) => {
-    const x = tf.tensor4d(wave(2 * 6 * 6 * 2, 3), [2, 6, 6, 2]);
-    const w = tf.tensor4d(wave(3 * 3 * 2 * 2, 4), [3, 3, 2, 2]);
-    const loss = (a: tf.Tensor, b: tf.Tensor) =>
-      tf.sum(tf.square(conv2d(a as tf.Tensor4D, b as tf.Tensor4D, { stride, padding }))) as tf.Scalar;
-    const [dx, dw] = tf.grads((a, b) => loss(a!, b!))([x, w]);
-    const h = 1e-2;
-    for (const [tensor, gradient, at] of [
-      [x, dx!, 17],
-      [w, dw!, 5],
-    ] as const) {
-      const moved = (delta: number) => {
-        const data = tensor.dataSync().slice();
-        data[at]! += delta;
-        const other = tf.tensor4d(data, tensor.shape);
-        return (tensor === x ? loss(other, w) : loss(x, other)).dataSync()[0]!;
-      };
-      const numeric = (moved(h) - moved(-h)) / (2 * h);
-      expect(Math.abs(gradient.dataSync()[at]! - numeric)).toBeLessThan(0.02 * Math.max(1, Math.abs(numeric)));
-    }
-  });
-});
-
-describe('relu', () => {
-  it('passes gradients where it is positive', () => {
-    const x = tf.tensor4d([-1, 2, -3, 4], [1, 1, 1, 4]);
-    expect([
-      ...tf
-        .grad((z) => tf.sum(relu(z as tf.Tensor4D)))(x)
-        .dataSync(),
-    ]).toEqual([0, 1, 0, 1]);
-  });
-});
 
 /** Steps of an optimiser from (1, −2, 0.5), gradients k·(0.5, −0.25, 1) in step k. */
 function trace(optimizer: Optimizer, steps: number): { parameters: number[]; slots: number[][] } {
@@ -167,6 +79,24 @@ describe('flat vectors', () => {
     expect(joined.dataSync()).toEqual(flat.dataSync());
     tf.dispose([...pieces, joined]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('batchNorm', () => {
+  it('moves its running statistics by PyTorch’s rule, the variance unbiased', () => {
+    const x = tf.tensor4d([1, 10, 2, 30, 3, 20, 6, 0], [2, 2, 1, 2]);
+    const running = { mean: tf.tensor1d([1, -1]), variance: tf.tensor1d([2, 4]) };
+    let after: number[][] = [];
+    const moved = ({ mean, variance }: RunningStatistics) => {
+      after = [[...mean.dataSync()], [...variance.dataSync()]];
+    };
+    batchNorm(x, [tf.ones([2]), tf.zeros([2])], running, moved, 0.25);
+    // Means 3 and 15, unbiased variances 14/3 and 500/3.
+    const expected = [
+      [1.5, 3],
+      [1.5 + 14 / 12, 3 + 500 / 12],
+    ];
+    expect(after.flat().map((value, i) => value / expected.flat()[i]!)).toEqual(Array(4).fill(expect.closeTo(1, 6)));
   });
 });
 
