@@ -5,7 +5,7 @@ import { Cluster } from '@mcld/cli/cluster/cluster.js';
 import { startEmbedded } from '@mcld/cli/embedded.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { type Adapters, openAdapters } from '@mcld/platform/adapters.js';
-import { runEvent, type WorkDelivery, type WorkItem } from '@mcld/platform/bus/events.js';
+import { type Delivery, runEvent, type WorkItem } from '@mcld/platform/bus/events.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { asRunId } from '@mcld/platform/ids.js';
@@ -189,7 +189,7 @@ describe('work', () => {
     await adapters.work.enqueue('evaluate', { run, step: 1 }, 'work-test.1');
     const stop = new AbortController();
     const attempts: number[] = [];
-    let last: WorkDelivery<WorkItem> | undefined;
+    let last: Delivery<WorkItem> | undefined;
     for await (const delivery of adapters.work.take('evaluate', stop.signal)) {
       attempts.push(delivery.attempt);
       last = delivery;

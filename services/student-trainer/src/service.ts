@@ -1,6 +1,6 @@
 import type { StudentTrainerServiceImplementation, TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import { AsyncQueue } from '@mcld/platform/bus/async-queue.js';
-import type { WorkLoop } from './work-loop.js';
+import type { RunsInHand } from './training-job.js';
 
 /** Hands progress to whoever streams it. */
 export class ProgressHub {
@@ -21,17 +21,16 @@ export class ProgressHub {
   }
 }
 
-/** The trainer's gRPC handlers. @param loops each with a run at most; closing aborted when the service stops */
+/** The trainer's gRPC handlers. @param inHand the runs in training here; closing aborted when the service stops */
 export function studentTrainerService(
-  loops: readonly WorkLoop[],
+  inHand: RunsInHand,
   hub: ProgressHub,
   closing: AbortSignal,
 ): StudentTrainerServiceImplementation {
   return {
     async getStatus() {
-      const runs = loops.flatMap(({ current }) => (current ? [current] : []));
       return {
-        runs: runs.map(({ record, context }) => {
+        runs: [...inHand].map(({ record, context }) => {
           const progress = context?.progress.current();
           return { runId: record.id, attempt: record.attempt, ...(progress && { progress }) };
         }),

@@ -1,10 +1,8 @@
-import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { openSegmentShelf } from '@mcld/logit-store/segment-shelf.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { startServer } from '@mcld/platform/grpc/server.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
+import { grpcService, startService } from '@mcld/platform/service-main.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import { inferenceDefinition } from './inference-definition.js';
 import { openInferenceService } from './open-inference.js';
@@ -12,43 +10,25 @@ import { teacherInferenceDefinition, teacherInferenceService } from './service.j
 import { TeacherShelf } from './teacher-shelf.js';
 import type { handlers, TeacherWorkerData } from './worker.js';
 
-export async function startTeacherInference(host: ServiceHost): Promise<RunningService> {
-  const { config, logger, adapters, listen } = host;
-  const batch = config.MCLD_TEACHER_BATCH;
-  const data: TeacherWorkerData = { device: config.MCLD_DEVICE, batch };
-  const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data);
-  const loader = openClient(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER, config);
-  const { objects } = adapters;
-  const endpoints = config.MCLD_TEACHER_ENDPOINTS;
-  const segments = openSegmentShelf(config, adapters, logger);
-  const peers = config.MCLD_TEACHER_PEERS.split(',')
-    .filter((address) => address !== '')
-    .map((address) =>
-      address === config.MCLD_TEACHER_SELF ? undefined : openClient(TeacherInferenceServiceDefinition, address, config),
+export const startTeacherInference = (host: ServiceHost): Promise<RunningService> =>
+  startService(host, (scope) => {
+    const { config, logger, adapters } = scope;
+    const batch = config.MCLD_TEACHER_BATCH;
+    const data: TeacherWorkerData = { device: config.MCLD_DEVICE, batch };
+    const thread = scope.own(new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data));
+    const loader = scope.client(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER);
+    const addresses = config.MCLD_TEACHER_PEERS.split(',').filter((address) => address !== '');
+    const peers = addresses.map((address) =>
+      address === config.MCLD_TEACHER_SELF ? undefined : scope.client(TeacherInferenceServiceDefinition, address),
     );
-  const shelf = new TeacherShelf({
-    ...{ thread, objects, logger, batch, segments, endpoints },
-    loader: loader.client,
-    peers: peers.map((peer) => peer?.client),
+    const { objects } = adapters;
+    const segments = openSegmentShelf(config, adapters, logger);
+    const endpoints = config.MCLD_TEACHER_ENDPOINTS;
+    const shelf = scope.own(new TeacherShelf({ thread, objects, logger, batch, segments, endpoints, loader, peers }));
+    return {
+      serves: [
+        grpcService(teacherInferenceDefinition, teacherInferenceService(shelf)),
+        grpcService(inferenceDefinition, openInferenceService(shelf, '0.1.0')),
+      ],
+    };
   });
-  const server = await startServer({
-    config,
-    logger,
-    ...(listen && { listen }),
-    serviceNames: [TeacherInferenceServiceDefinition.fullName, GRPCInferenceServiceDefinition.fullName],
-    add: (grpc) => {
-      grpc.add(teacherInferenceDefinition, teacherInferenceService(shelf));
-      grpc.add(inferenceDefinition, openInferenceService(shelf, '0.1.0'));
-    },
-  });
-  return {
-    address: server.address,
-    drain: async () => {
-      await server.close();
-      await shelf.close();
-      loader.close();
-      for (const peer of peers) peer?.close();
-      await thread.close();
-    },
-  };
-}

@@ -31,18 +31,17 @@ export function runEvent<K extends EventKind>(
   return { kind, run, id: `${run}.${kind}.${id}`, source: `mcld/${source}`, time: new Date().toISOString(), data };
 }
 
-/** A message to be acknowledged: not acknowledged, it comes again. */
+/**
+ * A message in hand, to be acknowledged: not acknowledged, it comes again. Its holder says that it lives; otherwise
+ * another gets it.
+ */
 export interface Delivery<T> {
   readonly body: T;
   /** Counts from 1. */
   readonly attempt: number;
   readonly context: Carrier;
-  ack(): Promise<void>;
-}
-
-/** Work in hand. Its holder tells that it lives; otherwise another gets it. */
-export interface WorkDelivery<T> extends Delivery<T> {
   working(): void;
+  ack(): Promise<void>;
   /** Gives it back, to be delivered again after a while. */
   release(delayMs: number): Promise<void>;
 }
@@ -55,7 +54,10 @@ export class BusError extends McldError {
 /** Events of runs: kept, delivered at least once. */
 export interface EventBus {
   publish(event: RunEvent): Promise<void>;
-  /** Every event since the beginning, then live, shared among all who use the same name. */
+  /**
+   * Every event since the beginning, then live, shared among all who use the same name. One that is given back is
+   * delivered again before those after it.
+   */
   consume(name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>>;
   /** One run's events since its beginning, as far as they are kept, and with `live` those to come. */
   watch(run: RunId, signal: AbortSignal, options: { readonly live: boolean }): AsyncIterable<RunEvent>;
@@ -76,5 +78,5 @@ export interface WorkItem {
 export interface WorkQueue {
   /** The same id twice is one item. */
   enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void>;
-  take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>>;
+  take(kind: WorkKind, signal: AbortSignal): AsyncIterable<Delivery<WorkItem>>;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { asRunId } from '../ids.js';
-import { runEvent, type WorkDelivery, type WorkItem } from './events.js';
+import { type Delivery, runEvent, type WorkItem } from './events.js';
 import { LocalBus } from './local-bus.js';
 
 const run = asRunId('r');
@@ -42,12 +42,30 @@ describe('LocalBus', () => {
     await bus.enqueue('train', { run }, 'id');
     await bus.enqueue('train', { run }, 'id');
     const stop = new AbortController();
-    const taken: WorkDelivery<WorkItem>[] = [];
+    const taken: Delivery<WorkItem>[] = [];
     for await (const delivery of bus.take('train', stop.signal)) {
       taken.push(delivery);
       if (taken.length === 2) stop.abort();
       else await delivery.release(1);
     }
     expect(taken.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  });
+
+  it('delivers an event that is given back again, before those after it', async () => {
+    const bus = new LocalBus();
+    const stop = new AbortController();
+    const delivered: string[] = [];
+    const consuming = (async () => {
+      for await (const { body, attempt, ack, release } of bus.consume('pipeline', stop.signal)) {
+        delivered.push(`${body.kind} ${attempt}`);
+        if (body.kind === 'created' && attempt < 3) await release(1);
+        else await ack();
+        if (body.kind === 'cancelled') stop.abort();
+      }
+    })();
+    await bus.publish(runEvent(run, 'created', 'once', { name: 'r', recipe: {} }, 'test'));
+    await bus.publish(runEvent(run, 'cancelled', 'once', {}, 'test'));
+    await consuming;
+    expect(delivered).toEqual(['created 1', 'created 2', 'created 3', 'cancelled 1']);
   });
 });

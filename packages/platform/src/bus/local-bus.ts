@@ -1,7 +1,8 @@
 import type { RunId } from '../ids.js';
 import { type Carrier, carryContext } from '../telemetry.js';
+import { rest } from '../work/retry-policy.js';
 import { AsyncQueue } from './async-queue.js';
-import type { Delivery, EventBus, RunEvent, WorkDelivery, WorkItem, WorkKind, WorkQueue } from './events.js';
+import type { Delivery, EventBus, RunEvent, WorkItem, WorkKind, WorkQueue } from './events.js';
 
 /** Progress events kept for late watchers, a run; other kinds are few and all kept. */
 const KEPT_PROGRESS = 1000;
@@ -37,7 +38,7 @@ export class LocalBus implements EventBus, WorkQueue {
 
   async *consume(_name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>> {
     for await (const { event, context } of this.#listen({ queue: new AsyncQueue() }, signal)) {
-      yield { body: event, attempt: 1, context, ack: async () => {} };
+      yield* untilSettled(event, context, signal);
     }
   }
 
@@ -67,7 +68,7 @@ export class LocalBus implements EventBus, WorkQueue {
     this.#queue(kind).push({ item, attempt: 1, context: carryContext() });
   }
 
-  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>> {
+  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<Delivery<WorkItem>> {
     const queue = this.#queue(kind);
     for await (const { item, attempt, context } of queue.drain(signal)) {
       yield {
@@ -89,5 +90,22 @@ export class LocalBus implements EventBus, WorkQueue {
     const queue = this.#work.get(kind) ?? new AsyncQueue();
     this.#work.set(kind, queue);
     return queue;
+  }
+}
+
+/** Delivers an event, and again for as long as it is given back. */
+async function* untilSettled(
+  event: RunEvent,
+  context: Carrier,
+  signal: AbortSignal,
+): AsyncGenerator<Delivery<RunEvent>> {
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    let pauseMs: number | undefined;
+    const release = async (delayMs: number) => {
+      pauseMs = delayMs;
+    };
+    yield { body: event, attempt, context, working: () => {}, ack: async () => {}, release };
+    if (pauseMs === undefined) return;
+    await rest(pauseMs, signal);
   }
 }

@@ -10,7 +10,6 @@ import {
   type Delivery,
   type EventBus,
   type RunEvent,
-  type WorkDelivery,
   type WorkItem,
   type WorkKind,
   type WorkQueue,
@@ -50,7 +49,7 @@ export class NatsBus implements EventBus, WorkQueue {
     const consumer = await sharedConsumer(this.connection, EVENTS_STREAM, name, 'mcld.events.*.*', 1);
     for await (const message of drained(await consumer.consume({ max_messages: 1 }), signal)) {
       const event = this.#eventOf(message);
-      if (event) yield delivered(message, event);
+      if (event) yield this.#delivered(message, event);
       else message.ack();
     }
   }
@@ -79,7 +78,7 @@ export class NatsBus implements EventBus, WorkQueue {
     }
   }
 
-  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<WorkDelivery<WorkItem>> {
+  async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<Delivery<WorkItem>> {
     const consumer = await sharedConsumer(this.connection, WORK_STREAM, `mcld_${kind}`, `mcld.work.${kind}`, 1000);
     // One item at a time: what is not worked on here stays for another worker.
     while (!signal.aborted) {
@@ -89,30 +88,28 @@ export class NatsBus implements EventBus, WorkQueue {
         message.nak();
         return;
       }
-      yield {
-        ...delivered(message, message.json<WorkItem>()),
-        working: () => message.working(),
-        release: async (delayMs) => {
-          message.nak(delayMs);
-          await this.connection.flush();
-        },
-      };
+      yield this.#delivered(message, message.json<WorkItem>());
     }
   }
-}
 
-function delivered<T>(message: JsMsg, body: T): Delivery<T> {
-  const context: Carrier = {};
-  for (const [name, values] of message.headers ?? []) context[name] = values[0] ?? '';
-  return {
-    body,
-    attempt: message.info.deliveryCount,
-    context,
-    // Waits for the server's answer: an acknowledgement that got lost would bring the message back.
-    ack: async () => {
-      await message.ackAck();
-    },
-  };
+  #delivered<T>(message: JsMsg, body: T): Delivery<T> {
+    const context: Carrier = {};
+    for (const [name, values] of message.headers ?? []) context[name] = values[0] ?? '';
+    return {
+      body,
+      attempt: message.info.deliveryCount,
+      context,
+      working: () => message.working(),
+      // Waits for the server's answer: an acknowledgement that got lost would bring the message back.
+      ack: async () => {
+        await message.ackAck();
+      },
+      release: async (delayMs) => {
+        message.nak(delayMs);
+        await this.connection.flush();
+      },
+    };
+  }
 }
 
 async function* drained(

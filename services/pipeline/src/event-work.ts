@@ -1,0 +1,68 @@
+import type { Adapters } from '@mcld/platform/adapters.js';
+import { type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { changeRun } from '@mcld/platform/runs/run-store.js';
+import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
+import type { Work } from '@mcld/platform/work/serve-work.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import { applyEvent } from './run-reducer.js';
+
+/**
+ * Events follow one another, so one that cannot be handled holds up those after it: as long as it takes where the reason
+ * may pass, two minutes where it is not known to.
+ */
+const eventRetries: RetryPolicy = {
+  ...defaultRetryPolicy,
+  maxAttempts: Number.POSITIVE_INFINITY,
+  maxAttemptsOtherwise: 8,
+  firstPauseMs: 1000,
+};
+
+/** Events of runs: folded into their records, and followed by the work that they ask for. */
+export function eventWork(adapters: Adapters): Work<RunEvent> {
+  return {
+    name: 'event',
+    policy: eventRetries,
+    take: (signal) => adapters.events.consume('pipeline', signal),
+    about: ({ run, id }) => ({ run, event: id }),
+    spanOf: ({ kind }) => (kind === 'progress' ? undefined : `event ${kind}`),
+    begin: async (event) => ({
+      async run() {
+        const record = await changeRun(adapters.runs, event.run, (found) => applyEvent(found, event));
+        if (record) await follow(adapters, record, event);
+        return 'done';
+      },
+    }),
+  };
+}
+
+async function follow({ work, events }: Adapters, record: RunRecord, event: RunEvent): Promise<void> {
+  const run = record.id;
+  switch (event.kind) {
+    case 'checkpoint': {
+      const { everyEpochs } = parseRecipe(record.recipe).evaluation;
+      const { step, epoch } = event.data;
+      const due = everyEpochs > 0 && Number.isInteger(epoch) && epoch % everyEpochs === 0;
+      // The last checkpoint gets the final evaluation instead.
+      if (due && step < record.totalSteps) await work.enqueue('evaluate', { run, step }, `${run}.${step}`);
+      return;
+    }
+    case 'trained': {
+      if (record.state !== 'evaluating') return;
+      const item = { run, step: event.data.step, final: true };
+      return work.enqueue('evaluate', item, `${run}.final.${record.submissions}`);
+    }
+    case 'evaluated': {
+      if (!event.data.final) return;
+      const metrics = record.metrics ?? null;
+      if (record.state === 'succeeded') {
+        return events.publish(runEvent(run, 'succeeded', 'once', { step: event.data.step, metrics }, 'pipeline'));
+      }
+      if (record.state !== 'failed') return;
+      const { error, submissions } = record;
+      return events.publish(runEvent(run, 'failed', `final.${submissions}`, { error, metrics }, 'pipeline'));
+    }
+    default:
+      return;
+  }
+}
