@@ -1,22 +1,22 @@
-import { startDataLoader } from '@mcld/data-loader/main.js';
-import { startEvaluator } from '@mcld/evaluator/main.js';
-import { startPipeline } from '@mcld/pipeline/main.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
-import { startStudentTrainer } from '@mcld/student-trainer/main.js';
-import { startTeacherInference } from '@mcld/teacher-inference/main.js';
 
-/** The services in the order in which they start; they stop in the reverse. */
+/**
+ * The services in the order in which they start; they stop in the reverse. A service is loaded when it starts: most commands
+ * need none of them, nor TensorFlow and what decodes images.
+ */
 export const services = {
-  'data-loader': startDataLoader,
-  'teacher-inference': startTeacherInference,
-  evaluator: startEvaluator,
-  pipeline: startPipeline,
-  'student-trainer': startStudentTrainer,
+  'data-loader': async (host) => (await import('@mcld/data-loader/main.js')).startDataLoader(host),
+  'teacher-inference': async (host) => (await import('@mcld/teacher-inference/main.js')).startTeacherInference(host),
+  evaluator: async (host) => (await import('@mcld/evaluator/main.js')).startEvaluator(host),
+  pipeline: async (host) => (await import('@mcld/pipeline/main.js')).startPipeline(host),
+  'student-trainer': async (host) => (await import('@mcld/student-trainer/main.js')).startStudentTrainer(host),
 } as const satisfies Record<string, (host: ServiceHost) => Promise<RunningService>>;
 
 export type ServiceName = keyof typeof services;
 
-export const serviceNames = Object.keys(services) as ServiceName[];
+const isServiceName = (name: string): name is ServiceName => Object.hasOwn(services, name);
+
+export const serviceNames = Object.keys(services).filter(isServiceName);
 
 /** The setting that tells the other services where one is. */
 export const addressSetting: Partial<Record<ServiceName, string>> = {

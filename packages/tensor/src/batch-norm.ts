@@ -1,15 +1,15 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { BATCH_NORM_EPSILON } from './epsilon.js';
 import { type Attributes, float, nativeOp } from './native-op.js';
 
-/** PyTorch's defaults. */
-export const EPSILON = 1e-5;
+/** PyTorch's default. */
 const MOMENTUM = 0.1;
 
 const gradientAttributes: Attributes = {
   T: float,
   U: float,
-  epsilon: { float: EPSILON },
+  epsilon: { float: BATCH_NORM_EPSILON },
   data_format: { string: 'NHWC' },
   is_training: { bool: true },
 };

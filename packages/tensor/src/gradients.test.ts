@@ -3,9 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gelu, relu, relu6 } from './activations.js';
 import { loadBackend } from './backend.js';
-import { batchNorm, EPSILON, type RunningStatistics } from './batch-norm.js';
+import { batchNorm, type RunningStatistics } from './batch-norm.js';
 import { addBias, conv2d, denseFromGroups, depthwiseConv2d } from './convolution.js';
 import { crossEntropy } from './cross-entropy.js';
+import { BATCH_NORM_EPSILON } from './epsilon.js';
 import { layerNorm } from './layer-norm.js';
 import { linear } from './linear.js';
 import { customGradients, type GradientRow, gradientDeviations, noise, type TestInput } from './test-support.js';
@@ -156,7 +157,9 @@ function batchNormRow(channels: number): GradientRow {
     op: (x: tf.Tensor4D, scale: tf.Tensor1D, shift: tf.Tensor1D) =>
       batchNorm(x, [scale, shift], initialStatistics(channels), () => {}),
     exact: (x, scale, shift) =>
-      normalised(x, EPSILON, groups).map((value, at) => value * scale[at % channels]! + shift[at % channels]!),
+      normalised(x, BATCH_NORM_EPSILON, groups).map(
+        (value, at) => value * scale[at % channels]! + shift[at % channels]!,
+      ),
   };
 }
 

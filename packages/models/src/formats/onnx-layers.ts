@@ -1,4 +1,4 @@
-import { EPSILON } from '@mcld/tensor/batch-norm.js';
+import { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
 import { foldNorm } from '../layers/folding.js';
 import type {
   Activation,
@@ -10,7 +10,6 @@ import type {
   PoolOptions,
 } from '../layers/layers.js';
 import type { StateArray, StateDict } from '../layers/state-dict.js';
-import { LAYER_NORM_EPSILON } from '../layers/tensor-layers.js';
 import type { OnnxGraph } from './onnx-graph.js';
 
 /** A value of the graph, NCHW or [N, tokens, C] or [N, C], and what is known of its shape. */
@@ -64,7 +63,7 @@ export class OnnxLayers implements Layers<OnnxValue> {
 
   batchNorm(x: OnnxValue, name: string, { activation }: NormOptions = {}): OnnxValue {
     const parts = ['weight', 'bias', 'running_mean', 'running_var'].map((part) => this.#constant(`${name}.${part}`));
-    const y = this.#same(x, 'BatchNormalization', [x.name, ...parts], { epsilon: { float: EPSILON } });
+    const y = this.#same(x, 'BatchNormalization', [x.name, ...parts], { epsilon: { float: BATCH_NORM_EPSILON } });
     return activation ? this.activate(y, activation) : y;
   }
 

@@ -1,4 +1,4 @@
-import { EPSILON } from '@mcld/tensor/batch-norm.js';
+import { BATCH_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
 import type { StateArray, StateDict } from './state-dict.js';
 
 /**
@@ -17,7 +17,7 @@ export function foldNorm(state: StateDict, conv: string, norm: string): { weight
   const weight = new Float32Array(data.length);
   const bias = new Float32Array(out);
   for (let o = 0; o < out; o++) {
-    const scale = (gamma[o] as number) / Math.sqrt((variance[o] as number) + EPSILON);
+    const scale = (gamma[o] as number) / Math.sqrt((variance[o] as number) + BATCH_NORM_EPSILON);
     bias[o] = (beta[o] as number) + ((before?.[o] ?? 0) - (mean[o] as number)) * scale;
     for (let k = o * perOut; k < (o + 1) * perOut; k++) weight[k] = (data[k] as number) * scale;
   }

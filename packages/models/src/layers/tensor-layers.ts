@@ -1,5 +1,6 @@
 import { gelu, relu, relu6 } from '@mcld/tensor/activations.js';
 import { addBias, conv2d, denseFromGroups, depthwiseConv2d } from '@mcld/tensor/convolution.js';
+import { LAYER_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
 import { layerNorm } from '@mcld/tensor/layer-norm.js';
 import { linear } from '@mcld/tensor/linear.js';
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -13,9 +14,6 @@ import type {
   NormOptions,
   PoolOptions,
 } from './layers.js';
-
-/** timm's, where batch norms have 1e-5. */
-export const LAYER_NORM_EPSILON = 1e-6;
 
 const activations = { relu, relu6, gelu } as const;
 
