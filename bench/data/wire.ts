@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { openBatches } from '@mcld/feeds/batches.js';
+import { START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
-import { batches } from '@mcld/student-trainer/batch-feed.js';
 import { median } from '../support/figures.js';
 
 const ROUNDS = 9;
@@ -48,10 +49,9 @@ async function throughLoader(address: string, root: string): Promise<number> {
     shuffle: true,
     seed: 1,
   });
-  const abort = new AbortController();
-  const request = { spec, from: { epoch: 0, step: 0 }, epochs: 1000, stepsPerEpoch: Math.ceil(count / BATCH) };
+  const request = { spec, from: START, epochs: 1000, stepsPerEpoch: stepsPerEpochOf(count, BATCH) };
   let [seen, begin] = [0, 0];
-  for await (const { labels } of batches(client, request, abort.signal)) {
+  for await (const { labels } of openBatches(client, request)) {
     if (labels.length !== BATCH && seen % request.stepsPerEpoch !== request.stepsPerEpoch - 1)
       throw new Error('a batch is short');
     if (++seen === COUNTED_AFTER) begin = performance.now();

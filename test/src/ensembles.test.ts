@@ -6,8 +6,8 @@ import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_p
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
 import { readConfig } from '@mcld/platform/config.js';
-import { float32Of } from '@mcld/platform/grpc/chunks.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
+import { float32Of } from '@mcld/platform/rows.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { scratch, smallCifar } from './support/data.js';
 import { pipelineAt, quickRecipe, runToEnd } from './support/runs.js';

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
+import { filePieces } from '@mcld/feeds/files.js';
+import { MAX_FILE_BYTES } from '@mcld/feeds/limits.js';
 import { mayBeOnnx } from '@mcld/models/formats/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
-import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { CliError, Exit } from './exit.js';
@@ -34,7 +35,7 @@ async function imported(
   const { file, model = '', weights = '', accept } = teacher;
   const content = await contentOf(file);
   async function* pieces() {
-    for (const { bytes } of chunks(content)) yield { model, weights, chunk: bytes };
+    for (const chunk of filePieces(content)) yield { model, weights, chunk };
   }
   try {
     const { teacherDigest, notes } = await client.importTeacher(pieces());
@@ -51,11 +52,11 @@ async function contentOf(file: string): Promise<Uint8Array> {
   const refused = (why: string) => new CliError(`teacher.file: ${why}`, Exit.usage);
   const unreadable = (error: Error) => refused(`cannot read ${file}: ${error.message}`);
   const { size } = await stat(file).catch((error: Error) => Promise.reject(unreadable(error)));
-  if (size > MAX_TEACHER_BYTES) throw refused(`${file} has ${size} bytes; at most ${MAX_TEACHER_BYTES} are taken`);
+  if (size > MAX_FILE_BYTES) throw refused(`${file} has ${size} bytes; at most ${MAX_FILE_BYTES} are taken`);
   const content = await readFile(file).catch((error: Error) => Promise.reject(unreadable(error)));
   if (!mayBeOnnx(content)) return content;
   try {
-    return await wholeOnnx(file, content, MAX_TEACHER_BYTES);
+    return await wholeOnnx(file, content, MAX_FILE_BYTES);
   } catch (error) {
     if (error instanceof OnnxError) throw refused(`${file}: ${error.message}`);
     throw error;

@@ -13,12 +13,9 @@ import {
 } from '@mcld/datasets/views/augmentation.js';
 import type { BatchViews, SequenceSpec } from '@mcld/datasets/views/batch-sequence.js';
 import { isMixed, type Mix, mixSchema } from '@mcld/datasets/views/mix.js';
+import { MAX_ARRAY_BYTES, MAX_BATCH_ROWS } from '@mcld/feeds/limits.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { z } from 'zod';
-
-/** Most rows of a batch, and bytes of its pixels: they bound a request's memory. */
-const MAX_ROWS = 8192;
-const MAX_BYTES = 1 << 29;
 
 /** The first complaint of a schema, as an error that names its field. */
 function refusal(field: string, error: z.ZodError): RequestError {
@@ -48,8 +45,8 @@ export function sequenceSpecOf(spec: BatchSpec | undefined, count: number, size:
   const { batchSize = 0, shuffle = false, seed = 0 } = spec ?? {};
   const augmentation = augmentationOf(spec?.augmentation);
   const rows = batchSize * augmentation.viewsPerStep;
-  if (batchSize < 1 || rows > MAX_ROWS) {
-    throw new RequestError(`spec.batch_size ${batchSize}: expected 1 to ${MAX_ROWS / augmentation.viewsPerStep}`);
+  if (batchSize < 1 || rows > MAX_BATCH_ROWS) {
+    throw new RequestError(`spec.batch_size ${batchSize}: expected 1 to ${MAX_BATCH_ROWS / augmentation.viewsPerStep}`);
   }
   assertBytes('spec.batch_size', rows, size);
   return { count, batchSize, shuffle, seed, augmentation };
@@ -68,9 +65,9 @@ export function viewsOf(
   size: ImageSize,
 ): BatchViews {
   const { index = [], code = [] } = wire ?? {};
-  if (index.length !== code.length || index.length === 0 || index.length > MAX_ROWS) {
+  if (index.length !== code.length || index.length === 0 || index.length > MAX_BATCH_ROWS) {
     throw new RequestError(
-      `views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_ROWS}`,
+      `views: ${index.length} indices and ${code.length} codes, expected as many of both, 1 to ${MAX_BATCH_ROWS}`,
     );
   }
   assertBytes('views', index.length, size);
@@ -84,6 +81,6 @@ export function viewsOf(
 
 function assertBytes(field: string, rows: number, { height, width }: ImageSize): void {
   const bytes = rows * height * width * 3;
-  if (bytes > MAX_BYTES)
-    throw new RequestError(`${field}: ${rows} images are ${bytes} bytes; at most ${MAX_BYTES} are sent`);
+  if (bytes > MAX_ARRAY_BYTES)
+    throw new RequestError(`${field}: ${rows} images are ${bytes} bytes; at most ${MAX_ARRAY_BYTES} are sent`);
 }

@@ -9,17 +9,14 @@ import { sha256 } from '@mcld/datasets/readers/files.js';
 import { DAMAGED } from '@mcld/datasets/readers/passed-over.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/views/batch-sequence.js';
 import { drawMixture, mixBatch } from '@mcld/datasets/views/mixing.js';
-import { chunks } from '@mcld/platform/grpc/chunks.js';
+import { START } from '@mcld/feeds/cursors.js';
+import { DRAWN_AHEAD } from '@mcld/feeds/limits.js';
+import { piecesOf } from '@mcld/feeds/pieces.js';
+import { prefetch } from '@mcld/feeds/prefetch.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
-import { prefetch } from '@mcld/platform/prefetch.js';
 import type { DatasetShelf } from './dataset-shelf.js';
 import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 import { addressOf, type ViewRenderer } from './view-renderer.js';
-
-/** Batches drawn ahead of the one being sent. */
-const AHEAD = 2;
-
-const start: Cursor = { epoch: 0, step: 0 };
 
 interface DrawnBatch {
   readonly cursor: Cursor;
@@ -71,7 +68,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
     async *streamPlans({ spec, from, epochs }) {
       const { data, size } = await shelf.get(spec?.dataset);
       const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
-      for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
+      for (const cursor of sequence.cursors(from ?? START, epochsOf(epochs))) {
         const { index, code } = sequence.views(cursor);
         yield { cursor, views: { index: [...index], code: [...code] } };
       }
@@ -84,7 +81,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
       const augmentation = augmentationOf(wire);
       const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
       const pixels = await renderer.render(opened, augmentation, seed, views);
-      for (const { bytes, totalBytes, offset } of chunks(pixels)) {
+      for (const { bytes, totalBytes, offset } of piecesOf(pixels)) {
         yield { part: { totalBytes, offset }, pixels: bytes };
       }
     },
@@ -98,9 +95,9 @@ async function* streamBatches(
 ): AsyncGenerator<StreamBatchesResponse> {
   for await (const { cursor, views, labels, pixels, ownShare } of prefetch(
     drawBatches(request, shelf, renderer),
-    AHEAD,
+    DRAWN_AHEAD,
   )) {
-    for (const { bytes, totalBytes, offset } of chunks(pixels)) {
+    for (const { bytes, totalBytes, offset } of piecesOf(pixels)) {
       const part = { totalBytes, offset };
       if (offset > 0) yield { cursor, part, views: undefined, labels: [], pixels: bytes, ownShare };
       else {
@@ -121,7 +118,7 @@ async function* drawBatches(
   const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
   const { augmentation, seed } = sequence.spec;
   const mix = mixOf(spec?.mix);
-  for (const cursor of sequence.cursors(from ?? start, epochsOf(epochs))) {
+  for (const cursor of sequence.cursors(from ?? START, epochsOf(epochs))) {
     const views = sequence.views(cursor);
     const pixels = await renderer.render(opened, augmentation, seed, views);
     const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);

@@ -4,7 +4,6 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
-import type { Logger } from '@mcld/platform/logging.js';
 import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
@@ -24,7 +23,6 @@ import { reportHtml } from './report/report-html.js';
 
 export interface EvaluatorParts extends InferenceParts {
   readonly adapters: Adapters;
-  readonly logger: Logger;
 }
 
 /** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */

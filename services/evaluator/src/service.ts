@@ -3,7 +3,7 @@ import {
   type GetReportRequest,
   ReportFormat,
 } from '@mcld/contracts/mcld/v1/evaluator.js';
-import { CHUNK_BYTES } from '@mcld/platform/grpc/chunks.js';
+import { filePieces } from '@mcld/feeds/files.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
@@ -26,9 +26,7 @@ export function evaluatorService(evaluator: RunEvaluator): EvaluatorServiceImple
     },
     async *getReport(request) {
       const document = Buffer.from(await reportDocument(objects, request));
-      for (let at = 0; at < document.length; at += CHUNK_BYTES) {
-        yield { content: document.subarray(at, at + CHUNK_BYTES) };
-      }
+      for (const content of filePieces(document)) yield { content };
     },
   };
 }

@@ -4,8 +4,8 @@ import type {
   PipelineServiceImplementation,
   WatchRunResponse,
 } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { filePieces, wholeFile } from '@mcld/feeds/files.js';
 import type { RunEvent } from '@mcld/platform/bus/events.js';
-import { chunks, MAX_TEACHER_BYTES } from '@mcld/platform/grpc/chunks.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
@@ -62,7 +62,7 @@ export function pipelineService(
 
     async *exportStudent(request) {
       const file = await exportStudent(runs, runs.adapters, request);
-      for (const { bytes } of chunks(file)) yield { chunk: bytes };
+      for (const chunk of filePieces(file)) yield { chunk };
     },
 
     getRunReport: (request, { signal }) => evaluator.getReport(request, { signal }),
@@ -104,15 +104,6 @@ const told = (event: RunEvent): Partial<WatchRunResponse> => ({
 });
 
 async function collect(requests: AsyncIterable<ImportTeacherRequest>): Promise<TeacherFile> {
-  const pieces: Buffer[] = [];
-  let [model, weights] = ['', ''];
-  let size = 0;
-  for await (const request of requests) {
-    model ||= request.model;
-    weights ||= request.weights;
-    size += request.chunk.length;
-    if (size > MAX_TEACHER_BYTES) throw new RequestError(`a teacher of more than ${MAX_TEACHER_BYTES} bytes`);
-    pieces.push(Buffer.from(request.chunk));
-  }
-  return { model, weights, file: Buffer.concat(pieces) };
+  const { head, bytes } = await wholeFile(requests, ({ chunk }) => chunk, 'a teacher');
+  return { model: head?.model ?? '', weights: head?.weights ?? '', file: bytes };
 }

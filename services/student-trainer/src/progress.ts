@@ -1,5 +1,6 @@
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import { cursorOf } from '@mcld/feeds/cursors.js';
 import { meter } from '@mcld/platform/telemetry.js';
 
 const stepMs = meter.createHistogram('mcld.trainer.step', { unit: 'ms' });
@@ -61,7 +62,7 @@ export class ProgressMeter {
   current(): TrainingProgress & { readonly cursor: Cursor } {
     return {
       runId: this.runId,
-      cursor: { epoch: Math.floor(this.#step / this.stepsPerEpoch), step: this.#step % this.stepsPerEpoch },
+      cursor: cursorOf(this.#step, this.stepsPerEpoch),
       step: this.#step,
       totalSteps: this.totalSteps,
       imagesPerSecond: this.#rate ?? 0,

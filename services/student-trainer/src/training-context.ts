@@ -1,11 +1,14 @@
-import type { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
-import type { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/views/mix.js';
+import { type Batch, openBatches } from '@mcld/feeds/batches.js';
+import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
+import { cursorOf, START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
+import type { Feed } from '@mcld/feeds/feed.js';
+import { logRetries } from '@mcld/feeds/log-retries.js';
+import { openStepRows, type StepRows } from '@mcld/feeds/step-rows.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
-import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
@@ -19,7 +22,6 @@ import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import type { ScheduleBase } from '@mcld/tensor/schedule.js';
-import { type Batch, batches, type FeedRequest, type StepTarget, teacherLogits } from './batch-feed.js';
 import { diverged } from './diverged.js';
 import { TrainingHistory } from './history.js';
 import { ProgressMeter } from './progress.js';
@@ -30,8 +32,8 @@ export interface TrainerParts {
   readonly adapters: Adapters;
   readonly logger: Logger;
   readonly thread: ComputeThread<typeof handlers>;
-  readonly loader: OpenClient<typeof DataLoaderServiceDefinition>['client'];
-  readonly teacher: OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
+  readonly loader: LoaderClient;
+  readonly teacher: TeacherClient;
   /** Told of progress, for streams. */
   onProgress(progress: TrainingProgress): void;
 }
@@ -61,8 +63,8 @@ export class TrainingContext {
     readonly history: TrainingHistory,
     readonly progress: ProgressMeter,
     readonly stopping: () => boolean,
-    private readonly batchFeed: AsyncGenerator<Batch>,
-    private readonly logitFeed: AsyncGenerator<StepTarget>,
+    private readonly batchFeed: Feed<Batch>,
+    private readonly logitFeed: Feed<StepRows>,
   ) {}
 
   /**
@@ -79,14 +81,13 @@ export class TrainingContext {
     const recipe = parseRecipe(record.recipe);
     const { epochs, optimizer } = recipe;
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
-    const described = await retrying(
-      () => preflight(recipe, record.teacherDigest, { loader, teacher }, signal),
+    const described = await retrying(() => preflight(recipe, record.teacherDigest, { loader, teacher }, signal), {
       signal,
-    );
+    });
     const checkpoint = await newestCheckpoint(adapters.objects, record.id, (error) =>
       logger.error({ run: record.id, err: error }, 'falling back to the checkpoint before'),
     );
-    const stepsPerEpoch = Math.ceil(described.count / spec.batchSize);
+    const stepsPerEpoch = stepsPerEpochOf(described.count, spec.batchSize);
     const momentum = optimizer.name === 'sgd' ? optimizer.momentum : 0;
     const rates = { lr: optimizer.lr, momentum, stepsPerEpoch, epochs };
     const step = checkpoint?.manifest.step ?? 0;
@@ -110,12 +111,8 @@ export class TrainingContext {
         },
       }),
     });
-    const request: FeedRequest = {
-      spec,
-      from: checkpoint?.manifest.cursor ?? { epoch: 0, step: 0 },
-      epochs,
-      stepsPerEpoch,
-    };
+    const request = { spec, from: checkpoint?.manifest.cursor ?? START, epochs, stepsPerEpoch };
+    const feeds = { signal, onRetry: logRetries(logger, { run: record.id }) };
     const logits = { ...request, teacherDigest: record.teacherDigest, precision: recipe.logitPrecision };
     const history = checkpoint ? TrainingHistory.decode(checkpoint.parts['history.json']) : TrainingHistory.empty();
     const progress = new ProgressMeter(record.id, stepsPerEpoch, totalSteps);
@@ -128,8 +125,8 @@ export class TrainingContext {
       history,
       progress,
       stopping,
-      batches(loader, request, signal),
-      teacherLogits(teacher, logits, signal),
+      openBatches(loader, request, feeds),
+      openStepRows(teacher, logits, feeds),
     );
     context.#checkpoint = checkpoint?.manifest.step;
     await context.emit('started', String(record.attempt), {
@@ -150,17 +147,17 @@ export class TrainingContext {
   }
 
   nextBatch(): Promise<Batch> {
-    return nextOf(this.batchFeed, 'data loader');
+    return this.batchFeed.take();
   }
 
-  teacherLogits(): Promise<StepTarget> {
-    return nextOf(this.logitFeed, 'teacher');
+  teacherLogits(): Promise<StepRows> {
+    return this.logitFeed.take();
   }
 
   /** One step in the compute thread: forward, loss, gradients, update. */
-  distill(batch: Batch, target: StepTarget | undefined, step: number, rates: StepRates): Promise<StepResult> {
+  distill(batch: Batch, target: StepRows | undefined, step: number, rates: StepRates): Promise<StepResult> {
     const { pixels, labels, ownShare } = batch;
-    const logits = target?.logits;
+    const logits = target?.rows.values;
     return this.parts.thread.call(
       'step',
       {
@@ -192,7 +189,7 @@ export class TrainingContext {
         {
           step,
           totalSteps,
-          cursor: { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch },
+          cursor: cursorOf(step, stepsPerEpoch),
           rng: { generator: 'philox4x32-10', seed: recipe.seed, dataSeed: dataSeedOf(recipe) },
           attempt: record.attempt,
           metrics: last ? { loss: last.losses.total ?? 0, trainTop1: last.trainTop1 } : {},
@@ -227,13 +224,7 @@ export class TrainingContext {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.batchFeed.return(undefined), this.logitFeed.return(undefined)]);
+    await Promise.all([this.batchFeed.close(), this.logitFeed.close()]);
     await this.parts.thread.call('end', undefined);
   }
-}
-
-async function nextOf<T>(feed: AsyncGenerator<T>, source: string): Promise<T> {
-  const next = await feed.next();
-  if (next.done) throw new Error(`the ${source} ended its stream before the run's end`);
-  return next.value;
 }

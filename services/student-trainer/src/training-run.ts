@@ -1,7 +1,9 @@
+import type { Batch } from '@mcld/feeds/batches.js';
+import { cursorOf, isSameCursor } from '@mcld/feeds/cursors.js';
+import type { StepRows } from '@mcld/feeds/step-rows.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import type { StepRates } from '@mcld/tensor/optimizer.js';
 import { ratesAt } from '@mcld/tensor/schedule.js';
-import type { Batch, StepTarget } from './batch-feed.js';
 import { diverged } from './diverged.js';
 import type { TrainingContext } from './training-context.js';
 import type { StepResult } from './worker.js';
@@ -70,14 +72,14 @@ function namedLosses(
   throw diverged(step, `the logits of ${nonFinite} of ${images} images are no finite numbers`, checkpoint);
 }
 
-function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepTarget | undefined): void {
-  const wanted = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
+function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepRows | undefined): void {
+  const expected = cursorOf(step, stepsPerEpoch);
   for (const [source, cursor] of [
     ['batch', batch.cursor],
     ['teacher', target?.cursor],
   ] as const) {
-    if (cursor && (cursor.epoch !== wanted.epoch || cursor.step !== wanted.step)) {
-      throw new Error(`${source} of epoch ${cursor.epoch}, step ${cursor.step} came for ${JSON.stringify(wanted)}`);
+    if (cursor && !isSameCursor(cursor, expected)) {
+      throw new Error(`${source} of epoch ${cursor.epoch}, step ${cursor.step} came for ${JSON.stringify(expected)}`);
     }
   }
 }

@@ -1,8 +1,4 @@
-/** A view that is asked for. */
-export interface ViewAddress {
-  readonly index: number;
-  readonly code: number;
-}
+import type { ViewAddress } from '@mcld/feeds/views.js';
 
 /** Computes views: [n, classes] rows in the order asked for. Its two stages overlap for successive batches. */
 export interface ViewComputer {

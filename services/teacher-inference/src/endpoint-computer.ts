@@ -1,7 +1,8 @@
 import type { ModelInferResponse } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { clipped } from '@mcld/errors/text.js';
-import { CHUNK_BYTES, float32Of } from '@mcld/platform/grpc/chunks.js';
+import { PIECE_BYTES } from '@mcld/feeds/limits.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
+import { float32Of } from '@mcld/platform/rows.js';
 import type { ImageBatch, LogitComputer } from './computer.js';
 import {
   batchLimit,
@@ -32,7 +33,7 @@ export async function endpointComputer(model: EndpointModel, allowed: string, ba
     await assertUnchanged(client, model);
     const { input, output, layout, classes } = classifierOf(model);
     // An answer fits into a message.
-    const most = Math.min(batch, Math.max(1, Math.floor(CHUNK_BYTES / (classes * 4))));
+    const most = Math.min(batch, Math.max(1, Math.floor(PIECE_BYTES / (classes * 4))));
     const fixed = fixedRows(input.shape[0]);
     const rowsNow = async () => fixed ?? Math.min(most, (await batchLimit(client, model)) || most);
     let rows = await rowsNow();

@@ -1,17 +1,18 @@
-import type { DescribeDatasetResponse, StreamPlansResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import type { StepsRequest } from '@mcld/feeds/batches.js';
+import { stepsPerEpochOf } from '@mcld/feeds/cursors.js';
+import type { Feed } from '@mcld/feeds/feed.js';
+import { logRetries } from '@mcld/feeds/log-retries.js';
+import { openPlans, type StepPlan } from '@mcld/feeds/plans.js';
+import { fetchPixels, type ViewAddress } from '@mcld/feeds/views.js';
 import type { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { divergence } from '@mcld/logit-store/row-codec.js';
-import { nextCursor } from '@mcld/platform/cursor.js';
-import { Assembly } from '@mcld/platform/grpc/chunks.js';
-import { resuming, retrying } from '@mcld/platform/grpc/retrying.js';
 import { meter } from '@mcld/platform/telemetry.js';
 import { assertNumbers } from './answers.js';
-import { type Coming, ComputeQueue, type ViewAddress, type ViewComputer } from './compute-queue.js';
+import { type Coming, ComputeQueue, type ViewComputer } from './compute-queue.js';
 import { ownerOf, peerComputer } from './peers.js';
 import type { Teacher } from './teacher.js';
-
-const MAX_PIXELS = 1 << 30;
 
 const computedCounter = meter.createCounter('mcld.teacher.views.computed');
 const storedCounter = meter.createCounter('mcld.teacher.views.stored');
@@ -67,33 +68,26 @@ export class LogitSource implements ViewComputer {
   /** Pixels of views, uint8 [n, height, width, 3]. */
   async fetch(views: readonly ViewAddress[]): Promise<Uint8Array<ArrayBuffer>> {
     const { spec, teacher } = this;
+    const { loader, logger } = teacher.parts;
     const { dataset, seed } = spec;
     // Streams with other bounds share this source.
-    const augmentation = { ...spec.augmentation, viewsPerImage: 0, viewsPerStep: 0 };
-    const wanted = { index: views.map(({ index }) => index), code: views.map(({ code }) => code) };
-    return retrying(async () => {
-      const assembly = new Assembly(MAX_PIXELS);
-      let pixels: Uint8Array<ArrayBuffer> | undefined;
-      for await (const { part, pixels: bytes } of teacher.parts.loader.streamViews({
-        dataset,
-        augmentation,
-        seed,
-        views: wanted,
-      })) {
-        if (part) pixels = assembly.add({ bytes, totalBytes: part.totalBytes, offset: part.offset });
-      }
-      if (!pixels) throw new Error('the data loader sent no pixels');
-      return pixels;
-    });
+    const augmentation = spec.augmentation && { ...spec.augmentation, viewsPerImage: 0, viewsPerStep: 0 };
+    const onRetry = logRetries(logger, { teacher: teacher.digest });
+    return fetchPixels(loader, { dataset, augmentation, seed }, views, { onRetry });
   }
 
-  /** The plan from a cursor on, from another replica of the loader where one goes away. */
-  plans(spec: BatchSpec, from: Cursor, epochs: number): AsyncGenerator<StreamPlansResponse> {
-    const { loader } = this.teacher.parts;
-    const stepsPerEpoch = Math.ceil(this.described.count / spec.batchSize);
-    return resuming((last) =>
-      loader.streamPlans({ spec, from: last?.cursor ? nextCursor(last.cursor, stepsPerEpoch) : from, epochs }),
-    );
+  /** A sequence of this source's views, as feeds ask for it. */
+  steps(spec: BatchSpec, from: Cursor, epochs: number): StepsRequest {
+    return { spec, from, epochs, stepsPerEpoch: stepsPerEpochOf(this.described.count, spec.batchSize) };
+  }
+
+  /** The plan of each step. */
+  plans(request: StepsRequest, signal?: AbortSignal): Feed<StepPlan> {
+    const { loader, logger } = this.teacher.parts;
+    return openPlans(loader, request, {
+      ...(signal && { signal }),
+      onRetry: logRetries(logger, { teacher: this.teacher.digest }),
+    });
   }
 
   /** Computes and stores. @returns rows as the store gives them @throws ForeignModelError where one is no numbers */

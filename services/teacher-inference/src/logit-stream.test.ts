@@ -1,5 +1,6 @@
+import type { ViewAddress } from '@mcld/feeds/views.js';
 import { describe, expect, it } from 'vitest';
-import { ComputeQueue, type ViewAddress } from './compute-queue.js';
+import { ComputeQueue } from './compute-queue.js';
 import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
 
@@ -59,7 +60,7 @@ async function* plans(steps: number, size: number, repeat = 1) {
 
 async function run(source: LogitSource, steps: ReturnType<typeof plans>): Promise<number[]> {
   const firsts: number[] = [];
-  for await (const { logits } of streamStepLogits(steps, source)) firsts.push(logits[0]!);
+  for await (const { rows } of streamStepLogits(steps, source)) firsts.push(rows.values[0]!);
   return firsts;
 }
 
@@ -67,10 +68,10 @@ describe('streamStepLogits', () => {
   it('answers every step in order, filling compute batches from the steps ahead', async () => {
     const { source, batches } = fakeSource(16);
     const steps: number[] = [];
-    for await (const { cursor, logits, rows } of streamStepLogits(plans(10, 5), source)) {
+    for await (const { cursor, rows } of streamStepLogits(plans(10, 5), source)) {
       steps.push(cursor.step);
-      expect(rows).toBe(5);
-      expect([...logits.subarray(0, 2)]).toEqual([cursor.step * 5, 3]);
+      expect(rows.count).toBe(5);
+      expect([...rows.row(0)]).toEqual([cursor.step * 5, 3]);
     }
     expect(steps).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(batches).toEqual([16, 16, 16, 2]);
@@ -79,7 +80,7 @@ describe('streamStepLogits', () => {
   it('computes a view once, and counts what came from the store', async () => {
     const { source, batches, counted } = fakeSource(16);
     const rows: number[] = [];
-    for await (const step of streamStepLogits(plans(4, 4, 3), source)) rows.push(step.rows);
+    for await (const step of streamStepLogits(plans(4, 4, 3), source)) rows.push(step.rows.count);
     expect(rows).toEqual(Array(12).fill(4));
     expect(batches.reduce((a, b) => a + b)).toBe(16);
     expect(counted()).toBeGreaterThanOrEqual(16);

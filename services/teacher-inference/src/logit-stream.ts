@@ -1,18 +1,12 @@
-import type { StreamPlansResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { Cursor, Views } from '@mcld/contracts/mcld/v1/views.js';
+import { PLANNED_STEPS_AHEAD } from '@mcld/feeds/limits.js';
+import type { StepPlan } from '@mcld/feeds/plans.js';
+import type { StepRows } from '@mcld/feeds/step-rows.js';
+import type { ViewAddress } from '@mcld/feeds/views.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { assertNumbers } from './answers.js';
-import type { Coming, ViewAddress } from './compute-queue.js';
+import type { Coming } from './compute-queue.js';
 import type { LogitSource } from './logit-source.js';
-
-/** Steps looked ahead, to fill compute batches with views that will be wanted soon. */
-const AHEAD = 16;
-
-export interface StepLogits {
-  readonly cursor: Cursor;
-  readonly rows: number;
-  /** float32 [rows, classes]. */
-  readonly logits: Float32Array;
-}
 
 interface PlannedStep {
   readonly cursor: Cursor;
@@ -25,16 +19,13 @@ interface PlannedStep {
  * The logits of each planned step, in order. Stored views cost a look-up; missing ones of the steps ahead are asked for
  * early, so that compute batches are full.
  */
-export async function* streamStepLogits(
-  plans: AsyncIterable<StreamPlansResponse>,
-  source: LogitSource,
-): AsyncGenerator<StepLogits> {
+export async function* streamStepLogits(plans: AsyncIterable<StepPlan>, source: LogitSource): AsyncGenerator<StepRows> {
   const iterator = plans[Symbol.asyncIterator]();
   const window: PlannedStep[] = [];
   let ended = false;
   try {
     while (true) {
-      while (!ended && window.length < AHEAD) {
+      while (!ended && window.length < PLANNED_STEPS_AHEAD) {
         const next = await iterator.next();
         if (next.done) ended = true;
         else window.push(planned(next.value, source));
@@ -48,37 +39,35 @@ export async function* streamStepLogits(
   }
 }
 
-function planned({ cursor, views }: StreamPlansResponse, source: LogitSource): PlannedStep {
-  const { index, code } = views as Views;
+function planned({ cursor, views }: StepPlan, source: LogitSource): PlannedStep {
+  const { index, code } = views;
   const coming = new Map<number, Coming>();
   for (const [i, image] of index.entries()) {
     const view = { index: image, code: code[i] as number };
     if (!source.store.has(view.index, view.code)) coming.set(i, source.request(view));
   }
-  return { cursor: cursor as Cursor, views: views as Views, coming };
+  return { cursor, views, coming };
 }
 
-async function complete({ cursor, views, coming }: PlannedStep, source: LogitSource): Promise<StepLogits> {
+async function complete({ cursor, views, coming }: PlannedStep, source: LogitSource): Promise<StepRows> {
   const { index, code } = views;
-  const { classes } = source;
-  const rows = index.length;
-  const logits = new Float32Array(rows * classes);
+  const rows = Rows.zeros(index.length, source.classes);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
   for (const i of coming.keys()) source.hurry(viewAt(i));
-  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), logits);
-  for (let i = 0; i < rows; i++) {
+  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows.values);
+  for (let i = 0; i < rows.count; i++) {
     // What was stored and turned out to be damaged is asked for now.
     if (there[i] === 1 || coming.has(i)) continue;
     coming.set(i, source.request(viewAt(i)));
     source.hurry(viewAt(i));
   }
-  for (const [i, { row }] of coming) if (there[i] !== 1) logits.set(await row, i * classes);
+  for (const [i, { row }] of coming) if (there[i] !== 1) rows.set(i, await row);
   const { computer, digest } = source.teacher;
   // Rows that an earlier build stored, above all: what is computed now need not have come this far.
-  assertNumbers(logits, computer, (row) => {
+  assertNumbers(rows.values, computer, (row) => {
     const remedy = `as it is stored ('mcld cache gc --teacher ${digest.slice(0, 12)}' removes what is stored),`;
     return there[row] === 1 ? `image ${index[row]}, ${remedy}` : `image ${index[row]}`;
   });
-  source.countStored(rows - [...coming.values()].filter(({ isFirst }) => isFirst).length);
-  return { cursor, rows, logits };
+  source.countStored(rows.count - [...coming.values()].filter(({ isFirst }) => isFirst).length);
+  return { cursor, rows };
 }

@@ -9,10 +9,13 @@ import {
   type WarmLogitsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
-import { chunks } from '@mcld/platform/grpc/chunks.js';
+import { START } from '@mcld/feeds/cursors.js';
+import { MAX_PEER_VIEWS } from '@mcld/feeds/limits.js';
+import { piecesOf } from '@mcld/feeds/pieces.js';
+import { addressesOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
-import type { ViewAddress } from './compute-queue.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { pinEndpoint } from './endpoint-model.js';
 import type { LogitSource } from './logit-source.js';
 import { streamStepLogits } from './logit-stream.js';
@@ -49,9 +52,9 @@ export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceSe
       return { classes: teacher.classes };
     },
     pinEndpoint: async (address) => ({ teacherDigest: await pinEndpoint(objects, address, endpoints) }),
-    streamLogits: (request) => streamLogits(request, shelf),
+    streamLogits: (request, { signal }) => streamLogits(request, shelf, signal),
     computeLogits: (request) => computeLogits(request, shelf),
-    warmLogits: (request) => warmLogits(request, shelf),
+    warmLogits: (request, { signal }) => warmLogits(request, shelf, signal),
 
     async describeLogits({ teacherDigest, spec: wanted, precision }) {
       const spec = specOf(wanted);
@@ -77,13 +80,8 @@ const UNSTORED = 'unstored';
 
 const NO_PROBE = { views: 0, mean: 0, max: 0 };
 
-/** Views that one replica asks of another at once, at most. */
-const MAX_VIEWS = 4096;
-
 /** Between two reports of a warming store. */
 const REPORT_MS = 500;
-
-const start = { epoch: 0, step: 0 };
 
 function specOf(spec: BatchSpec | undefined): BatchSpec {
   if (!spec) throw new RequestError('spec is missing');
@@ -93,22 +91,22 @@ function specOf(spec: BatchSpec | undefined): BatchSpec {
 async function* streamLogits(
   { teacherDigest, spec: wanted, from, epochs, precision }: StreamLogitsRequest,
   shelf: TeacherShelf,
+  signal: AbortSignal,
 ): AsyncGenerator<StreamLogitsResponse> {
   const spec = specOf(wanted);
   using lease = await shelf.lease(teacherDigest);
   const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
-  const begin = from ?? start;
+  const request = source.steps(spec, from ?? START, epochs);
   const steps = mixes(spec)
-    ? streamMixedLogits(source, spec, begin, epochs)
-    : streamStepLogits(source.plans(spec, begin, epochs), source);
+    ? streamMixedLogits(source, request, signal)
+    : streamStepLogits(source.plans(request, signal), source);
   try {
-    for await (const { cursor, rows, logits } of steps) {
-      const bytes = new Uint8Array(logits.buffer);
-      for (const piece of chunks(bytes)) {
-        const { totalBytes, offset } = piece;
-        yield { cursor, rows, classes: teacher.classes, logits: piece.bytes, totalBytes, offset };
+    for await (const { cursor, rows } of steps) {
+      const { count, width: classes } = rows;
+      for (const { bytes: logits, totalBytes, offset } of piecesOf(rows.bytes)) {
+        yield { cursor, rows: count, classes, logits, totalBytes, offset };
       }
     }
   } finally {
@@ -120,32 +118,35 @@ async function* computeLogits(
   { teacherDigest, spec, precision, views }: ComputeLogitsRequest,
   shelf: TeacherShelf,
 ): AsyncGenerator<ComputeLogitsResponse> {
-  const { index = [], code = [] } = views ?? {};
+  const { index, code } = views ?? { index: [], code: [] };
   using lease = await shelf.lease(teacherDigest);
   const teacher = lease.value;
   const source = await teacher.source(specOf(spec), precision);
   const { count } = source.described;
-  if (index.length === 0 || index.length !== code.length || index.length > MAX_VIEWS || index.some((i) => i >= count)) {
-    throw new RequestError(`views: expected 1 to ${MAX_VIEWS} of images 0 to ${count - 1}, with a code each`);
+  if (
+    index.length === 0 ||
+    index.length !== code.length ||
+    index.length > MAX_PEER_VIEWS ||
+    index.some((i) => i >= count)
+  ) {
+    throw new RequestError(`views: expected 1 to ${MAX_PEER_VIEWS} of images 0 to ${count - 1}, with a code each`);
   }
-  const logits = new Float32Array(index.length * teacher.classes);
-  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), logits);
-  const missing = index.map(async (image, i) => {
-    if (there[i] === 1) return;
-    const view = { index: image, code: code[i] as number };
+  const rows = Rows.zeros(index.length, teacher.classes);
+  const stored = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows.values);
+  const missing = addressesOf({ index, code }).map(async (view, i) => {
+    if (stored[i] === 1) return;
     const { row } = source.queue.request(view);
     source.queue.hurry(view);
-    logits.set(await row, i * teacher.classes);
+    rows.set(i, await row);
   });
   await Promise.all(missing);
-  for (const { bytes, totalBytes, offset } of chunks(new Uint8Array(logits.buffer))) {
-    yield { logits: bytes, totalBytes, offset };
-  }
+  for (const { bytes: logits, totalBytes, offset } of piecesOf(rows.bytes)) yield { logits, totalBytes, offset };
 }
 
 async function* warmLogits(
   { teacherDigest, spec: wanted, epochs, precision }: WarmLogitsRequest,
   shelf: TeacherShelf,
+  signal: AbortSignal,
 ): AsyncGenerator<Partial<WarmLogitsResponse>> {
   const spec = specOf(wanted);
   if (mixes(spec))
@@ -154,12 +155,13 @@ async function* warmLogits(
   const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
-  const totalSteps = Math.ceil(source.described.count / spec.batchSize) * epochs;
+  const request = source.steps(spec, START, epochs);
+  const totalSteps = request.stepsPerEpoch * epochs;
   const before = teacher.counters.computedViews;
   const progress = (steps: number) => ({ steps, totalSteps, computedViews: teacher.counters.computedViews - before });
   let [steps, told] = [0, 0];
   try {
-    for await (const _ of streamStepLogits(source.plans(spec, start, epochs), source)) {
+    for await (const _ of streamStepLogits(source.plans(request, signal), source)) {
       steps++;
       if (performance.now() - told < REPORT_MS) continue;
       told = performance.now();
@@ -173,8 +175,6 @@ async function* warmLogits(
 
 /** The views of the first step. */
 async function firstViews(source: LogitSource): Promise<ViewAddress[]> {
-  for await (const { views } of source.plans(source.spec, start, 1)) {
-    return (views?.index ?? []).map((index, i) => ({ index, code: views?.code[i] as number }));
-  }
+  for await (const { views } of source.plans(source.steps(source.spec, START, 1))) return addressesOf(views);
   return [];
 }

@@ -1,8 +1,8 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import type { ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { differenceOf, isConstant, isSame, squashing } from './answers.js';
-import type { ViewAddress } from './compute-queue.js';
 import { type LogitComputer, singleComputers } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 import type { LogitSource } from './logit-source.js';

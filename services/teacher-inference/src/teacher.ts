@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { DataLoaderServiceDefinition, DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { type RowCodec, rowCodec } from '@mcld/logit-store/row-codec.js';
 import type { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
-import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
@@ -19,7 +19,6 @@ import { storedEndpoint } from './endpoint-model.js';
 import { ensembleComputer, ensembleSchema } from './ensemble-computer.js';
 import { LogitSource } from './logit-source.js';
 import { onnxComputer } from './onnx-computer.js';
-import type { TeacherClient } from './peers.js';
 import { weightsComputer } from './weights-computer.js';
 import type { handlers } from './worker.js';
 
@@ -27,7 +26,7 @@ export interface TeacherParts {
   readonly thread: ComputeThread<typeof handlers>;
   /** Endpoints of the Open Inference Protocol that may teach; see MCLD_TEACHER_ENDPOINTS. */
   readonly endpoints: string;
-  readonly loader: OpenClient<typeof DataLoaderServiceDefinition>['client'];
+  readonly loader: LoaderClient;
   readonly objects: ObjectStore;
   readonly logger: Logger;
   /** Rows of the compute batch. */

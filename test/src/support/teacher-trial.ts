@@ -4,8 +4,8 @@ import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { type LogitCounters, TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { filePieces } from '@mcld/feeds/files.js';
 import { readConfig } from '@mcld/platform/config.js';
-import { chunks } from '@mcld/platform/grpc/chunks.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
@@ -81,7 +81,7 @@ export class TeacherTrial {
 
   async imported(file: Uint8Array, model = ''): Promise<{ digest: string }> {
     async function* pieces() {
-      for (const { bytes } of chunks(file)) yield { model, chunk: bytes };
+      for (const chunk of filePieces(file)) yield { model, chunk };
     }
     return { digest: (await this.client.importTeacher(pieces())).teacherDigest };
   }

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { wholeFile } from '@mcld/feeds/files.js';
 import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
 import { withSession } from '../session.js';
@@ -26,11 +27,8 @@ async function exportStudent(runId: string, options: ExportOptions): Promise<voi
   }
   const labels = options.labels ? await linesOf(options.labels) : [];
   await withSession({ ...options, use: 'brief' }, async ({ client }) => {
-    const pieces: Buffer[] = [];
-    for await (const { chunk } of client.exportStudent({ runId, format, keepNorms, rawPixels, labels })) {
-      pieces.push(Buffer.from(chunk));
-    }
-    const file = Buffer.concat(pieces);
+    const request = { runId, format, keepNorms, rawPixels, labels };
+    const { bytes: file } = await wholeFile(client.exportStudent(request), ({ chunk }) => chunk, 'a student');
     await writeFile(out, file);
     if (options.json) printJson({ run: runId, file: out, bytes: file.length });
     else print(out);

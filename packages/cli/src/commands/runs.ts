@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { wholeFile } from '@mcld/feeds/files.js';
 import { jsonText } from '@mcld/platform/json.js';
 import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
@@ -168,9 +169,8 @@ async function remove(id: string, options: CommonOptions): Promise<void> {
 
 /** The report of runs as a document. */
 export async function fetchReport(client: PipelineClient, runIds: string[], format: ReportFormat): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const { content } of client.getRunReport({ runIds, format })) pieces.push(Buffer.from(content));
-  return Buffer.concat(pieces);
+  const { bytes } = await wholeFile(client.getRunReport({ runIds, format }), ({ content }) => content, 'a report');
+  return bytes;
 }
 
 async function report(ids: string[], options: CommonOptions & { out?: string }): Promise<void> {

@@ -1,46 +1,53 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { isOutOfReach } from './remote-error.js';
 
-/** Tries in a row before a service counts as gone: about 6 seconds, in which a replica takes over or a pod restarts. */
-const TRIES = 7;
-const FIRST_MS = 100;
-const LONGEST_MS = 2000;
+/** Failures in a row after which a service counts as gone: about 6 seconds, in which a replica takes over or a pod restarts. */
+const MOST_FAILURES = 7;
 
-async function pause(failures: number, error: unknown, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted || !isOutOfReach(error) || failures >= TRIES) throw error;
-  await sleep(Math.min(LONGEST_MS, FIRST_MS * 2 ** failures), undefined, signal ? { signal } : {});
+/** Before the first retry; each further one waits twice as long. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2000;
+
+/** A call that is about to be made again. */
+export interface Retry {
+  readonly error: McldError;
+  /** Failures in a row so far. */
+  readonly retries: number;
+  /** Before the next try. */
+  readonly pauseMs: number;
 }
 
-/** Calls again while the server is out of reach. The call must be safe to repeat. */
-export async function retrying<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  for (let failures = 0; ; failures++) {
-    try {
-      return await call();
-    } catch (error) {
-      await pause(failures, error, signal);
-    }
-  }
+export interface RetryOptions {
+  /** Ends the retries. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called before each pause. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
 
 /**
- * A stream that goes on after its last item when its server goes out of reach.
- * @param open begins after `last`, or at the beginning where it is undefined
+ * Waits before a call is made again.
+ * @param failures in a row, this one among them
+ * @throws `error` itself where another try would not help, was not asked for, or would be one too many
  */
-export async function* resuming<T>(
-  open: (last: T | undefined) => AsyncIterable<T>,
-  signal?: AbortSignal,
-): AsyncGenerator<T> {
-  let last: T | undefined;
-  for (let failures = 0; ; failures++) {
+export async function pauseBeforeRetry(
+  error: unknown,
+  failures: number,
+  { signal, onRetry }: RetryOptions,
+): Promise<void> {
+  if (signal?.aborted || !isOutOfReach(error) || failures > MOST_FAILURES) throw error;
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  onRetry?.({ error: McldError.from(error), retries: failures, pauseMs });
+  await sleep(pauseMs, undefined, signal ? { signal } : {});
+}
+
+/** Calls again while the server is out of reach. The call must be safe to repeat. */
+export async function retrying<T>(call: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  for (let failures = 1; ; failures++) {
     try {
-      for await (const item of open(last)) {
-        last = item;
-        failures = 0;
-        yield item;
-      }
-      return;
+      return await call();
     } catch (error) {
-      await pause(failures, error, signal);
+      await pauseBeforeRetry(error, failures, options);
     }
   }
 }

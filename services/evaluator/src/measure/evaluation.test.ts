@@ -1,13 +1,16 @@
 import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import { START } from '@mcld/feeds/cursors.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
+import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
 
 const dataset = DatasetRef.fromPartial({ name: 'cifar-10', root: 'own', split: 'test' });
 
-/** A student that is right about two images of two, and a teacher that breaks off after the first. */
+/** A student that is right about two images of two, and a teacher that breaks off within its first answer, once. */
 function partsWith(failure: Error): InferenceParts {
+  let hasFailed = false;
   const logits = Float32Array.of(2, 0, 0, 2);
   const bytes = (array: Float32Array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
   return {
@@ -15,15 +18,20 @@ function partsWith(failure: Error): InferenceParts {
     loader: {
       describeDataset: async () => ({ classNames: ['a', 'b'], height: 1, width: 1, count: 2, mean: [], std: [] }),
       async *streamBatches() {
-        yield { part: { totalBytes: 6, offset: 0 }, labels: [0, 1], pixels: Buffer.alloc(6) };
+        yield { cursor: START, part: { totalBytes: 6, offset: 0 }, labels: [0, 1], pixels: Buffer.alloc(6) };
       },
     },
     teacher: {
       async *streamLogits() {
-        yield { logits: bytes(logits.subarray(0, 2)), totalBytes: 8, offset: 0, classes: 2 };
-        throw failure;
+        yield { cursor: START, logits: bytes(logits.subarray(0, 2)), totalBytes: 16, offset: 0, classes: 2 };
+        if (!hasFailed) {
+          hasFailed = true;
+          throw failure;
+        }
+        yield { cursor: START, logits: bytes(logits.subarray(2)), totalBytes: 16, offset: 8, classes: 2 };
       },
     },
+    logger: createLogger('test', 'silent'),
   } as unknown as InferenceParts;
 }
 
@@ -38,8 +46,12 @@ describe('a teacher that refuses a test image', () => {
     expect(metrics).not.toHaveProperty('teacherTop1');
   });
 
-  it('is not one that is away: that evaluation is tried again', async () => {
+  it('is not one that is away: that is asked again, nor one that is broken: then there are no figures', async () => {
     const away = new RemoteError('/StreamLogits', 'connection refused', { status: 'UNAVAILABLE' });
-    await expect(evaluateSplit(partsWith(away), dataset, 'a'.repeat(64))).rejects.toBe(away);
+    const { metrics, teacherFault } = await evaluateSplit(partsWith(away), dataset, 'a'.repeat(64));
+    expect(teacherFault).toBeUndefined();
+    expect(metrics).toMatchObject({ count: 2, agreement: 1, teacherTop1: 1 });
+    const broken = new RemoteError('/StreamLogits', 'a damaged image', { status: 'DATA_LOSS' });
+    await expect(evaluateSplit(partsWith(broken), dataset, 'a'.repeat(64))).rejects.toBe(broken);
   });
 });

@@ -44,32 +44,36 @@ export async function evaluateSplit(
   const guesses: number[] = [];
   const examples: Example[] = [];
   const every = Math.max(1, Math.floor(count / EXAMPLES));
-  let teacher = teacherDigest ? teacherRows(parts, teacherDigest, dataset) : undefined;
+  let teacher = teacherDigest ? teacherRows(parts, teacherDigest, dataset, described) : undefined;
   let teacherFault: string | undefined;
-  for await (const batch of inferSplit(parts, dataset, described)) {
-    const classes = batch.logits.length / batch.labels.length;
-    for (const [i, label] of batch.labels.entries()) {
-      const row = batch.logits.subarray(i * classes, (i + 1) * classes);
-      const teacherRow = await nextRow(teacher).catch((error) => {
-        // What the student is worth does not hang on it; a service that is away is asked again instead.
-        if (!(error instanceof RemoteError) || error.status !== 'FAILED_PRECONDITION') throw error;
-        teacherFault = error.message;
-        teacher = undefined;
-        return undefined;
-      });
-      metrics.add(row, label, teacherRow);
-      if (withExamples && labels.length % every === 0 && examples.length < EXAMPLES) {
-        const bytes = height * width * 3;
-        examples.push({
-          image: await encodeExample(batch.pixels.subarray(i * bytes, (i + 1) * bytes), height, width),
-          label: classNames[label] as string,
-          student: allFinite(row) ? (classNames[argmax(row)] as string) : NO_GUESS,
-          ...(teacherRow && { teacher: classNames[argmax(teacherRow)] as string }),
+  try {
+    for await (const batch of inferSplit(parts, dataset, described)) {
+      const classes = batch.logits.length / batch.labels.length;
+      for (const [i, label] of batch.labels.entries()) {
+        const row = batch.logits.subarray(i * classes, (i + 1) * classes);
+        const teacherRow = await nextRow(teacher).catch((error) => {
+          // What the student is worth does not hang on it; a service that is away is asked again instead.
+          if (!(error instanceof RemoteError) || error.status !== 'FAILED_PRECONDITION') throw error;
+          teacherFault = error.message;
+          teacher = undefined;
+          return undefined;
         });
+        metrics.add(row, label, teacherRow);
+        if (withExamples && labels.length % every === 0 && examples.length < EXAMPLES) {
+          const bytes = height * width * 3;
+          examples.push({
+            image: await encodeExample(batch.pixels.subarray(i * bytes, (i + 1) * bytes), height, width),
+            label: classNames[label] as string,
+            student: allFinite(row) ? (classNames[argmax(row)] as string) : NO_GUESS,
+            ...(teacherRow && { teacher: classNames[argmax(teacherRow)] as string }),
+          });
+        }
+        labels.push(label);
+        guesses.push(argmax(row));
       }
-      labels.push(label);
-      guesses.push(argmax(row));
     }
+  } finally {
+    await teacher?.return(undefined);
   }
   if (teacherFault !== undefined) metrics.forgetTeacher();
   const found = recordOf(metrics.result());
@@ -80,5 +84,5 @@ export async function evaluateSplit(
   return { metrics: found, diverged, teacherFault, worst, examples };
 }
 
-const nextRow = async (rows: AsyncGenerator<Float32Array> | undefined): Promise<Float32Array | undefined> =>
-  (await rows?.next())?.value as Float32Array | undefined;
+const nextRow = async (rows: AsyncGenerator<Float32Array, undefined> | undefined): Promise<Float32Array | undefined> =>
+  (await rows?.next())?.value;

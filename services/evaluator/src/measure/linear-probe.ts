@@ -1,3 +1,4 @@
+import { stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import { normals, permutation } from '@mcld/random/draws.js';
 import { Purpose } from '@mcld/random/philox.js';
 import { CompiledFunction } from '@mcld/tensor/compiled.js';
@@ -38,7 +39,7 @@ export function fitProbe(train: ProbeData, test: ProbeData, settings: ProbeSetti
   const { classes, batchSize, epochs, lr, seed } = settings;
   const count = train.labels.length;
   const width = train.features.length / count;
-  const stepsPerEpoch = Math.ceil(count / batchSize);
+  const stepsPerEpoch = stepsPerEpochOf(count, batchSize);
   const schedule: Schedule = { name: 'multi-step', milestones: [30, 60, 90], gamma: 0.1, warmup: NONE };
   const base = { lr, momentum: 0.9, stepsPerEpoch, epochs };
   const initial = new Float32Array((width + 1) * classes);
