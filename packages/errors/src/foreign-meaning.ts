@@ -1,3 +1,4 @@
+import { codeOf } from './code.js';
 import type { FieldViolation, McldErrorOptions } from './meaning.js';
 
 /** Of a disk, or a quota, that is full. */
@@ -32,8 +33,8 @@ const systemMeanings: Readonly<Record<string, McldErrorOptions>> = {
  * @returns undefined for what is not an error of the system, or one with no meaning of its own (EIO)
  */
 export function systemMeaning(error: unknown): McldErrorOptions | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? systemMeanings[code] : undefined;
+  const code = codeOf(error);
+  return code === undefined ? undefined : systemMeanings[code];
 }
 
 /** Whether a disk is full. */

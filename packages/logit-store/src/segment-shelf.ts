@@ -1,10 +1,11 @@
 import { type Dirent, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { writeWhole } from '@mcld/files/atomic-file.js';
+import { removeEmptyFolders } from '@mcld/files/empty-folders.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { Config } from '@mcld/platform/config.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { removeEmptyFolders } from '@mcld/platform/storage/atomic-file.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import pLimit from 'p-limit';
 
@@ -71,8 +72,7 @@ export class SegmentShelf {
         const body = await this.remote.get(key.replace(/\.keys$/, end));
         if (!body) break;
         const file = path.join(folder, path.basename(key).replace(/\.keys$/, end));
-        await writeFile(`${file}.part`, body);
-        await rename(`${file}.part`, file);
+        await writeWhole(file, body);
       }
     }
   }

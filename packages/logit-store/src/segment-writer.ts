@@ -1,5 +1,6 @@
-import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { writeWholeSync } from '@mcld/files/atomic-file.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { encodeHeader, HEADER_BYTES, KEY_WORDS, Segment, type SegmentHeader, writeKey } from './segment.js';
 
@@ -27,14 +28,17 @@ export class SegmentWriter {
   static create(file: string, header: SegmentHeader, capacity: number): SegmentWriter {
     mkdirSync(path.dirname(file), { recursive: true });
     const rowsFd = openSync(`${file}.rows`, 'wx', 0o644);
-    // Its full length at once, without blocks: so it is mapped once, and rows show there as they are written.
-    ftruncateSync(rowsFd, capacity * header.words * 4);
-    // The keys appear whole with their header, or not.
-    const part = `${file}.keys.part`;
-    const keysFd = openSync(part, 'wx', 0o644);
-    writeSync(keysFd, encodeHeader(header));
-    renameSync(part, `${file}.keys`);
-    return new SegmentWriter(file, capacity, keysFd, rowsFd, header);
+    try {
+      // Its full length at once, without blocks: so it is mapped once, and rows show there as they are written.
+      ftruncateSync(rowsFd, capacity * header.words * 4);
+      // The keys appear whole with their header, or not.
+      writeWholeSync(`${file}.keys`, encodeHeader(header));
+      return new SegmentWriter(file, capacity, openSync(`${file}.keys`, 'r+'), rowsFd, header);
+    } catch (error) {
+      closeSync(rowsFd);
+      rmSync(`${file}.rows`, { force: true });
+      throw error;
+    }
   }
 
   get count(): number {

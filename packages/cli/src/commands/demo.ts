@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
@@ -11,6 +11,7 @@ import { Cluster } from '../cluster/cluster.js';
 import { verdict } from '../demo-verdict.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
+import { writeOutput } from '../output-file.js';
 import { withRoots } from '../recipe-roots.js';
 import { stateName } from '../run-state.js';
 import { type Session, withSession } from '../session.js';
@@ -79,9 +80,9 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
   for (const name of students) ended.push(await start(name, teacher?.id));
   const runs = [...(teacher ? [teacher] : []), ...ended].map(({ id }) => id);
   const page = path.join(out, 'report.html');
-  await writeFile(page, await fetchReport(session.client, runs, ReportFormat.HTML));
+  await writeOutput(page, await fetchReport(session.client, runs, ReportFormat.HTML));
   const document = await fetchReport(session.client, runs, ReportFormat.JSON);
-  await writeFile(path.join(out, 'report.json'), document);
+  await writeOutput(path.join(out, 'report.json'), document);
   const reports = JSON.parse(document.toString()) as ReportSummary[];
   const seconds = Math.round((performance.now() - begun) / 1000);
   const shown = verdict(reports.slice(-students.length).map(({ name, metrics }) => ({ name, ...metrics })));

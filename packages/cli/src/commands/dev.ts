@@ -1,9 +1,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeWhole } from '@mcld/platform/storage/atomic-file.js';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import type { Command } from 'commander';
 import { Cluster } from '../cluster/cluster.js';
+import { isAlive } from '../cluster/is-alive.js';
 import { CliError, Exit } from '../exit.js';
 import { print } from './common.js';
 import { stopSignal } from './serve.js';
@@ -21,15 +22,6 @@ interface ClusterFile {
 }
 
 const clusterFile = (folder: string): string => path.join(path.resolve(folder), 'cluster.json');
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function readCluster(folder: string): Promise<ClusterFile | undefined> {
   const text = await readFile(clusterFile(folder), 'utf8').catch(() => undefined);
@@ -49,7 +41,7 @@ async function up({ folder, data }: DevOptions): Promise<void> {
   try {
     const children = Object.fromEntries([...cluster.children].map(([name, child]) => [name, child.process.pid ?? 0]));
     const content: ClusterFile = { supervisor: process.pid, children };
-    await writeWhole(clusterFile(folder), Buffer.from(JSON.stringify(content)));
+    await writeWhole(clusterFile(folder), JSON.stringify(content));
     print(`cluster up: NATS ${cluster.environment.MCLD_NATS_URL}, S3 ${cluster.environment.MCLD_S3_ENDPOINT}`);
     print(`logs in ${path.join(path.resolve(folder), 'logs')}; Ctrl-C or 'mcld dev down' stops it`);
     print(`try:  mcld ls   with   MCLD_ENDPOINT=${cluster.endpoint}`);

@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { wholeFile } from '@mcld/feeds/files.js';
 import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
+import { writeOutput } from '../output-file.js';
 import { withSession } from '../session.js';
 import { type CommonOptions, print, printJson } from './common.js';
 
@@ -29,7 +30,7 @@ async function exportStudent(runId: string, options: ExportOptions): Promise<voi
   await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const request = { runId, format, keepNorms, rawPixels, labels };
     const { bytes: file } = await wholeFile(client.exportStudent(request), ({ chunk }) => chunk, 'a student');
-    await writeFile(out, file);
+    await writeOutput(out, file);
     if (options.json) printJson({ run: runId, file: out, bytes: file.length });
     else print(out);
   });

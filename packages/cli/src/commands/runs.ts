@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
@@ -9,6 +8,7 @@ import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
+import { writeOutput } from '../output-file.js';
 import { runJson, shareOf, stateName } from '../run-state.js';
 import { type PipelineClient, type Session, withSession } from '../session.js';
 import { table } from '../table.js';
@@ -179,7 +179,7 @@ async function report(ids: string[], options: CommonOptions & { out?: string }):
     const document = await fetchReport(client, ids, format);
     if (options.json && !options.out) return print(document.toString());
     const file = options.out ?? 'report.html';
-    await writeFile(file, document);
+    await writeOutput(file, document);
     print(file);
   });
 }

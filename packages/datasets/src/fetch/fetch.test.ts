@@ -57,6 +57,39 @@ describe('fetching', () => {
     }
   });
 
+  it('is refused while another fetches the same, whose download is not touched', async () => {
+    const archive = await archiveOf('things');
+    const waiting: (() => void)[] = [];
+    let onRequest = () => {};
+    const requested = new Promise<void>((resolve) => {
+      onRequest = resolve;
+    });
+    const server = createServer((_request, response) => {
+      waiting.push(() => response.end(archive));
+      onRequest();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const source = {
+      url: `http://127.0.0.1:${port}/things.tar.gz`,
+      md5: createHash('md5').update(archive).digest('hex'),
+      archive: 'tar.gz',
+      folder: 'things',
+    } as const;
+    try {
+      const into = await scratch();
+      const first = fetchDataset(source, into, () => {});
+      await requested;
+      await expect(fetchDataset(source, into, () => {})).rejects.toThrow('another process is fetching');
+      for (const answer of waiting) answer();
+      expect((await readFile(path.join(await first, 'a.bin'))).length).toBe(300_000);
+      expect(await fetchDataset(source, into, () => {})).toBe(await first);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it('says plainly that there is no network', async () => {
     const source = { url: 'http://127.0.0.1:9/x.tar.gz', md5: '', archive: 'tar.gz', folder: 'x' } as const;
     await expect(fetchDataset(source, await scratch(), () => {})).rejects.toThrow(

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isFull, noSpace } from '@mcld/errors/foreign-meaning.js';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { lockFile } from '@mcld/native/file-lock.js';
 import type { DatasetSource } from '../facts.js';
 import { unpackTarGz, unpackZip } from './unpack.js';
 
@@ -20,12 +21,25 @@ export type OnBytes = (done: number, total: number | undefined) => void;
  * Downloads a data set into `into`, going on where an earlier try broke off, verifies its md5 and
  * unpacks it.
  * @returns the folder to name as a recipe's root
- * @throws FetchError
+ * @throws FetchError, also when another process fetches the same
  */
 export async function fetchDataset(source: DatasetSource, into: string, onBytes: OnBytes): Promise<string> {
   const folder = path.join(into, source.folder);
   if (await exists(folder)) return folder;
   await mkdir(into, { recursive: true });
+  // What is fetched has a name that the next try finds again, so two at once would write into one file.
+  const lock = await open(path.join(into, `.${source.folder}.lock`), 'a');
+  try {
+    if (!lockFile(lock.fd)) throw new FetchError(`another process is fetching ${source.url} into ${into}`);
+    if (!(await exists(folder))) await fetchInto(folder, source, onBytes);
+    return folder;
+  } finally {
+    await lock.close();
+  }
+}
+
+async function fetchInto(folder: string, source: DatasetSource, onBytes: OnBytes): Promise<void> {
+  const into = path.dirname(folder);
   const archive = path.join(into, path.basename(new URL(source.url).pathname));
   const part = `${archive}.part`;
   if (!(await exists(archive))) {
@@ -43,7 +57,6 @@ export async function fetchDataset(source: DatasetSource, into: string, onBytes:
   await rename(path.join(unpacking, source.folder), folder);
   await rm(unpacking, { recursive: true });
   await rm(archive);
-  return folder;
 }
 
 async function download(url: string, part: string, onBytes: OnBytes): Promise<void> {

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { stat } from 'node:fs/promises';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { drawFramed, type Framing } from '../views/framing.js';
 import { RawPicture } from '../views/picture.js';
@@ -20,7 +19,7 @@ export async function decodedCopy(data: Dataset, framing: Framing, size: ImageSi
   const bytes = height * width * 3;
   const about = await stat(file).catch(() => undefined);
   // Of another length it is not ours, or was cut off by somebody: it is made again.
-  if (about?.size !== data.count * bytes) await write(data, framing, bytes, file);
+  if (about?.size !== data.count * bytes) await writeWhole(file, decodedRows(data, framing, bytes));
   const raw = new Uint8Array(mapFile(file));
   return {
     ...data,
@@ -31,27 +30,14 @@ export async function decodedCopy(data: Dataset, framing: Framing, size: ImageSi
   };
 }
 
-async function write(data: Dataset, framing: Framing, bytes: number, file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const part = `${file}.part-${randomUUID()}`;
-  try {
-    const handle = await open(part, 'wx');
-    try {
-      for (let from = 0; from < data.count; from += AT_ONCE) {
-        const rows = Math.min(AT_ONCE, data.count - from);
-        const out = new Uint8Array(rows * bytes);
-        const drawn = Array.from({ length: rows }, async (_, i) =>
-          drawFramed(await data.picture(from + i), framing, out, i * bytes),
-        );
-        await Promise.all(drawn);
-        await handle.writeFile(out);
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(part, file);
-  } finally {
-    await rm(part, { force: true });
+async function* decodedRows(data: Dataset, framing: Framing, bytes: number): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < data.count; from += AT_ONCE) {
+    const rows = Math.min(AT_ONCE, data.count - from);
+    const out = new Uint8Array(rows * bytes);
+    const drawn = Array.from({ length: rows }, async (_, i) =>
+      drawFramed(await data.picture(from + i), framing, out, i * bytes),
+    );
+    await Promise.all(drawn);
+    yield out;
   }
 }

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import { addressOf, readable } from './file-names.js';
 import { fileError } from './files.js';
 
@@ -34,12 +35,7 @@ export class FingerprintMemory {
   /** Where it cannot be kept, it is found out again next time. */
   async keep(stamp: string, findings: Findings): Promise<void> {
     if (!this.folder) return;
-    const file = path.join(this.folder, `${stamp}.json`);
-    const part = `${file}.part-${process.pid}`;
-    await mkdir(this.folder, { recursive: true })
-      .then(() => writeFile(part, JSON.stringify(findings)))
-      .then(() => rename(part, file))
-      .catch(() => {});
+    await writeWhole(path.join(this.folder, `${stamp}.json`), JSON.stringify(findings)).catch(() => {});
   }
 }
 

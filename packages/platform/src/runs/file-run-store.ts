@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import pLimit from 'p-limit';
 import type { RunId } from '../ids.js';
 import { jsonText } from '../json.js';
-import { writeWhole } from '../storage/atomic-file.js';
 import { ObjectStoreError } from '../storage/object-store.js';
 import type { RunRecord } from './run-record.js';
 import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';

@@ -4,9 +4,9 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import { lockFile } from '@mcld/native/file-lock.js';
 import { z } from 'zod';
-import { writeWhole } from '../storage/atomic-file.js';
 
 const ownerSchema = z.object({
   pid: z.int(),

@@ -1,7 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
-import { removeEmptyFolders, writeWhole } from './atomic-file.js';
+import { isPart, writeWhole } from '@mcld/files/atomic-file.js';
+import { removeEmptyFolders } from '@mcld/files/empty-folders.js';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
 /** Objects as files under a folder. */
@@ -70,7 +71,7 @@ async function filesUnder(folder: string): Promise<string[]> {
   const found = entries.map((entry) => {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) return filesUnder(file);
-    return entry.isFile() && !entry.name.includes('.part-') ? [file] : [];
+    return entry.isFile() && !isPart(entry.name) ? [file] : [];
   });
   return (await Promise.all(found)).flat();
 }

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { writeWhole } from '@mcld/files/atomic-file.js';
 import { ObjectStoreError } from './object-store.js';
 import { type S3Access, s3Client } from './s3-object-store.js';
 
@@ -39,10 +40,8 @@ export async function fetchS3Folder(
       if (name === '' || name.includes('/') || !wanted(name)) continue;
       const file = path.join(folder, name);
       if ((await markOf(file)) === `${etag} ${size}`) continue;
-      const part = hidden(file, 'part');
-      await client.fGetObject(bucket, key, part);
-      await rename(part, file);
-      await writeFile(hidden(file, 'etag'), `${etag} ${size}`);
+      await writeWhole(file, await client.getObject(bucket, key));
+      await writeWhole(etagFile(file), `${etag} ${size}`);
     }
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
@@ -52,14 +51,13 @@ export async function fetchS3Folder(
   }
 }
 
-/** What goes with a file, which is none of the fetched ones: its name begins with a dot. */
-const hidden = (file: string, ending: string): string =>
-  path.join(path.dirname(file), `.${path.basename(file)}.${ending}`);
+/** The mark beside a file; its name begins with a dot, as no data set's file does. */
+const etagFile = (file: string): string => path.join(path.dirname(file), `.${path.basename(file)}.etag`);
 
 /** The mark of a file that was fetched whole; undefined where it is not there. */
 async function markOf(file: string): Promise<string | undefined> {
   const [mark, about] = await Promise.all([
-    readFile(hidden(file, 'etag'), 'utf8').catch(() => undefined),
+    readFile(etagFile(file), 'utf8').catch(() => undefined),
     stat(file).catch(() => undefined),
   ]);
   return mark?.endsWith(` ${about?.size}`) ? mark : undefined;
