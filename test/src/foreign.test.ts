@@ -116,9 +116,10 @@ describe('a teacher that cannot teach', () => {
   });
 
   it('on a server that is not there is refused by name', async () => {
-    await expect(createRun(open.client, student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).rejects.toThrow(
-      'UNAVAILABLE: teacher: 127.0.0.1:9 does not describe the model resnet',
-    );
+    await expect(createRun(open.client, student({ endpoint: '127.0.0.1:9', name: 'resnet' }))).rejects.toMatchObject({
+      status: 'UNAVAILABLE',
+      message: expect.stringMatching(/^teacher: 127\.0\.0\.1:9 does not describe the model resnet/),
+    });
   });
 });
 

@@ -131,7 +131,7 @@ describe('a token', () => {
     const { address } = JSON.parse(line) as { address: string };
     const dataset = { name: 'cifar-100', root: 'samples/cifar-100-binary', split: 'test', size: 0 };
     const without = openClient(DataLoaderServiceDefinition, address, readConfig({}));
-    await expect(without.client.describeDataset({ dataset })).rejects.toThrow('UNAUTHENTICATED');
+    await expect(without.client.describeDataset({ dataset })).rejects.toMatchObject({ status: 'UNAUTHENTICATED' });
     const withToken = openClient(DataLoaderServiceDefinition, address, readConfig({ MCLD_TOKEN: token }));
     expect((await withToken.client.describeDataset({ dataset })).count).toBe(1000);
     without.close();

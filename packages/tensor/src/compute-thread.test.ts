@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isOf, McldError } from '@mcld/errors/mcld-error.js';
 import { describe, expect, it } from 'vitest';
 import { ComputeThread } from './compute-thread.js';
 
@@ -41,8 +42,33 @@ describe('ComputeThread', () => {
 
   it('passes errors on and goes on after them', async () => {
     const thread = await start();
-    await expect(thread.call('fail', undefined)).rejects.toThrow('no such luck');
+    const error = await thread.call('fail', undefined).catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ name: 'Error', message: 'no such luck', status: 'INTERNAL', retryable: false });
+    expect(error).toHaveProperty('stack', expect.stringMatching(/^Error: no such luck\n +at fail \(.*worker\.mjs/));
     expect([...(await thread.call('double', Float32Array.of(4)))]).toEqual([8]);
+    await thread.close();
+  });
+
+  it('passes on all that an error of this project means', async () => {
+    const errors = import.meta.resolve('@mcld/errors/mcld-error.js');
+    const thread = await start(`import { McldError } from ${JSON.stringify(errors)};
+class MisfitError extends McldError {
+  static meaning = { status: 'INVALID_ARGUMENT', reason: 'MISFIT' };
+}
+const fields = [{ field: 'model', message: '7 classes' }];
+const double = () => { throw new MisfitError('no fit', { fields, cause: new TypeError('inner') }); };`);
+    const error = await thread.call('double', Float32Array.of(1)).catch((failure: unknown) => failure);
+    expect(error).toBeInstanceOf(McldError);
+    expect(error).toMatchObject({
+      name: 'MisfitError',
+      message: 'no fit',
+      status: 'INVALID_ARGUMENT',
+      reason: 'MISFIT',
+      fields: [{ field: 'model', message: '7 classes' }],
+      stack: expect.stringMatching(/^MisfitError: no fit\n +at double \(.*worker\.mjs/),
+      cause: { name: 'TypeError', message: 'inner' },
+    });
+    expect(isOf(error, { name: 'MisfitError', meaning: { status: 'INVALID_ARGUMENT', reason: 'MISFIT' } })).toBe(true);
     await thread.close();
   });
 

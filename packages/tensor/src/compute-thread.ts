@@ -5,14 +5,15 @@ import type { Handlers, Reply, Request } from './compute-worker.js';
 
 type Call<H extends Handlers, K extends keyof H> = Parameters<H[K]> extends [infer A] ? A : undefined;
 
-/** Thrown when a computation fails in its thread, or the thread itself is gone. */
+/** Thrown when a compute thread is gone. */
 export class ComputeError extends McldError {
   static override readonly meaning = { status: 'INTERNAL', reason: 'COMPUTE' } as const;
 }
 
 /**
  * A worker thread that owns TensorFlow for one service, so that the main thread keeps answering
- * health checks and streams while a step runs. Calls are carried out one after another, in order.
+ * health checks and streams while a step runs. Calls are carried out one after another, in order. An error of a handler
+ * arrives with its name, meaning and stack (`isOf` recognises its class).
  *
  * @example
  * const thread = new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), {});
@@ -60,7 +61,7 @@ export class ComputeThread<H extends Handlers> {
   #settle(reply: Reply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if (reply.error) pending?.reject(new ComputeError(reply.error));
+    if (reply.error) pending?.reject(McldError.fromData(reply.error));
     else pending?.resolve(reply.value as never);
   }
 

@@ -1,4 +1,5 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
+import { type ErrorData, McldError } from '@mcld/errors/mcld-error.js';
 
 export interface Request {
   readonly id: number;
@@ -9,7 +10,7 @@ export interface Request {
 export interface Reply {
   readonly id: number;
   readonly value?: unknown;
-  readonly error?: string;
+  readonly error?: ErrorData;
 }
 
 // Any argument and result: each worker module gives the exact types.
@@ -42,7 +43,7 @@ async function answer(handlers: Handlers, { id, method, argument }: Request): Pr
     if (!handler) throw new Error(`no handler '${method}'`);
     return { id, value: await handler(argument) };
   } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
+    return { id, error: McldError.from(error).toData() };
   }
 }
 

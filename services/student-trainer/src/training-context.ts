@@ -1,12 +1,14 @@
 import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/views/mix.js';
+import { isOf } from '@mcld/errors/mcld-error.js';
 import { type Batch, openBatches } from '@mcld/feeds/batches.js';
 import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { cursorOf, START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import type { Feed } from '@mcld/feeds/feed.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import { openStepRows, type StepRows } from '@mcld/feeds/step-rows.js';
+import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
@@ -179,8 +181,9 @@ export class TrainingContext {
     const { objects, runs } = parts.adapters;
     await inSpan('checkpoint', { run: record.id, step }, async () => {
       await assertClaimed(runs, record);
-      const state = await parts.thread.call('snapshot', undefined);
-      if ('diverged' in state) throw diverged(step, state.diverged, this.#checkpoint);
+      const state = await parts.thread.call('snapshot', undefined).catch((error: Error) => {
+        throw isOf(error, WeightMismatchError) ? diverged(step, error.message, this.#checkpoint) : error;
+      });
       const { stepsPerEpoch, totalSteps } = plan;
       const last = this.history.epochs.at(-1);
       await writeCheckpoint(

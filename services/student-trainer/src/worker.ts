@@ -1,6 +1,5 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
-import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
@@ -46,11 +45,6 @@ export interface StepResult {
   readonly nonFinite: number;
 }
 
-/** In place of a snapshot: which of the student's values are no finite numbers. */
-export interface DivergedState {
-  readonly diverged: string;
-}
-
 let active: { readonly request: BeginRequest; readonly session: Session } | undefined;
 
 function current(): { readonly request: BeginRequest; readonly session: Session } {
@@ -88,14 +82,9 @@ export const handlers = {
     return result;
   },
 
-  snapshot(): Snapshot | DivergedState {
-    try {
-      return current().session.snapshot();
-    } catch (error) {
-      // Errors cross threads as text alone.
-      if (error instanceof WeightMismatchError) return { diverged: error.message };
-      throw error;
-    }
+  /** @throws WeightMismatchError for a value that is not a finite number */
+  snapshot(): Snapshot {
+    return current().session.snapshot();
   },
 
   end(): void {

@@ -75,7 +75,7 @@ export class TeacherTrial {
     const { train: check } = teacherChecks(parseRecipe(recipe));
     return this.teachers.checkTeacher({ teacherDigest, ...check }).then(
       () => '',
-      (error: { details: string }) => error.details,
+      (error: RemoteError) => error.message,
     );
   }
 
