@@ -41,7 +41,13 @@ export async function pauseBeforeRetry(
   await sleep(pauseMs, undefined, signal ? { signal } : {});
 }
 
-/** Calls again while the server is out of reach. The call must be safe to repeat. */
+/**
+ * Calls again while the server is out of reach. The call must be safe to repeat.
+ *
+ * Libraries retry less: nice-grpc-client-middleware-retry passes over streams and knows single calls only, where a fetch of
+ * pixels is a stream that is read whole, and a run's preflight many calls; grpc-js's own policy tries five times at most and
+ * tells nobody. Both would stand beside this rule, which streams that resume need anyway.
+ */
 export async function retrying<T>(call: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
