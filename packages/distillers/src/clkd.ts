@@ -22,7 +22,7 @@ export function classAgreement(zs: Tensor2D, zt: Tensor2D): Scalar {
 /** ‖R(zs) − R(zt)‖²_F / C², R the C×C correlation matrix of the classes over the batch. */
 export function classCorrelation(zs: Tensor2D, zt: Tensor2D): Scalar {
   const correlations = (logits: Tensor2D) => {
-    const columns = unitRows(tf.transpose(tf.sub(logits, tf.mean(logits, 0, true))) as Tensor2D);
+    const columns = unitRows(tf.transpose(tf.sub<Tensor2D>(logits, tf.mean(logits, 0, true))));
     return tf.matMul(columns, columns, false, true);
   };
   return tf.mean(tf.squaredDifference(correlations(zs), correlations(zt)));

@@ -52,8 +52,8 @@ export function totalOf(terms: Terms): Scalar {
     }
   }
   return Object.values(terms)
-    .map(({ value, weight }) => tf.mul(value, weight) as Scalar)
-    .reduce((a, b) => tf.add(a, b) as Scalar);
+    .map(({ value, weight }) => tf.mul<Scalar>(value, weight))
+    .reduce((a, b) => tf.add(a, b));
 }
 
 /**

@@ -12,7 +12,7 @@ export function targetClassLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, tempera
 
 /** NCKD: T²·KL between the two softmaxes over the classes that are not the target. Equation 5 of arXiv 2203.08679. */
 export function otherClassesLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
-  return softenedKl(zs, zt, temperature, tf.sub(1, oneHot(y, zs.shape[1])) as Tensor2D);
+  return softenedKl(zs, zt, temperature, tf.sub(1, oneHot(y, zs.shape[1])));
 }
 
 /** `L = CE + g·(α·TCKD + β·NCKD)`, g = min(epoch/warmupEpochs, 1). */

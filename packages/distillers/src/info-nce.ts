@@ -1,4 +1,5 @@
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { customGrad } from '@mcld/tensor/custom-grad.js';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface Candidates {
@@ -17,23 +18,18 @@ export interface Candidates {
  * @param u float32 [N, D], similarities' scale and temperature in it; v float32 [N, D]
  */
 export function infoNce(u: Tensor2D, v: Tensor2D, { mask, positives }: Candidates = {}): Scalar {
-  return tf.customGrad((input, save) => {
-    const rows = input as Tensor2D;
-    const similarities = tf.matMul(rows, v, false, true);
-    const candidates = mask ? tf.add(similarities, mask) : similarities;
-    const p = tf.softmax(candidates) as Tensor2D;
+  const forward = () => {
+    const similarities = tf.matMul<Tensor2D>(u, v, false, true);
+    const candidates = mask ? tf.add<Tensor2D>(similarities, mask) : similarities;
+    const p = tf.softmax(candidates);
     // log Σ e^s = s_k − log p_k for any k; of the largest, p is at least 1/N, and the logarithm is safe.
     const logSum = tf.sub(tf.max(candidates, 1), tf.log(tf.max(p, 1)));
-    const positive = positives ? tf.sum(tf.mul(positives, similarities), 1) : tf.sum(tf.mul(rows, v), 1);
+    const positive = positives ? tf.sum(tf.mul(positives, similarities), 1) : tf.sum(tf.mul(u, v), 1);
     // What one row's gradient is drawn to; v itself where each row has its own partner.
     const attracted = positives ? tf.matMul(positives, v) : v;
-    (save as tf.GradSaveFunc)([p, v, attracted]);
-    return {
-      value: tf.mean(tf.sub(logSum, positive)),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const [shares, others, own] = saved as [Tensor2D, Tensor2D, Tensor2D];
-        return tf.mul(tf.sub(tf.matMul(shares, others), own), tf.div(dy, rows.shape[0]));
-      },
-    };
-  })(u) as Scalar;
+    return { value: tf.mean<Scalar>(tf.sub(logSum, positive)), saved: { p, v, attracted } };
+  };
+  return customGrad({ u }, forward, (dy, { p, v, attracted }) => ({
+    u: tf.mul<Tensor2D>(tf.sub(tf.matMul(p, v), attracted), tf.div(dy, u.shape[0])),
+  }));
 }

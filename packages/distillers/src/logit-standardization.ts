@@ -8,6 +8,6 @@ import * as tf from '@tensorflow/tfjs-core';
  */
 export function standardise(z: Tensor2D): Tensor2D {
   const centred = tf.sub(z, tf.mean(z, 1, true));
-  const variance = tf.div(tf.sum(tf.square(centred), 1, true), (z.shape[1] as number) - 1);
+  const variance = tf.div(tf.sum(tf.square(centred), 1, true), z.shape[1] - 1);
   return tf.div(centred, tf.add(tf.sqrt(variance), 1e-7));
 }

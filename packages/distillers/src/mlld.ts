@@ -14,7 +14,7 @@ export const classSimilarity: Loss = (zs, zt, temperature) => gramDistance(zs, z
 
 function gramDistance(zs: Tensor2D, zt: Tensor2D, temperature: number, side: 'rows' | 'columns'): Scalar {
   const gram = (logits: Tensor2D) => {
-    const p = tf.softmax(tf.div(logits, temperature)) as Tensor2D;
+    const p = tf.softmax(tf.div<Tensor2D>(logits, temperature));
     return side === 'rows' ? tf.matMul(p, p, false, true) : tf.matMul(p, p, true, false);
   };
   const count = side === 'rows' ? zs.shape[0] : zs.shape[1];
@@ -26,8 +26,7 @@ export const mlld = defineDistiller({
   ...distillerFacts.mlld,
   create: (o) => (input) => {
     const [zs, zt] = standardisedIf(o.logitStandardization, input);
-    const overTemperatures = (loss: Loss) =>
-      o.temperatures.map((t) => loss(zs, zt, t)).reduce((a, b) => tf.add(a, b)) as Scalar;
+    const overTemperatures = (loss: Loss) => o.temperatures.map((t) => loss(zs, zt, t)).reduce((a, b) => tf.add(a, b));
     return {
       ce: { value: input.crossEntropy(), weight: o.ceWeight },
       instance: { value: overTemperatures(softenedKl), weight: o.instanceWeight },

@@ -10,7 +10,7 @@ import { epochWarmup, oneHot, softenedKl, standardisedIf, twoWayKl } from './sof
  */
 export function sampleConfidenceLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
   const classes = zs.shape[1];
-  const teacherAt = oneHot(tf.argMax(zt, 1) as Tensor1D, classes);
+  const teacherAt = oneHot(tf.argMax<Tensor1D>(zt, 1), classes);
   return twoWayKl(zs, zt, { studentAt: oneHot(y, classes), teacherAt, temperature });
 }
 
@@ -20,7 +20,7 @@ export function sampleConfidenceLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, te
  */
 export function maskedCorrelationLoss(zs: Tensor2D, zt: Tensor2D, y: Tensor1D, temperature: number): Scalar {
   const ofTarget = tf.sum(tf.mul(zt, oneHot(y, zs.shape[1])), 1, true);
-  const below = tf.cast(tf.less(zt, ofTarget), 'float32') as Tensor2D;
+  const below = tf.cast<Tensor2D>(tf.less(zt, ofTarget), 'float32');
   return softenedKl(zs, zt, temperature, below);
 }
 

@@ -1,3 +1,4 @@
+import { ofRank } from '@mcld/tensor/rank.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { standardise } from './logit-standardization.js';
@@ -14,7 +15,7 @@ export const MASKED = -1e30;
  */
 export function softenedKl(zs: Tensor2D, zt: Tensor2D, temperature: number, left?: Tensor2D): Scalar {
   const logs = (z: Tensor2D): Tensor2D => {
-    const scaled = tf.div(z, temperature) as Tensor2D;
+    const scaled = tf.div<Tensor2D>(z, temperature);
     return tf.logSoftmax(left ? tf.where(tf.cast(left, 'bool'), scaled, tf.fill(z.shape, MASKED)) : scaled);
   };
   const [logPs, logPt] = [logs(zs), logs(zt)];
@@ -30,7 +31,7 @@ interface Split {
 
 /** @param at float32 [B, C], one 1 a row */
 function splitAt(z: Tensor2D, at: Tensor2D, temperature: number): Split {
-  const scaled = tf.div(z, temperature) as Tensor2D;
+  const scaled = tf.div<Tensor2D>(z, temperature);
   const all = tf.logSumExp(scaled, 1);
   const rest = tf.logSumExp(tf.where(tf.cast(at, 'bool'), tf.fill(z.shape, MASKED), scaled), 1);
   return { log: tf.sub(tf.sum(tf.mul(scaled, at), 1), all), logRest: tf.sub(rest, all) };
@@ -51,7 +52,7 @@ export function twoWayKl(
 }
 
 /** Targets as rows of 0 and one 1, float32 [B, C]. */
-export const oneHot = (y: Tensor1D, classes: number): Tensor2D => tf.oneHot(y, classes, 1, 0, 'float32') as Tensor2D;
+export const oneHot = (y: Tensor1D, classes: number): Tensor2D => ofRank(tf.oneHot(y, classes, 1, 0, 'float32'), 2);
 
 /** Both logits as the option `logitStandardization` says. */
 export function standardisedIf(on: boolean, { zs, zt }: { zs: Tensor2D; zt: Tensor2D }): [Tensor2D, Tensor2D] {

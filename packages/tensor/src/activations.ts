@@ -1,41 +1,39 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { customGrad } from './custom-grad.js';
 import { type Attributes, float, nativeOp } from './native-op.js';
 
 const attributes: Attributes = { T: float };
 
 /** max(x, 0). */
-export const relu = (x: Tensor): Tensor => rectified(x, 'Relu');
+export const relu = <T extends Tensor>(x: T): T => rectified(x, 'Relu');
 
 /** min(max(x, 0), 6). */
-export const relu6 = (x: Tensor): Tensor => rectified(x, 'Relu6');
+export const relu6 = <T extends Tensor>(x: T): T => rectified(x, 'Relu6');
 
-function rectified(x: Tensor, op: 'Relu' | 'Relu6'): Tensor {
-  return tf.customGrad((input, save) => {
-    const y = nativeOp(op, attributes, [input as Tensor], 1)[0] as Tensor;
-    (save as tf.GradSaveFunc)([y]);
-    return {
-      value: y,
-      gradFunc: (dy: Tensor, [saved]: Tensor[]) =>
-        nativeOp(`${op}Grad`, attributes, [dy, saved as Tensor], 1)[0] as Tensor,
-    };
-  })(x);
+function rectified<T extends Tensor>(x: T, op: 'Relu' | 'Relu6'): T {
+  return customGrad(
+    { x },
+    () => {
+      const y = nativeOp<T>(op, attributes, [x]);
+      return { value: y, saved: { y } };
+    },
+    (dy, { y }) => ({ x: nativeOp<T>(`${op}Grad`, attributes, [dy, y]) }),
+  );
 }
 
 /** x·Φ(x) with the exact Φ(x) = (1 + erf(x/√2))/2, PyTorch's default (arXiv 1606.08415). */
-export function gelu(x: Tensor): Tensor {
-  return tf.customGrad((input, save) => {
-    const z = input as Tensor;
-    const cdf = tf.mul(tf.add(tf.erf(tf.mul(z, Math.SQRT1_2)), 1), 0.5);
-    (save as tf.GradSaveFunc)([z, cdf]);
-    return {
-      value: tf.mul(z, cdf),
-      // Φ(x) + x·φ(x)
-      gradFunc: (dy: Tensor, [savedX, savedCdf]: Tensor[]) => {
-        const [s, c] = [savedX as Tensor, savedCdf as Tensor];
-        const density = tf.mul(tf.exp(tf.mul(tf.square(s), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-        return tf.mul(dy, tf.add(c, tf.mul(s, density)));
-      },
-    };
-  })(x);
+export function gelu<T extends Tensor>(x: T): T {
+  return customGrad(
+    { x },
+    () => {
+      const cdf = tf.mul<T>(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+      return { value: tf.mul<T>(x, cdf), saved: { x, cdf } };
+    },
+    // Φ(x) + x·φ(x)
+    (dy, saved) => {
+      const density = tf.mul(tf.exp(tf.mul(tf.square(saved.x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return { x: tf.mul<T>(dy, tf.add(saved.cdf, tf.mul(saved.x, density))) };
+    },
+  );
 }

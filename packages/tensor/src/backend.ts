@@ -48,12 +48,12 @@ export interface NativeBackend {
   binding: Binding;
   getInputTensorIds(tensors: readonly Tensor[]): number[];
   createOutputTensor(metadata: TensorMetadata): Tensor;
-  executeMultipleOutputs(
+  executeMultipleOutputs<T extends readonly Tensor[]>(
     name: string,
     attributes: readonly unknown[],
-    inputs: readonly unknown[],
-    outputs: number,
-  ): unknown[];
+    inputs: readonly Tensor[],
+    outputs: T['length'],
+  ): T;
 }
 
 let loaded: { readonly backend: NativeBackend; readonly device: Device } | undefined;
@@ -92,8 +92,8 @@ function requireBuild(require: NodeRequire, device: Device | 'auto'): Device {
       require('@tensorflow/tfjs-node-gpu');
       return 'gpu';
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-      if (!missing) throw error;
+      const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+      if (!isMissing) throw error;
       if (device === 'gpu') {
         throw new Error('MCLD_DEVICE=gpu, but @tensorflow/tfjs-node-gpu is not installed');
       }
@@ -105,9 +105,11 @@ function requireBuild(require: NodeRequire, device: Device | 'auto'): Device {
 
 // tfjs-node 4.22 calls util.isNullOrUndefined and util.isArray on every op; Node 23 removed both.
 function giveBackNodeUtilities(): void {
-  const target = util as unknown as Record<string, unknown>;
-  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  target.isArray ??= Array.isArray;
+  const removed = {
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+    isArray: Array.isArray,
+  };
+  for (const [name, utility] of Object.entries(removed)) if (!(name in util)) Reflect.set(util, name, utility);
 }
 
 /** The backend of this thread. @throws Error when `loadBackend` was not called */

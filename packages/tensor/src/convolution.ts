@@ -2,8 +2,9 @@
  * Convolutions with their gradients on TensorFlow's native kernels, NHWC, float32.
  */
 
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { customGrad } from './custom-grad.js';
 import { type Attributes, float, nativeOp } from './native-op.js';
 
 const biasAttributes: Attributes = { T: float, data_format: { string: 'NHWC' } };
@@ -28,11 +29,12 @@ function padFor(x: Tensor4D, kernel: number, options: ConvOptions): Tensor4D {
   if (nativePadding(kernel, options) !== 'PAD_FIRST') return x;
   const { stride, padding: before } = options;
   // After the last window's end nothing is read: no need to pad there.
-  const sides = x.shape.slice(1, 3).map((size): [number, number] => {
+  const sidesOf = (size: number): [number, number] => {
     const windows = Math.floor((size + 2 * before - kernel) / stride);
     return [before, Math.max(0, windows * stride + kernel - size - before)];
-  }) as [[number, number], [number, number]];
-  return tf.pad(x, [[0, 0], ...sides, [0, 0]]);
+  };
+  const [, height, width] = x.shape;
+  return tf.pad(x, [[0, 0], sidesOf(height), sidesOf(width), [0, 0]]);
 }
 
 /** Which of TensorFlow's kernels compute a convolution and its gradients. */
@@ -66,29 +68,24 @@ function kernelsFor(kind: 'Conv2D' | 'DepthwiseConv2dNative', kernel: number, op
 
 function convolve(kernels: Kernels, x: Tensor4D, w: Tensor4D, needsInputGradient: boolean): Tensor4D {
   const { attributes } = kernels;
-  const forward = (input: Tensor, filter: Tensor) =>
-    nativeOp(kernels.forward, attributes, [input, filter], 1)[0] as Tensor4D;
-  const filterGradient = (dy: Tensor, input: Tensor) =>
-    nativeOp(kernels.filter, attributes, [input, tf.tensor1d(w.shape, 'int32'), dy], 1)[0] as Tensor;
+  const forward = () => nativeOp<Tensor4D>(kernels.forward, attributes, [x, w]);
+  const shapeOf = (tensor: Tensor4D) => tf.tensor1d(tensor.shape, 'int32');
+  const inputGradient = (dy: Tensor4D, filter: Tensor4D) =>
+    nativeOp<Tensor4D>(kernels.input, attributes, [shapeOf(x), filter, dy]);
+  const filterGradient = (dy: Tensor4D, input: Tensor4D) =>
+    nativeOp<Tensor4D>(kernels.filter, attributes, [input, shapeOf(w), dy]);
   if (!needsInputGradient) {
-    return tf.customGrad((filter, save) => {
-      (save as tf.GradSaveFunc)([x]);
-      return {
-        value: forward(x, filter as Tensor),
-        gradFunc: (dy: Tensor, [saved]: Tensor[]) => filterGradient(dy, saved as Tensor),
-      };
-    })(w) as Tensor4D;
+    return customGrad(
+      { w },
+      () => ({ value: forward(), saved: { x } }),
+      (dy, { x }) => ({ w: filterGradient(dy, x) }),
+    );
   }
-  return tf.customGrad((input, filter, save) => {
-    (save as tf.GradSaveFunc)([input as Tensor, filter as Tensor]);
-    return {
-      value: forward(input as Tensor, filter as Tensor),
-      gradFunc: (dy: Tensor, [savedInput, savedFilter]: Tensor[]) => [
-        nativeOp(kernels.input, attributes, [tf.tensor1d(x.shape, 'int32'), savedFilter as Tensor, dy], 1)[0] as Tensor,
-        filterGradient(dy, savedInput as Tensor),
-      ],
-    };
-  })(x, w) as Tensor4D;
+  return customGrad(
+    { x, w },
+    () => ({ value: forward(), saved: { x, w } }),
+    (dy, { x, w }) => ({ x: inputGradient(dy, w), w: filterGradient(dy, x) }),
+  );
 }
 
 /**
@@ -109,7 +106,7 @@ export function conv2d(x: Tensor4D, w: Tensor4D, options: ConvOptions, needsInpu
  */
 export function depthwiseConv2d(x: Tensor4D, w: Tensor4D, options: ConvOptions): Tensor4D {
   const [kernel, , , channels] = w.shape;
-  const filter = tf.reshape(w, [kernel, kernel, channels, 1]) as Tensor4D;
+  const filter = tf.reshape<Rank.R4>(w, [kernel, kernel, channels, 1]);
   return convolve(kernelsFor('DepthwiseConv2dNative', kernel, options), padFor(x, kernel, options), filter, true);
 }
 
@@ -128,10 +125,15 @@ export function denseFromGroups(w: Tensor4D, groups: number): Tensor4D {
   return tf.mul(tf.tile(w, [1, 1, groups, 1]), mask);
 }
 
-/** y + bias. @param y float32 [..., O]; bias: float32 [O] */
+/**
+ * y + bias.
+ * @param y float32 [..., O]
+ * @param bias float32 [O]
+ */
 export function addBias<T extends Tensor>(y: T, bias: Tensor1D): T {
-  return tf.customGrad((input, b) => ({
-    value: nativeOp('BiasAdd', biasAttributes, [input as Tensor, b as Tensor], 1)[0] as Tensor,
-    gradFunc: (dy: Tensor) => [dy, nativeOp('BiasAddGrad', biasAttributes, [dy], 1)[0] as Tensor],
-  }))(y, bias) as T;
+  return customGrad(
+    { y, bias },
+    () => ({ value: nativeOp<T>('BiasAdd', biasAttributes, [y, bias]), saved: {} }),
+    (dy) => ({ y: dy, bias: nativeOp<Tensor1D>('BiasAddGrad', biasAttributes, [dy]) }),
+  );
 }

@@ -1,6 +1,7 @@
-import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Attributes, float, nativeOp } from './native-op.js';
+import { customGrad } from './custom-grad.js';
+import { type Attributes, float, nativeOps } from './native-op.js';
 
 const entropyAttributes: Attributes = { T: float, Tlabels: { type: 'int32' } };
 
@@ -11,17 +12,17 @@ const entropyAttributes: Attributes = { T: float, Tlabels: { type: 'int32' } };
  * @param logits float32 [B, C]
  * @param labels int32 [B], each in 0…C−1
  */
-export function crossEntropy(logits: Tensor2D, labels: Tensor1D, smoothing = 0): tf.Scalar {
-  const perRow = tf.customGrad((z, save) => {
-    const inputs = [z as Tensor, labels];
-    const [loss, gradient] = nativeOp('SparseSoftmaxCrossEntropyWithLogits', entropyAttributes, inputs, 2);
-    (save as tf.GradSaveFunc)([gradient as Tensor]);
-    return {
-      value: loss as Tensor,
-      gradFunc: (dy: Tensor, [saved]: Tensor[]) => tf.mul(tf.expandDims(dy, 1), saved as Tensor),
-    };
-  })(logits);
-  const hard = tf.mean(perRow) as tf.Scalar;
+export function crossEntropy(logits: Tensor2D, labels: Tensor1D, smoothing = 0): Scalar {
+  const perRow = customGrad(
+    { logits },
+    () => {
+      const op = 'SparseSoftmaxCrossEntropyWithLogits';
+      const [loss, gradient] = nativeOps<[Tensor1D, Tensor2D]>(op, entropyAttributes, [logits, labels], 2);
+      return { value: loss, saved: { gradient } };
+    },
+    (dy, { gradient }) => ({ logits: tf.mul<Tensor2D>(tf.expandDims(dy, 1), gradient) }),
+  );
+  const hard = tf.mean<Scalar>(perRow);
   if (smoothing === 0) return hard;
   const uniform = tf.neg(tf.mean(tf.logSoftmax(logits)));
   return tf.add(tf.mul(hard, 1 - smoothing), tf.mul(uniform, smoothing));

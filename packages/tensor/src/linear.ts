@@ -1,6 +1,6 @@
-import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { addBias } from './convolution.js';
+import { customGrad } from './custom-grad.js';
 import { type Attributes, float, nativeOp } from './native-op.js';
 
 const product = (transposeA: boolean, transposeB: boolean): Attributes => ({
@@ -10,7 +10,7 @@ const product = (transposeA: boolean, transposeB: boolean): Attributes => ({
 });
 const [plain, firstTurned, secondTurned] = [product(false, false), product(true, false), product(false, true)];
 
-const matMul = (a: Tensor, b: Tensor, attributes: Attributes) => nativeOp('MatMul', attributes, [a, b], 1)[0] as Tensor;
+const matMul = (a: Tensor2D, b: Tensor2D, attributes: Attributes) => nativeOp<Tensor2D>('MatMul', attributes, [a, b]);
 
 /**
  * x·Wᵀ + b. MatMul and BiasAdd, unlike tfjs's BatchMatMul and Add, are fused by TensorFlow, with a GELU
@@ -18,15 +18,10 @@ const matMul = (a: Tensor, b: Tensor, attributes: Attributes) => nativeOp('MatMu
  * @param x float32 [rows, in]; w float32 [out, in]; bias float32 [out]
  */
 export function linear(x: Tensor2D, w: Tensor2D, bias: Tensor1D): Tensor2D {
-  const y = tf.customGrad((input, weight, save) => {
-    (save as tf.GradSaveFunc)([input as Tensor, weight as Tensor]);
-    return {
-      value: matMul(input as Tensor, weight as Tensor, secondTurned),
-      gradFunc: (dy: Tensor, [savedInput, savedWeight]: Tensor[]) => [
-        matMul(dy, savedWeight as Tensor, plain),
-        matMul(dy, savedInput as Tensor, firstTurned),
-      ],
-    };
-  })(x, w) as Tensor2D;
+  const y = customGrad(
+    { x, w },
+    () => ({ value: matMul(x, w, secondTurned), saved: { x, w } }),
+    (dy, { x, w }) => ({ x: matMul(dy, w, plain), w: matMul(dy, x, firstTurned) }),
+  );
   return addBias(y, bias);
 }

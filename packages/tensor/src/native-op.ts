@@ -15,12 +15,23 @@ export type Attributes = Readonly<Record<string, AttributeValue>>;
 export const float: AttributeValue = { type: 'float32' };
 
 /**
- * Runs one TensorFlow op that tfjs has no kernel for. It takes part in no gradient by itself: call
- * it inside `tf.customGrad`.
+ * Runs one TensorFlow op that tfjs has no kernel for, and that has one output. It takes part in no gradient by itself:
+ * call it inside `customGrad`.
+ * @returns of the rank that the caller states, as tfjs's own ops
  * @throws Error with TensorFlow's message when the op refuses its inputs
  */
-export function nativeOp(name: string, attributes: Attributes, inputs: readonly Tensor[], outputs: number): Tensor[] {
-  return nativeBackend().executeMultipleOutputs(name, encoded(attributes), inputs, outputs) as Tensor[];
+export function nativeOp<T extends Tensor>(name: string, attributes: Attributes, inputs: readonly Tensor[]): T {
+  return nativeOps<[T]>(name, attributes, inputs, 1)[0];
+}
+
+/** `nativeOp` of an op with several outputs: as many as the caller states. */
+export function nativeOps<T extends readonly Tensor[]>(
+  name: string,
+  attributes: Attributes,
+  inputs: readonly Tensor[],
+  outputs: T['length'],
+): T {
+  return nativeBackend().executeMultipleOutputs<T>(name, encoded(attributes), inputs, outputs);
 }
 
 // A step calls some hundred ops with the same few sets of attributes: each set is encoded once.

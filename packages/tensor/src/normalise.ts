@@ -1,5 +1,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { tupleOf } from './tuple.js';
+import { zip } from './zip.js';
 
 /** Per channel, of values in 0…1. */
 export interface ChannelStatistics {
@@ -10,17 +12,15 @@ export interface ChannelStatistics {
 /** `normalise`'s values without the tensor. @returns float32 [size], zeros after the pixels */
 export function normalisedValues(pixels: Uint8Array, size: number, { mean, std }: ChannelStatistics): Float32Array {
   const { fround } = Math;
-  const tables = [0, 1, 2].map((c) =>
-    Float32Array.from({ length: 256 }, (_, v) =>
-      fround(fround(fround(v / 255) - fround(mean[c] as number)) / fround(std[c] as number)),
-    ),
-  ) as [Float32Array, Float32Array, Float32Array];
-  const [red, green, blue] = tables;
+  const tables = zip(mean, std).map(([m, s]) =>
+    Float32Array.from({ length: 256 }, (_, v) => fround(fround(fround(v / 255) - fround(m)) / fround(s))),
+  );
+  const [red, green, blue] = tupleOf(tables, 3);
   const values = new Float32Array(size);
   for (let i = 0; i < pixels.length; i += 3) {
-    values[i] = red[pixels[i] as number] as number;
-    values[i + 1] = green[pixels[i + 1] as number] as number;
-    values[i + 2] = blue[pixels[i + 2] as number] as number;
+    values[i] = red[pixels[i] ?? 0] ?? 0;
+    values[i + 1] = green[pixels[i + 1] ?? 0] ?? 0;
+    values[i + 2] = blue[pixels[i + 2] ?? 0] ?? 0;
   }
   return values;
 }

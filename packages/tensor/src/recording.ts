@@ -1,6 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Binding, NativeBackend, OpAttribute, TensorMetadata } from './backend.js';
+import { tupleOf } from './tuple.js';
+import { zip } from './zip.js';
 
 /** A value in a recorded graph: an output of a node. */
 export type Output = `${string}:${number}`;
@@ -12,17 +14,20 @@ export interface Node {
   readonly attributes: readonly OpAttribute[];
 }
 
-/** A constant, or a place for an input where `values` are absent. */
+/** A place for an input. */
 export interface Leaf {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: number;
-  readonly values?: ArrayBufferView;
+}
+
+export interface Constant extends Leaf {
+  readonly values: ArrayBufferView;
 }
 
 export interface Recording {
   readonly inputs: readonly Leaf[];
-  readonly constants: readonly Leaf[];
+  readonly constants: readonly Constant[];
   readonly nodes: readonly Node[];
   readonly outputs: readonly Output[];
 }
@@ -40,8 +45,7 @@ export function record(
   const recorder = new Recorder(backend.binding);
   const distinct = withoutAliases(backend, inputs);
   const ids = backend.getInputTensorIds(distinct);
-  for (const [i, tensor] of inputs.entries())
-    recorder.addInput(ids[i] as number, tensor.shape, dtypeOf(backend, tensor));
+  for (const [id, tensor] of zip(ids, inputs)) recorder.addInput(id, tensor.shape, dtypeOf(backend, tensor));
   const { binding } = backend;
   backend.binding = recorder.binding;
   try {
@@ -58,14 +62,16 @@ export function record(
 function withoutAliases(backend: NativeBackend, inputs: readonly Tensor[]): Tensor[] {
   const seen = new Set<number>();
   return inputs.map((tensor) => {
-    const [id] = backend.getInputTensorIds([tensor]) as [number];
+    const [id] = tupleOf(backend.getInputTensorIds([tensor]), 1);
     const alias = seen.has(id);
     seen.add(id);
-    return alias
-      ? backend.createOutputTensor(backend.binding.executeOp('Identity', [], [id], 1)[0] as TensorMetadata)
-      : tensor;
+    return alias ? backend.createOutputTensor(identityOf(backend.binding, id)) : tensor;
   });
 }
+
+/** A tensor of its own with the same values. */
+const identityOf = (binding: Binding, id: number): TensorMetadata =>
+  tupleOf(binding.executeOp('Identity', [], [id], 1), 1)[0];
 
 function dtypeOf({ binding }: NativeBackend, { dtype }: Tensor): number {
   if (dtype === 'float32') return binding.TF_FLOAT;
@@ -81,7 +87,7 @@ interface Value {
 
 class Recorder {
   readonly inputs: Leaf[] = [];
-  readonly constants: Leaf[] = [];
+  readonly constants: Constant[] = [];
   readonly nodes: Node[] = [];
   readonly binding: Binding;
   readonly #known = new Map<number, Value>();
@@ -138,10 +144,9 @@ class Recorder {
   /** Makes a constant of a tensor that exists already. */
   #capture(id: number): Value {
     // Neither shape nor type can be asked of the addon; an identity tells both.
-    const [metadata] = this.#real.executeOp('Identity', [], [id], 1) as [TensorMetadata];
-    const { shape, dtype } = metadata;
+    const { id: copy, shape, dtype } = identityOf(this.#real, id);
     const values = this.#real.tensorDataSync(id).slice();
-    this.#real.deleteTensor(metadata.id);
+    this.#real.deleteTensor(copy);
     const name = `constant${this.constants.length}`;
     this.constants.push({ name, shape, dtype, values });
     const value: Value = { output: `${name}:0`, dtype, constant: true };
@@ -152,17 +157,17 @@ class Recorder {
   // Run eagerly, TensorFlow infers types from an op's inputs; in a graph they must stand. tfjs leaves
   // them out for this one op only.
   #complete(op: string, attributes: readonly OpAttribute[], inputs: readonly Value[]): readonly OpAttribute[] {
-    if (op !== 'ExpandDims' || attributes.length > 0) return attributes;
-    return [{ name: 'T', type: this.#real.TF_ATTR_TYPE, value: (inputs[0] as Value).dtype }];
+    const [first] = inputs;
+    if (op !== 'ExpandDims' || attributes.length > 0 || !first) return attributes;
+    return [{ name: 'T', type: this.#real.TF_ATTR_TYPE, value: first.dtype }];
   }
 }
 
 function ownProperties(binding: Binding): Binding {
-  const source = binding as unknown as Record<string, unknown>;
-  const copy: Record<string, unknown> = {};
+  const copy: Binding = { ...binding };
   for (const name of Object.getOwnPropertyNames(binding)) {
-    const value = source[name];
-    copy[name] = typeof value === 'function' ? value.bind(binding) : value;
+    const value: unknown = Reflect.get(binding, name);
+    Reflect.set(copy, name, typeof value === 'function' ? value.bind(binding) : value);
   }
-  return copy as unknown as Binding;
+  return copy;
 }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Binding, OpAttribute } from './backend.js';
-import type { Leaf, Recording } from './recording.js';
+import type { Constant, Leaf, Recording } from './recording.js';
 
 /** A message class of TensorFlow's protocol buffers as google-protobuf generates it. */
 interface Message {
@@ -28,7 +28,7 @@ export const TAG = 'serve';
 
 /** A recorded graph in the bytes of a saved_model.pb with the tag `serve`. */
 export function encodeSavedModel(recording: Recording, binding: Binding): Uint8Array {
-  const messages = createRequire(import.meta.url)('@tensorflow/tfjs-node/dist/proto/api_pb.js') as Messages;
+  const messages: Messages = createRequire(import.meta.url)('@tensorflow/tfjs-node/dist/proto/api_pb.js');
   const encoder = new Encoder(messages, binding);
   const nodes = [
     ...recording.inputs.map((leaf) => encoder.placeholder(leaf)),
@@ -60,8 +60,8 @@ class Encoder {
     return this.#node(name, 'Placeholder', [], { dtype: this.#value('Type', dtype), shape: this.#shape(shape) });
   }
 
-  constant({ name, dtype, shape, values }: Leaf): Message {
-    const { buffer, byteOffset, byteLength } = values as ArrayBufferView;
+  constant({ name, dtype, shape, values }: Constant): Message {
+    const { buffer, byteOffset, byteLength } = values;
     const tensor = filled(new this.messages.Tensor(), {
       Dtype: dtype,
       TensorShape: this.#dimensions(shape),
@@ -89,7 +89,7 @@ class Encoder {
     const { binding } = this;
     switch (type) {
       case binding.TF_ATTR_STRING:
-        return this.#value('S', new TextEncoder().encode(value as string));
+        return this.#value('S', new TextEncoder().encode(String(value)));
       case binding.TF_ATTR_INT:
         if (!Array.isArray(value)) return this.#value('I', value);
         return this.#value('List', filled(new this.messages.AttrValue.ListValue(), { IList: value }));
@@ -100,7 +100,8 @@ class Encoder {
       case binding.TF_ATTR_TYPE:
         return this.#value('Type', value);
       case binding.TF_ATTR_SHAPE:
-        return this.#shape(value as number[]);
+        if (!Array.isArray(value)) throw new Error(`attribute ${name} is ${typeof value}, expected a shape`);
+        return this.#shape(value);
       default:
         throw new Error(`attribute ${name} has the unknown type ${type}`);
     }

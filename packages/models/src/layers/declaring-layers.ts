@@ -99,7 +99,8 @@ export class DeclaringLayers implements Layers<Shape> {
   }
 
   concat(parts: readonly Shape[]): Shape {
-    const [first] = parts as readonly [Shape, ...Shape[]];
+    const [first] = parts;
+    if (!first) throw new Error('a model joins no feature maps');
     return this.#result({ ...first, channels: parts.reduce((sum, { channels }) => sum + channels, 0) });
   }
 

@@ -1,4 +1,5 @@
 import { normWithStatistics } from '@mcld/tensor/batch-norm.js';
+import { ofRank } from '@mcld/tensor/rank.js';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { ConvNormOptions, NormOptions } from './layers.js';
 import { convolve, TensorLayers } from './tensor-layers.js';
@@ -22,13 +23,13 @@ export class InferenceLayers extends TensorLayers {
 
   override convNorm(x: Tensor, conv: string, norm: string, options: ConvNormOptions): Tensor {
     const { weight, bias } = this.folded(conv, norm);
-    const y = convolve(x as Tensor4D, weight, bias, options);
+    const y = convolve(ofRank(x, 4), weight, bias, options);
     return options.activation ? this.activate(y, options.activation) : y;
   }
 
   override batchNorm(x: Tensor, name: string, { activation }: NormOptions = {}): Tensor {
     const of = (part: string) => this.weight(`${name}.${part}`);
-    const y = normWithStatistics(x as Tensor4D, of('weight'), of('bias'), of('running_mean'), of('running_var'));
+    const y = normWithStatistics(ofRank(x, 4), of('weight'), of('bias'), of('running_mean'), of('running_var'));
     return activation ? this.activate(y, activation) : y;
   }
 

@@ -1,12 +1,13 @@
 import { CompiledFunction } from '@mcld/tensor/compiled.js';
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { ofRank } from '@mcld/tensor/rank.js';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type ModelName, models } from '../zoo/registry.js';
 import { foldNorm } from './folding.js';
 import { InferenceLayers } from './inference-layers.js';
 import { nativeShape, toNative } from './layout.js';
 import { declareParameters, type ParameterSpec } from './parameters.js';
-import { assertStateOf, type StateArray, type StateDict } from './state-dict.js';
+import { arrayOf, assertStateOf, type StateArray, type StateDict } from './state-dict.js';
 
 /** A frozen network in evaluation mode: batch norms folded into the convolutions once, in float64. */
 export class InferenceNetwork {
@@ -35,11 +36,10 @@ export class InferenceNetwork {
   /** What is recorded: the weights become constants of the graph. */
   #forward(images: Tensor4D): Tensor[] {
     const layers = new InferenceLayers(
-      (name) => this.#native(name, this.state.get(name) as StateArray),
+      (name) => this.#native(name, arrayOf(this.state, name)),
       (conv, norm) => {
         const { weight, bias } = foldNorm(this.state, conv, norm);
-        const native = this.#native(`${conv}.weight`, weight) as Tensor4D;
-        return { weight: native, bias: tf.tensor1d(bias.data) as Tensor1D };
+        return { weight: ofRank(this.#native(`${conv}.weight`, weight), 4), bias: tf.tensor1d(bias.data) };
       },
     );
     const { features, logits } = models[this.model].classify<Tensor>(layers, images, this.classes);
@@ -47,7 +47,8 @@ export class InferenceNetwork {
   }
 
   #native(name: string, { data }: StateArray): Tensor {
-    const spec = this.#specs.get(name) as ParameterSpec;
+    const spec = this.#specs.get(name);
+    if (!spec) throw new Error(`${this.model} has no tensor ${name}`);
     return tf.tensor(toNative(spec, data), [...nativeShape(spec)]);
   }
 

@@ -1,33 +1,34 @@
-import { elements, type ParameterSpec } from './parameters.js';
+import { tupleOf } from '@mcld/tensor/tuple.js';
+import type { ParameterSpec } from './parameters.js';
 
 /** Shape of a parameter as the ops here take it: convolutions OIHW → HWIO, the rest as it is. */
 export function nativeShape({ kind, shape }: ParameterSpec): readonly number[] {
   if (kind !== 'conv') return shape;
-  const [o, i, h, w] = shape as [number, number, number, number];
+  const [o, i, h, w] = tupleOf(shape, 4);
   return [h, w, i, o];
 }
 
 /** PyTorch's layout into the native one. */
-export function toNative(spec: ParameterSpec, data: Float32Array): Float32Array {
-  return spec.kind === 'conv' ? moveAxes(spec.shape, data, 'in') : data;
+export function toNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
+  if (kind !== 'conv') return data;
+  const [o, i, h, w] = tupleOf(shape, 4);
+  return turned(data, [o, i, h * w]);
 }
 
 /** The native layout into PyTorch's. */
-export function fromNative(spec: ParameterSpec, data: Float32Array): Float32Array {
-  return spec.kind === 'conv' ? moveAxes(spec.shape, data, 'out') : data;
+export function fromNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
+  if (kind !== 'conv') return data;
+  const [o, i, h, w] = tupleOf(shape, 4);
+  return turned(data, [h * w, i, o]);
 }
 
-function moveAxes(oihw: readonly number[], source: Float32Array, direction: 'in' | 'out'): Float32Array {
-  const [O, I, H, W] = oihw as [number, number, number, number];
-  const target = new Float32Array(elements(oihw));
-  let torch = 0;
-  for (let o = 0; o < O; o++) {
-    for (let i = 0; i < I; i++) {
-      for (let hw = 0; hw < H * W; hw++, torch++) {
-        const native = (hw * I + i) * O + o;
-        if (direction === 'in') target[native] = source[torch] as number;
-        else target[torch] = source[native] as number;
-      }
+/** [A, B, C] → [C, B, A]. */
+function turned(source: Float32Array, [A, B, C]: readonly [number, number, number]): Float32Array {
+  const target = new Float32Array(source.length);
+  let at = 0;
+  for (let a = 0; a < A; a++) {
+    for (let b = 0; b < B; b++) {
+      for (let c = 0; c < C; c++) target[(c * B + b) * A + a] = source[at++] ?? Number.NaN;
     }
   }
   return target;

@@ -12,6 +12,13 @@ export interface StateArray {
 /** PyTorch's state_dict: names and layouts (convolutions OIHW), float32. */
 export type StateDict = ReadonlyMap<string, StateArray>;
 
+/** An array that the state is known to have. @throws Error when it does not */
+export function arrayOf(state: StateDict, name: string): StateArray {
+  const array = state.get(name);
+  if (!array) throw new Error(`the weights have no tensor ${name}`);
+  return array;
+}
+
 /** Thrown when weights are not those of the model they are loaded into. */
 export class WeightMismatchError extends McldError {
   static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'WEIGHT_MISMATCH' } as const;

@@ -1,5 +1,7 @@
 import type { RunningStatistics } from '@mcld/tensor/batch-norm.js';
 import { concatFlat } from '@mcld/tensor/flat-vector.js';
+import { ofRank } from '@mcld/tensor/rank.js';
+import { zip } from '@mcld/tensor/zip.js';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { FlatLayout } from './flat-layout.js';
@@ -14,12 +16,11 @@ export class Statistics {
     // A vision transformer has none, and nothing is not cut.
     const { names, pieces } = layout.size > 0 ? layout.cut(vector) : { names: [], pieces: [] };
     this.#names = names;
-    this.#current = new Map(names.map((name, i) => [name, pieces[i] as Tensor]));
+    this.#current = new Map(zip(names, pieces));
   }
 
   of(norm: string): RunningStatistics {
-    const [mean, variance] = [this.#current.get(`${norm}.running_mean`), this.#current.get(`${norm}.running_var`)];
-    return { mean: mean as Tensor1D, variance: variance as Tensor1D };
+    return { mean: ofRank(this.#of(`${norm}.running_mean`), 1), variance: ofRank(this.#of(`${norm}.running_var`), 1) };
   }
 
   move(norm: string, { mean, variance }: RunningStatistics): void {
@@ -29,9 +30,15 @@ export class Statistics {
 
   /** One vector again; the pieces are disposed. */
   joined(): Tensor1D {
-    const pieces = this.#names.map((name) => this.#current.get(name) as Tensor);
+    const pieces = this.#names.map((name) => this.#of(name));
     const vector = pieces.length > 0 ? concatFlat(pieces) : tf.tensor1d([], 'float32');
     tf.dispose(pieces);
     return vector;
+  }
+
+  #of(name: string): Tensor {
+    const tensor = this.#current.get(name);
+    if (!tensor) throw new Error(`no running statistic ${name}`);
+    return tensor;
   }
 }

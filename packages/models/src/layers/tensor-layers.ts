@@ -3,7 +3,9 @@ import { addBias, conv2d, denseFromGroups, depthwiseConv2d } from '@mcld/tensor/
 import { LAYER_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
 import { layerNorm } from '@mcld/tensor/layer-norm.js';
 import { linear } from '@mcld/tensor/linear.js';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { lastOf, ofRank } from '@mcld/tensor/rank.js';
+import { tupleOf } from '@mcld/tensor/tuple.js';
+import type { Rank, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type {
   Activation,
@@ -27,8 +29,8 @@ export abstract class TensorLayers implements Layers<Tensor> {
   abstract dropPath(branch: Tensor, share: number): Tensor;
 
   conv(x: Tensor, name: string, options: ConvOptions): Tensor {
-    const bias = options.bias ? (this.weight(`${name}.bias`) as Tensor1D) : undefined;
-    return convolve(x as Tensor4D, this.weight(`${name}.weight`) as Tensor4D, bias, options, this.isImage(x));
+    const bias = options.bias ? ofRank(this.weight(`${name}.bias`), 1) : undefined;
+    return convolve(ofRank(x, 4), ofRank(this.weight(`${name}.weight`), 4), bias, options, this.isImage(x));
   }
 
   /** Is it what the model is given, whose gradient nobody asks for? */
@@ -49,7 +51,8 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 
   halves(x: Tensor): [Tensor, Tensor] {
-    return tf.split(x, 2, -1) as [Tensor, Tensor];
+    const [first, second] = tupleOf(tf.split(x, 2, -1), 2);
+    return [first, second];
   }
 
   shuffle(x: Tensor, groups: number): Tensor {
@@ -61,11 +64,11 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 
   averagePool(x: Tensor, { kernel, stride, padding = 0 }: PoolOptions): Tensor {
-    return tf.avgPool(padded(x as Tensor4D, padding, 0), kernel, stride, 'valid');
+    return tf.avgPool(padded(ofRank(x, 4), padding, 0), kernel, stride, 'valid');
   }
 
   maxPool(x: Tensor, { kernel, stride, padding = 0 }: PoolOptions): Tensor {
-    return tf.maxPool(padded(x as Tensor4D, padding, Number.NEGATIVE_INFINITY), kernel, stride, 'valid');
+    return tf.maxPool(padded(ofRank(x, 4), padding, Number.NEGATIVE_INFINITY), kernel, stride, 'valid');
   }
 
   globalAveragePool(x: Tensor): Tensor {
@@ -73,43 +76,43 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 
   linear(x: Tensor, name: string, _out: number, { activation }: LinearOptions = {}): Tensor {
-    const [weight, bias] = [this.weight(`${name}.weight`) as Tensor2D, this.weight(`${name}.bias`) as Tensor1D];
+    const [weight, bias] = [ofRank(this.weight(`${name}.weight`), 2), ofRank(this.weight(`${name}.bias`), 1)];
     const rows = x.rank === 2 ? x : tf.reshape(x, [-1, this.channels(x)]);
-    const y = linear(rows as Tensor2D, weight, bias);
+    const y = linear(ofRank(rows, 2), weight, bias);
     // On rows: a reshape in between would keep TensorFlow from fusing the two.
     const z = activation ? this.activate(y, activation) : y;
     return x.rank === 2 ? z : tf.reshape(z, [...x.shape.slice(0, -1), this.channels(z)]);
   }
 
   layerNorm(x: Tensor, name: string): Tensor {
-    const [scale, shift] = [this.weight(`${name}.weight`), this.weight(`${name}.bias`)];
-    return layerNorm(x, scale as Tensor1D, shift as Tensor1D, LAYER_NORM_EPSILON);
+    const [scale, shift] = [ofRank(this.weight(`${name}.weight`), 1), ofRank(this.weight(`${name}.bias`), 1)];
+    return layerNorm(x, scale, shift, LAYER_NORM_EPSILON);
   }
 
   tokens(patches: () => Tensor, classToken: string, positions: string): Tensor {
     const map = patches();
-    const [batch, height, width, channels] = map.shape as [number, number, number, number];
-    const rows = tf.reshape(map, [batch, height * width, channels]);
-    const first = tf.tile(this.weight(classToken) as Tensor3D, [batch, 1, 1]);
+    const [batch, height, width, channels] = ofRank(map, 4).shape;
+    const rows = tf.reshape<Rank.R3>(map, [batch, height * width, channels]);
+    const first = tf.tile(ofRank(this.weight(classToken), 3), [batch, 1, 1]);
     return tf.add(tf.concat([first, rows], 1), this.weight(positions));
   }
 
   attention(qkv: Tensor, heads: number): Tensor {
-    const [batch, count, width] = qkv.shape as [number, number, number];
+    const [batch, count, width] = ofRank(qkv, 3).shape;
     const size = width / 3 / heads;
     const cut = tf.transpose(tf.reshape(qkv, [batch, count, 3, heads, size]), [2, 0, 3, 1, 4]);
-    const [q, k, v] = tf.unstack(cut) as [Tensor4D, Tensor4D, Tensor4D];
+    const [q, k, v] = tupleOf(tf.unstack(cut), 3);
     const weights = tf.softmax(tf.mul(tf.matMul(q, k, false, true), size ** -0.5));
     return tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), [batch, count, width / 3]);
   }
 
   classToken(x: Tensor): Tensor {
-    const [batch, , channels] = x.shape as [number, number, number];
+    const [batch, , channels] = ofRank(x, 3).shape;
     return tf.reshape(tf.slice(x, [0, 0, 0], [batch, 1, channels]), [batch, channels]);
   }
 
   channels(x: Tensor): number {
-    return x.shape.at(-1) as number;
+    return lastOf(x.shape);
   }
 }
 

@@ -1,5 +1,6 @@
 import { batchNorm, type RunningStatistics } from '@mcld/tensor/batch-norm.js';
 import { denseFromGroups } from '@mcld/tensor/convolution.js';
+import { lastOf, ofRank } from '@mcld/tensor/rank.js';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConvNormOptions, NormOptions } from './layers.js';
@@ -33,21 +34,21 @@ export class TrainingLayers extends TensorLayers {
     const width = paddedWidth(out);
     if (width === out || bias || groups === out) return this.batchNorm(this.conv(x, conv, options), norm, options);
     // The convolution itself makes the channels that the norm is padded with.
-    const weight = this.weight(`${conv}.weight`) as Tensor4D;
+    const weight = ofRank(this.weight(`${conv}.weight`), 4);
     const dense = groups > 1 ? denseFromGroups(weight, groups) : weight;
-    const y = convolve(x as Tensor4D, padLast(dense, width, 0), undefined, { ...options, groups: 1 }, this.isImage(x));
+    const y = convolve(ofRank(x, 4), padLast(dense, width, 0), undefined, { ...options, groups: 1 }, this.isImage(x));
     return this.#norm(y, norm, out, options);
   }
 
   override batchNorm(x: Tensor, name: string, options: NormOptions = {}): Tensor {
     const channels = this.channels(x);
-    return this.#norm(padLast(x as Tensor4D, paddedWidth(channels), 0), name, channels, options);
+    return this.#norm(padLast(ofRank(x, 4), paddedWidth(channels), 0), name, channels, options);
   }
 
   /** @param x of at least `channels` channels, zeros past them */
   #norm(x: Tensor4D, name: string, channels: number, { activation, momentum }: NormOptions): Tensor {
     const width = this.channels(x);
-    const [scale, shift] = [this.weight(`${name}.weight`), this.weight(`${name}.bias`)] as [Tensor1D, Tensor1D];
+    const [scale, shift] = [ofRank(this.weight(`${name}.weight`), 1), ofRank(this.weight(`${name}.bias`), 1)];
     const { mean, variance } = this.statistics.of(name);
     const moved = (after: RunningStatistics) => {
       if (width === channels) return this.statistics.move(name, after);
@@ -62,7 +63,7 @@ export class TrainingLayers extends TensorLayers {
 
   override dropPath(branch: Tensor, share: number): Tensor {
     if (!this.dropPaths || share === 0) return branch;
-    const [batch, ...rest] = branch.shape as [number, ...number[]];
+    const [batch = 0, ...rest] = branch.shape;
     return tf.mul(branch, tf.reshape(this.dropPaths(batch), [batch, ...rest.map(() => 1)]));
   }
 }
@@ -74,7 +75,7 @@ export class TrainingLayers extends TensorLayers {
 const paddedWidth = (channels: number): number => (channels % 8 === 0 ? channels : Math.ceil(channels / 16) * 16);
 
 function padLast<T extends Tensor>(x: T, width: number, value: number): T {
-  const missing = width - (x.shape.at(-1) as number);
+  const missing = width - lastOf(x.shape);
   if (missing === 0) return x;
   const none: [number, number][] = x.shape.slice(0, -1).map(() => [0, 0]);
   return tf.pad(x, [...none, [0, missing]], value);

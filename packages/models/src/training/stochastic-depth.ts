@@ -19,7 +19,7 @@ export function stochasticDepth(model: ModelName, rate: number, seed: number): S
         const stays = 1 - rate * share;
         for (let row = 0; row < batch; row++) {
           if ((row & 3) === 0) philox(block, row >>> 2, step, b, Purpose.stochasticDepth, seed, 0);
-          factors[b * batch + row] = (block[row & 3] as number) / 0x1_0000_0000 < stays ? 1 / stays : 0;
+          factors[b * batch + row] = (block[row & 3] ?? 0) / 0x1_0000_0000 < stays ? 1 / stays : 0;
         }
       }
       return factors;

@@ -1,0 +1,17 @@
+type Tuple<T, N extends number, R extends readonly T[] = readonly []> = number extends N
+  ? readonly T[]
+  : R['length'] extends N
+    ? R
+    : Tuple<T, N, readonly [...R, T]>;
+
+/**
+ * A list whose length is known to whoever wrote the code, as a tuple of that length.
+ * @throws Error when it has another length
+ */
+export function tupleOf<T, N extends number>(items: readonly T[], length: N): Tuple<T, N> {
+  if (hasLength(items, length)) return items;
+  throw new Error(`expected ${length} items, found ${items.length}`);
+}
+
+const hasLength = <T, N extends number>(items: readonly T[], length: N): items is Tuple<T, N> & readonly T[] =>
+  items.length === length;
