@@ -12,6 +12,8 @@ import { asRunId } from '@mcld/platform/ids.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { ObjectExistsError } from '@mcld/platform/storage/object-store.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot, scratch, smallCifar } from './support/data.js';
@@ -20,13 +22,13 @@ import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportO
 let place: Awaited<ReturnType<typeof scratch>>;
 let data: string;
 let cluster: Cluster;
-let adapters: Adapters;
+let adapters: Adapters<Recipe>;
 
 beforeAll(async () => {
   place = await scratch();
   data = await smallCifar(place.folder, 320, 100);
   cluster = await Cluster.start({ folder: path.join(place.folder, 'cluster'), dataDir: place.folder });
-  adapters = await openAdapters(readConfig(cluster.environment), createLogger('test', 'silent'));
+  adapters = await openAdapters(readConfig(cluster.environment), createLogger('test', 'silent'), parseRecipe);
 });
 
 afterAll(async () => {
@@ -103,7 +105,7 @@ describe('JetStream', () => {
       name: 'x',
       requestId: 'x',
       state: 'failed',
-      recipe: {},
+      recipe: parseRecipe(quickRecipe(data)),
       createdAt: at,
       updatedAt: at,
       step: 0,

@@ -11,6 +11,7 @@ import { readConfig } from '@mcld/platform/config.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import type { RunningService } from '@mcld/platform/service-host.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
@@ -231,7 +232,7 @@ describe('the trainer', () => {
       ...Object.fromEntries(Object.entries(addressSetting).map(([service, setting]) => [setting, addressOf(service)])),
     });
     const logger = createLogger('test', 'silent');
-    const adapters = await openAdapters(config, logger);
+    const adapters = await openAdapters(config, logger, parseRecipe);
     const running = new Map<ServiceName, RunningService>();
     const start = async (...names: ServiceName[]) => {
       for (const service of names)

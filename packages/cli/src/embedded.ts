@@ -6,6 +6,7 @@ import { type Config, readConfig } from '@mcld/platform/config.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { holdHome } from '@mcld/platform/runs/ownership.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
 import { addressSetting, type ServiceName, serviceNames, services } from './services.js';
 
 export interface EmbeddedPipeline {
@@ -99,7 +100,7 @@ async function startServices(
   process.env.MCLD_TENSORFLOW_LOG ??= path.join(logs, 'tensorflow.log');
   const logger = createLogger('mcld', config.MCLD_LOG_LEVEL, path.join(logs, 'mcld.log'));
   closers.push(await startTelemetry('mcld'));
-  const adapters = await openAdapters(config, logger);
+  const adapters = await openAdapters(config, logger, parseRecipe);
   closers.push(() => adapters.close());
   let endpoint: string | undefined;
   for (const name of serviceNames) {

@@ -1,4 +1,5 @@
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 
 /**
  * The services in the order in which they start; they stop in the reverse. A service is loaded when it starts: most commands
@@ -10,7 +11,7 @@ export const services = {
   evaluator: async (host) => (await import('@mcld/evaluator/main.js')).startEvaluator(host),
   pipeline: async (host) => (await import('@mcld/pipeline/main.js')).startPipeline(host),
   'student-trainer': async (host) => (await import('@mcld/student-trainer/main.js')).startStudentTrainer(host),
-} as const satisfies Record<string, (host: ServiceHost) => Promise<RunningService>>;
+} as const satisfies Record<string, (host: ServiceHost<Recipe>) => Promise<RunningService>>;
 
 export type ServiceName = keyof typeof services;
 

@@ -6,7 +6,7 @@ type Branded<T, B extends string> = T & { readonly [brand]: B };
 
 /** Id of a run, also a folder's and a subject's name. */
 export type RunId = Branded<string, 'RunId'>;
-/** sha256 in hex of a teacher's model.safetensors. */
+/** sha256 in hex of what a teacher is: its weights, its ONNX model, or the document of an endpoint or an ensemble. */
 export type TeacherDigest = Branded<string, 'TeacherDigest'>;
 
 const RUN_ID = /^[a-z0-9][a-z0-9_-]{0,79}$/;

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
 /** A number in JSON, which has neither NaN nor infinities: they are strings there, as in protobuf's JSON. */
-export const jsonNumberSchema = z.union([
-  // As values of a process have it, before they become JSON.
-  z.custom<number>((value) => typeof value === 'number', 'expected a number'),
-  z.enum(['NaN', 'Infinity', '-Infinity']),
-]);
+export const jsonNumberSchema = z.union(
+  [
+    // As values of a process have it, before they become JSON: it may be NaN.
+    z.custom<number>((value) => typeof value === 'number'),
+    z.enum(['NaN', 'Infinity', '-Infinity']),
+  ],
+  "expected a number, 'NaN', 'Infinity' or '-Infinity'",
+);
 
 /** `Number` turns it back. */
 export type JsonNumber = z.output<typeof jsonNumberSchema>;

@@ -33,9 +33,9 @@ export interface ServiceDescription<T> {
  * what was opened until then.
  * @throws ListenError, and whatever `describe` throws
  */
-export async function startService<T = never>(
-  host: ServiceHost,
-  describe: (scope: ServiceScope) => ServiceDescription<T> | Promise<ServiceDescription<T>>,
+export async function startService<R, T = never>(
+  host: ServiceHost<R>,
+  describe: (scope: ServiceScope<R>) => ServiceDescription<T> | Promise<ServiceDescription<T>>,
 ): Promise<RunningService> {
   const scope = new ServiceScope(host);
   try {
@@ -46,9 +46,9 @@ export async function startService<T = never>(
   }
 }
 
-async function started<T>(
-  { config, logger, listen, alsoTcp }: ServiceHost,
-  scope: ServiceScope,
+async function started<R, T>(
+  { config, logger, listen, alsoTcp }: ServiceHost<R>,
+  scope: ServiceScope<R>,
   { serves, works = [] }: ServiceDescription<T>,
 ): Promise<RunningService> {
   const parts = {

@@ -10,15 +10,15 @@ interface Closable {
   close(): void | Promise<void>;
 }
 
-/** What a running service works with, and the owner of all that it opens. */
-export class ServiceScope {
+/** What a running service works with, and the owner of all that it opens. `R` is a run's recipe. */
+export class ServiceScope<R = unknown> {
   readonly config: Config;
   readonly logger: Logger;
-  readonly adapters: Adapters;
+  readonly adapters: Adapters<R>;
   readonly #closing = new AbortController();
   readonly #opened: Closable[] = [];
 
-  constructor({ config, logger, adapters }: ServiceHost) {
+  constructor({ config, logger, adapters }: ServiceHost<R>) {
     this.config = config;
     this.logger = logger;
     this.adapters = adapters;
@@ -30,7 +30,7 @@ export class ServiceScope {
   }
 
   /** Closes `resource` when the service ends, before what was opened ahead of it. */
-  own<R extends Closable>(resource: R): R {
+  own<C extends Closable>(resource: C): C {
     this.#opened.push(resource);
     return resource;
   }

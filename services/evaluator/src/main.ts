@@ -3,13 +3,14 @@ import { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import { evaluationWork } from './evaluation-job.js';
 import { RunEvaluator } from './run-evaluator.js';
 import { evaluatorService } from './service.js';
 import type { EvaluatorWorkerData, handlers } from './worker.js';
 
-export const startEvaluator = (host: ServiceHost): Promise<RunningService> =>
+export const startEvaluator = (host: ServiceHost<Recipe>): Promise<RunningService> =>
   startService(host, (scope) => {
     const { config, logger, adapters } = scope;
     const data: EvaluatorWorkerData = { device: config.MCLD_DEVICE };

@@ -3,14 +3,12 @@ import { declareParameters } from '@mcld/models/layers/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { RunId } from '@mcld/platform/ids.js';
-import { reportKey } from '@mcld/platform/layout.js';
 import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
+import { historyOf } from '@mcld/platform/runs/history.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
-import { putJson } from '@mcld/platform/storage/object-store.js';
-import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
@@ -18,11 +16,11 @@ import pLimit from 'p-limit';
 import { evaluateSplit } from './measure/evaluation.js';
 import type { InferenceParts } from './measure/inference.js';
 import { probeTransfer } from './measure/transfer.js';
-import type { EpochPoint, LogitReport, Report } from './report/report.js';
-import { reportHtml } from './report/report-html.js';
+import { keepReport } from './report/kept-reports.js';
+import type { LogitReport, Report } from './report/report.js';
 
 export interface EvaluatorParts extends InferenceParts {
-  readonly adapters: Adapters;
+  readonly adapters: Adapters<Recipe>;
 }
 
 /** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
@@ -34,9 +32,9 @@ export class RunEvaluator {
   /** Metrics of a checkpoint on the run's test split, or another. @param step 0 takes the newest */
   evaluate(run: RunId, step: number, dataset?: DatasetRef): Promise<{ metrics: MetricsRecord; step: number }> {
     return this.#oneAtATime(async () => {
-      const { record, recipe } = await this.#run(run);
+      const record = await this.#record(run);
       const checkpoint = await this.#load(run, step);
-      const split = dataset ?? testSplit(recipe);
+      const split = dataset ?? testSplit(record.recipe);
       const teacher = dataset ? '' : record.teacherDigest;
       const { metrics, diverged, teacherFault } = await evaluateSplit(this.parts, split, teacher);
       if (teacherFault)
@@ -51,15 +49,14 @@ export class RunEvaluator {
   report(run: RunId, step: number): Promise<Report> {
     return this.#oneAtATime(async () => {
       const { objects } = this.parts.adapters;
-      const { record, recipe } = await this.#run(run);
+      const record = await this.#record(run);
+      const { recipe } = record;
       const checkpoint = await this.#load(run, step);
       const test = testSplit(recipe);
       const evaluation = await evaluateSplit(this.parts, test, record.teacherDigest, { withExamples: true });
       await this.#keep(run, checkpoint, evaluation.metrics);
       const transfer = evaluation.diverged ? [] : await this.#transfer(recipe);
-      const { epochs: history } = JSON.parse(Buffer.from(checkpoint.parts['history.json']).toString()) as {
-        epochs: EpochPoint[];
-      };
+      const history = historyOf(run, checkpoint);
       const train = await this.parts.loader.describeDataset({ dataset: { ...test, split: 'train' } });
       const tested = await this.parts.loader.describeDataset({ dataset: test });
       const report: Report = {
@@ -86,15 +83,14 @@ export class RunEvaluator {
         metrics: evaluation.metrics,
         ...(evaluation.diverged && { diverged: evaluation.diverged }),
         ...(evaluation.teacherFault && { teacherFault: evaluation.teacherFault }),
-        history,
+        history: history.epochs,
         evaluations: await storedEvaluations(objects, run),
         transfer,
         worstClasses: evaluation.worst,
         ...(record.teacherDigest && { logits: await describeLogits(this.parts, record.teacherDigest, recipe) }),
         examples: evaluation.examples,
       };
-      await putJson(objects, reportKey(run, 'report.json'), report);
-      await objects.put(reportKey(run, 'report.html'), Buffer.from(reportHtml([report])));
+      await keepReport(objects, run, report);
       return report;
     });
   }
@@ -105,10 +101,10 @@ export class RunEvaluator {
     return results;
   }
 
-  async #run(run: RunId): Promise<{ record: RunRecord; recipe: Recipe }> {
+  async #record(run: RunId): Promise<RunRecord<Recipe>> {
     const record = (await this.parts.adapters.runs.get(run))?.record;
     if (!record) throw new NotFoundError(`no run ${run}`);
-    return { record, recipe: parseRecipe(record.recipe) };
+    return record;
   }
 
   async #load(run: RunId, step: number): Promise<Checkpoint> {

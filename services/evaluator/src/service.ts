@@ -6,9 +6,9 @@ import {
 import { filePieces } from '@mcld/feeds/files.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId } from '@mcld/platform/ids.js';
-import { reportKey } from '@mcld/platform/layout.js';
 import { wireMetrics } from '@mcld/platform/runs/metrics.js';
-import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { keptReport } from './report/kept-reports.js';
 import type { Report } from './report/report.js';
 import { reportHtml } from './report/report-html.js';
 import type { RunEvaluator } from './run-evaluator.js';
@@ -37,9 +37,9 @@ async function reportDocument(objects: ObjectStore, { runIds, format }: GetRepor
   }
   const reports: Report[] = [];
   for (const id of runIds) {
-    const report = await getJson(objects, reportKey(asRunId(id), 'report.json'));
+    const report = await keptReport(objects, asRunId(id));
     if (!report) throw new NotFoundError(`run ${id} has no report: it has none before its last evaluation`);
-    reports.push(report as Report);
+    reports.push(report);
   }
   if (format === ReportFormat.HTML) return reportHtml(reports);
   return JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2);

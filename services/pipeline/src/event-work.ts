@@ -1,10 +1,11 @@
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
+import type { Logger } from '@mcld/platform/logging.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
-import { changeRun } from '@mcld/platform/runs/run-store.js';
+import { changeRun, unlessUnreadable } from '@mcld/platform/runs/run-store.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
 import type { Work } from '@mcld/platform/work/serve-work.js';
-import { parseRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { applyEvent } from './run-reducer.js';
 
 /**
@@ -19,7 +20,7 @@ const eventRetries: RetryPolicy = {
 };
 
 /** Events of runs: folded into their records, and followed by the work that they ask for. */
-export function eventWork(adapters: Adapters): Work<RunEvent> {
+export function eventWork(adapters: Adapters<Recipe>, logger: Logger): Work<RunEvent> {
   return {
     name: 'event',
     policy: eventRetries,
@@ -28,7 +29,8 @@ export function eventWork(adapters: Adapters): Work<RunEvent> {
     spanOf: ({ kind }) => (kind === 'progress' ? undefined : `event ${kind}`),
     begin: async (event) => ({
       async run() {
-        const record = await changeRun(adapters.runs, event.run, (found) => applyEvent(found, event));
+        const change = () => changeRun(adapters.runs, event.run, (record) => applyEvent(record, event));
+        const record = await unlessUnreadable(event.run, logger, change);
         if (record) await follow(adapters, record, event);
         return 'done';
       },
@@ -36,11 +38,11 @@ export function eventWork(adapters: Adapters): Work<RunEvent> {
   };
 }
 
-async function follow({ work, events }: Adapters, record: RunRecord, event: RunEvent): Promise<void> {
+async function follow({ work, events }: Adapters, record: RunRecord<Recipe>, event: RunEvent): Promise<void> {
   const run = record.id;
   switch (event.kind) {
     case 'checkpoint': {
-      const { everyEpochs } = parseRecipe(record.recipe).evaluation;
+      const { everyEpochs } = record.recipe.evaluation;
       const { step, epoch } = event.data;
       const due = everyEpochs > 0 && Number.isInteger(epoch) && epoch % everyEpochs === 0;
       // The last checkpoint gets the final evaluation instead.

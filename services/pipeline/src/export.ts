@@ -10,7 +10,6 @@ import { type Checkpoint, newestCheckpoint, readCheckpoint } from '@mcld/platfor
 import { bestCheckpoint, evaluationOf } from '@mcld/platform/runs/evaluations.js';
 import { isDiverged } from '@mcld/platform/runs/metrics.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
-import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Runs } from './runs.js';
 
 /**
@@ -19,14 +18,14 @@ import type { Runs } from './runs.js';
  */
 export async function exportStudent(
   runs: Runs,
-  { objects }: Adapters,
+  { objects }: Pick<Adapters, 'objects'>,
   { runId, format, keepNorms, rawPixels, labels }: ExportStudentRequest,
 ): Promise<Uint8Array> {
   const record = await runs.get(asRunId(runId));
   const file = (await studentOf(objects, record.id)).parts['model.safetensors'];
   if (format === StudentFormat.SAFETENSORS) return file;
   if (format !== StudentFormat.ONNX) throw new RequestError('format: expected SAFETENSORS or ONNX');
-  const { model, dataset } = parseRecipe(record.recipe);
+  const { model, dataset } = record.recipe;
   const { tensors } = decodeSafetensors(file);
   const classes = classesOf(model, tensors);
   if (labels.length > 0 && labels.length !== classes) {

@@ -4,12 +4,13 @@ import { PipelineServiceDefinition } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { eventWork } from './event-work.js';
 import { runCheck } from './run-check.js';
 import { Runs } from './runs.js';
 import { pipelineService } from './service.js';
 
-export const startPipeline = (host: ServiceHost): Promise<RunningService> =>
+export const startPipeline = (host: ServiceHost<Recipe>): Promise<RunningService> =>
   startService(host, async (scope) => {
     const { config, logger, adapters, closing } = scope;
     const loader = scope.client(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER);
@@ -22,6 +23,6 @@ export const startPipeline = (host: ServiceHost): Promise<RunningService> =>
     scope.own({ close: () => runs.markInterrupted() });
     return {
       serves: [grpcService(PipelineServiceDefinition, pipelineService(runs, evaluator, closing))],
-      works: [eventWork(adapters)],
+      works: [eventWork(adapters, logger)],
     };
   });

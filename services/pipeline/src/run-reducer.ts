@@ -8,7 +8,7 @@ import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
  * training (claimed, released) are set by its trainer, since they fence its attempts.
  * @returns undefined when the event changes nothing
  */
-export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | undefined {
+export function applyEvent<R>(record: RunRecord<R>, event: RunEvent): RunRecord<R> | undefined {
   switch (event.kind) {
     case 'started':
     case 'progress':
@@ -30,15 +30,15 @@ export function applyEvent(record: RunRecord, event: RunEvent): RunRecord | unde
 const isCurrent = (record: RunRecord, { attempt }: { readonly attempt?: number }): boolean =>
   attempt === record.attempt;
 
-function advanced(
-  record: RunRecord,
+function advanced<R>(
+  record: RunRecord<R>,
   { step, totalSteps }: { readonly step: number; readonly totalSteps: number },
-): RunRecord | undefined {
+): RunRecord<R> | undefined {
   if (hasEnded(record.state) || step < record.step) return undefined;
   return { ...record, step, totalSteps };
 }
 
-function evaluated(record: RunRecord, data: EventData['evaluated']): RunRecord | undefined {
+function evaluated<R>(record: RunRecord<R>, data: EventData['evaluated']): RunRecord<R> | undefined {
   const { metrics } = data;
   if (!data.final) return hasEnded(record.state) ? undefined : { ...record, metrics };
   if (record.state !== 'evaluating') return undefined;
@@ -46,7 +46,7 @@ function evaluated(record: RunRecord, data: EventData['evaluated']): RunRecord |
   return { ...record, state: 'failed', metrics, error: data.error ?? 'the student diverged' };
 }
 
-function failed(record: RunRecord, data: EventData['failed']): RunRecord | undefined {
+function failed<R>(record: RunRecord<R>, data: EventData['failed']): RunRecord<R> | undefined {
   const working = record.state === 'training' || record.state === 'evaluating';
   if (!working || !isCurrent(record, data)) return undefined;
   // What an earlier checkpoint came to is not a result of a student that diverged.

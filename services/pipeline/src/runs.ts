@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
+import { DocumentError } from '@mcld/platform/documents.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { runPrefix, specKey } from '@mcld/platform/layout.js';
-import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import { hasEnded, type RunRecord, type RunState } from '@mcld/platform/runs/run-record.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
 import { refusalOf } from '@mcld/preflight/refusal.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import type { RunCheck } from './run-check.js';
 import { resolveTeacher, type TeacherParts } from './teachers.js';
 
@@ -17,7 +19,7 @@ import { resolveTeacher, type TeacherParts } from './teachers.js';
 export class Runs {
   /** @param embedded whether all workers live in this process; check: tries what a new run will need */
   constructor(
-    readonly adapters: Adapters,
+    readonly adapters: Adapters<Recipe>,
     readonly teachers: TeacherParts['teachers'],
     readonly embedded: boolean,
     readonly check: RunCheck,
@@ -27,22 +29,22 @@ export class Runs {
    * Idempotent by request id: the id of the run follows from it.
    * @throws RecipeError, RefusedError; and where its teacher cannot be found, as `resolveTeacher`
    */
-  async create(requestId: string, value: unknown): Promise<RunRecord> {
+  async create(requestId: string, value: unknown): Promise<RunRecord<Recipe>> {
     if (!/^[\w.-]{1,128}$/.test(requestId)) {
       throw new RequestError('request_id: expected 1 to 128 letters, digits, _ . and -');
     }
     const recipe = parseRecipe(value);
     const suffix = createHash('sha256').update(requestId).digest('hex').slice(0, 10);
     const id = asRunId(`${recipe.name.replaceAll('.', '-').slice(0, 60)}-${suffix}`);
-    const found = (await this.adapters.runs.get(id))?.record;
+    const existing = (await this.adapters.runs.get(id))?.record;
     // A retry whose first try died between record and message sends the message again; the queue drops a second.
-    if (found) return found.state === 'queued' ? this.#queue(found) : found;
+    if (existing) return existing.state === 'queued' ? this.#queue(existing) : existing;
     const teacherDigest = await resolveTeacher(this, recipe).catch((error: unknown) => {
       throw refusalOf(error, 'teacher');
     });
     await this.check(recipe, teacherDigest);
     const now = new Date().toISOString();
-    const record: RunRecord = {
+    const record: RunRecord<Recipe> = {
       id,
       name: recipe.name,
       requestId,
@@ -69,19 +71,20 @@ export class Runs {
     return this.#queue(record);
   }
 
-  async #queue(record: RunRecord): Promise<RunRecord> {
+  async #queue(record: RunRecord<Recipe>): Promise<RunRecord<Recipe>> {
     await this.adapters.work.enqueue('train', { run: record.id }, `${record.id}.${record.submissions}`);
     return record;
   }
 
-  async get(id: RunId): Promise<RunRecord> {
-    const found = await this.adapters.runs.get(id);
-    if (!found) throw new NotFoundError(`no run ${id}`);
-    return found.record;
+  /** @throws NotFoundError, DocumentError */
+  async get(id: RunId): Promise<RunRecord<Recipe>> {
+    const stored = await this.adapters.runs.get(id);
+    if (!stored) throw new NotFoundError(`no run ${id}`);
+    return stored.record;
   }
 
   /** The trainer sees the state at its next look, within a second, and stops. */
-  async cancel(id: RunId): Promise<RunRecord> {
+  async cancel(id: RunId): Promise<RunRecord<Recipe>> {
     const record = await changeRun(this.adapters.runs, id, (found) =>
       hasEnded(found.state) ? undefined : { ...found, state: 'cancelled' },
     );
@@ -91,7 +94,7 @@ export class Runs {
     return record;
   }
 
-  async resume(id: RunId): Promise<RunRecord> {
+  async resume(id: RunId): Promise<RunRecord<Recipe>> {
     let resumed = false;
     const record = await changeRun(this.adapters.runs, id, (found) => {
       resumed = ['interrupted', 'failed', 'cancelled'].includes(found.state);
@@ -107,13 +110,23 @@ export class Runs {
   }
 
   async delete(id: RunId): Promise<void> {
-    const record = await this.get(id);
-    if (!hasEnded(record.state) && record.state !== 'interrupted') {
-      throw new StateError(`run ${id} is ${record.state}: cancel it first`);
+    const state = await this.#stateOf(id);
+    if (state && !hasEnded(state) && state !== 'interrupted') {
+      throw new StateError(`run ${id} is ${state}: cancel it first`);
     }
     // The record goes last: a delete that was cut off can be repeated.
     await this.adapters.objects.deleteAll(runPrefix(id));
     await this.adapters.runs.delete(id);
+  }
+
+  /** @returns undefined where the record cannot be read: nobody works on such a run, and it can be deleted */
+  async #stateOf(id: RunId): Promise<RunState | undefined> {
+    try {
+      return (await this.get(id)).state;
+    } catch (error) {
+      if (error instanceof DocumentError) return undefined;
+      throw error;
+    }
   }
 
   /** In embedded mode a run that was in hand when the process died has no worker any more. */

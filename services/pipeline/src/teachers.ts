@@ -5,10 +5,10 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RefusedError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import { ensembleTeacherKey, onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/layout.js';
+import { onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/layout.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
-import { storeTeacher } from '@mcld/platform/storage/teachers.js';
+import { storeEnsembleTeacher, storeTeacher } from '@mcld/platform/storage/teachers.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
 import { canonicalWeights } from './import-weights.js';
 
@@ -45,7 +45,7 @@ export async function importTeacher(
 
 /** What teachers are found in and made with. */
 export interface TeacherParts {
-  readonly adapters: Adapters;
+  readonly adapters: Pick<Adapters, 'objects' | 'runs'>;
   /** It speaks to other servers, and knows which it may. */
   readonly teachers: OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
 }
@@ -60,8 +60,7 @@ export async function resolveTeacher(parts: TeacherParts, { teacher }: Recipe): 
   if (!('ensemble' in teacher)) return resolveOne(parts, teacher);
   const members: TeacherDigest[] = [];
   for (const member of teacher.ensemble) members.push(await resolveOne(parts, member));
-  const ensemble = { members, mean: teacher.mean };
-  return storeTeacher(parts.adapters.objects, ensembleTeacherKey, Buffer.from(JSON.stringify(ensemble)));
+  return storeEnsembleTeacher(parts.adapters.objects, { members, mean: teacher.mean });
 }
 
 async function resolveOne({ adapters, teachers }: TeacherParts, teacher: SingleTeacher): Promise<TeacherDigest> {

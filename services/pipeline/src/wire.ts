@@ -1,6 +1,7 @@
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { wireMetrics } from '@mcld/platform/runs/metrics.js';
 import type { RunRecord, RunState as State } from '@mcld/platform/runs/run-record.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 
 const states: Readonly<Record<State, RunState>> = {
   queued: RunState.QUEUED,
@@ -13,7 +14,7 @@ const states: Readonly<Record<State, RunState>> = {
 };
 
 /** A record as clients see it. */
-export function toWire(record: RunRecord): Run {
+export function toWire(record: RunRecord<Recipe>): Run {
   return {
     id: record.id,
     name: record.name,

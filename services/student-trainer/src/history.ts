@@ -1,23 +1,7 @@
-/** What an epoch came to. Written into checkpoints, so that a resumed run's curve has no gap. */
-export interface EpochSummary {
-  /** Counts from 1. */
-  readonly epoch: number;
-  /** Steps done when it ended. */
-  readonly step: number;
-  /** Learning rate of its last step. */
-  readonly lr: number;
-  /** Mean over the epoch's images, unweighted, by term; and the weighted `total`. */
-  readonly losses: Readonly<Record<string, number>>;
-  /** Share of training images guessed right as they were seen. */
-  readonly trainTop1: number;
-}
+import type { EpochSummary, HistoryDocument } from '@mcld/platform/runs/history.js';
 
 /** The epoch under way. */
-interface PartialEpoch {
-  images: number;
-  correct: number;
-  losses: Record<string, number>;
-}
+type PartialEpoch = HistoryDocument['partial'];
 
 const none = (): PartialEpoch => ({ images: 0, correct: 0, losses: {} });
 
@@ -32,16 +16,14 @@ export class TrainingHistory {
     return new TrainingHistory([], none());
   }
 
-  static decode(bytes: Uint8Array): TrainingHistory {
-    const { epochs, partial } = JSON.parse(Buffer.from(bytes).toString()) as {
-      epochs: EpochSummary[];
-      partial: PartialEpoch;
-    };
-    return new TrainingHistory(epochs, partial);
+  /** Goes on from what a checkpoint has. */
+  static from({ epochs, partial }: HistoryDocument): TrainingHistory {
+    return new TrainingHistory([...epochs], partial);
   }
 
   encode(): Uint8Array {
-    return Buffer.from(`${JSON.stringify({ epochs: this.epochs, partial: this.partial }, null, 1)}\n`);
+    const content: HistoryDocument = { epochs: this.epochs, partial: this.partial };
+    return Buffer.from(`${JSON.stringify(content, null, 1)}\n`);
   }
 
   addStep(images: number, correct: number, losses: Readonly<Record<string, number>>): void {

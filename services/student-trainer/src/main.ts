@@ -3,12 +3,13 @@ import { StudentTrainerServiceDefinition } from '@mcld/contracts/mcld/v1/student
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import { ProgressHub, studentTrainerService } from './service.js';
 import { type RunsInHand, trainingWork } from './training-job.js';
 import type { handlers, TrainerWorkerData } from './worker.js';
 
-export const startStudentTrainer = (host: ServiceHost): Promise<RunningService> =>
+export const startStudentTrainer = (host: ServiceHost<Recipe>): Promise<RunningService> =>
   startService(host, (scope) => {
     const { config, logger, adapters, closing } = scope;
     const data: TrainerWorkerData = { device: config.MCLD_DEVICE, distillerFolder: config.MCLD_DISTILLER_DIR };

@@ -13,7 +13,7 @@ export class CancelledError extends McldError {
  * Takes a run in hand: the attempt counts up, which fences off any older worker.
  * @returns the record, or undefined when there is nothing to train (ended, cancelled, gone)
  */
-export async function claimRun(runs: RunStore, id: RunId): Promise<RunRecord | undefined> {
+export async function claimRun<R>(runs: RunStore<R>, id: RunId): Promise<RunRecord<R> | undefined> {
   let claimed = false;
   const record = await changeRun(runs, id, (found) => {
     claimed = ['queued', 'training', 'interrupted'].includes(found.state);

@@ -15,10 +15,10 @@ import { retrying } from '@mcld/platform/grpc/retrying.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { newestCheckpoint, pruneCheckpoints, writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
+import { historyOf } from '@mcld/platform/runs/history.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import { preflight } from '@mcld/preflight/preflight.js';
-import { parseRecipe } from '@mcld/recipe/parse.js';
 import { dataSeedOf, needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
@@ -31,7 +31,7 @@ import { assertClaimed } from './run-claim.js';
 import type { handlers, StepResult } from './worker.js';
 
 export interface TrainerParts {
-  readonly adapters: Adapters;
+  readonly adapters: Adapters<Recipe>;
   readonly logger: Logger;
   readonly thread: ComputeThread<typeof handlers>;
   readonly loader: LoaderClient;
@@ -75,12 +75,12 @@ export class TrainingContext {
    */
   static async open(
     parts: TrainerParts,
-    record: RunRecord,
+    record: RunRecord<Recipe>,
     stopping: () => boolean,
     signal: AbortSignal,
   ): Promise<TrainingContext> {
     const { adapters, loader, teacher, thread, logger } = parts;
-    const recipe = parseRecipe(record.recipe);
+    const { recipe } = record;
     const { epochs, optimizer } = recipe;
     const spec = BatchSpec.fromPartial(trainingPlan(recipe));
     const described = await retrying(() => preflight(recipe, record.teacherDigest, { loader, teacher }, signal), {
@@ -116,7 +116,7 @@ export class TrainingContext {
     const request = { spec, from: checkpoint?.manifest.cursor ?? START, epochs, stepsPerEpoch };
     const feeds = { signal, onRetry: logRetries(logger, { run: record.id }) };
     const logits = { ...request, teacherDigest: record.teacherDigest, precision: recipe.logitPrecision };
-    const history = checkpoint ? TrainingHistory.decode(checkpoint.parts['history.json']) : TrainingHistory.empty();
+    const history = checkpoint ? TrainingHistory.from(historyOf(record.id, checkpoint)) : TrainingHistory.empty();
     const progress = new ProgressMeter(record.id, stepsPerEpoch, totalSteps);
     const plan = { step, totalSteps, stepsPerEpoch, rates };
     const context = new TrainingContext(

@@ -5,6 +5,7 @@ import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
 import type { Job, Retry, Work } from '@mcld/platform/work/serve-work.js';
+import type { Recipe } from '@mcld/recipe/schema.js';
 import { DivergedError } from './diverged.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { type TrainerParts, TrainingContext } from './training-context.js';
@@ -47,7 +48,7 @@ export class TrainingJob implements Job {
 
   constructor(
     readonly parts: TrainerParts,
-    readonly record: RunRecord,
+    readonly record: RunRecord<Recipe>,
     readonly inHand: RunsInHand,
   ) {}
 

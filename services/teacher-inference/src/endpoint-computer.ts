@@ -3,13 +3,13 @@ import { clipped } from '@mcld/errors/text.js';
 import { PIECE_BYTES } from '@mcld/feeds/limits.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { float32Of } from '@mcld/platform/rows.js';
+import type { EndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import type { ImageBatch, LogitComputer } from './computer.js';
 import {
   batchLimit,
   classifierOf,
   describeEndpoint,
   type EndpointClient,
-  type EndpointModel,
   endpointError,
   labelOf,
   openEndpoint,
@@ -26,7 +26,7 @@ const DEADLINE_MS = 60_000;
  * @param batch rows of every request, where the model takes as many
  * @throws ForeignModelError when it is not what it was, not allowed, or takes no images; EndpointAwayError
  */
-export async function endpointComputer(model: EndpointModel, allowed: string, batch: number): Promise<LogitComputer> {
+export async function endpointComputer(model: EndpointTeacher, allowed: string, batch: number): Promise<LogitComputer> {
   const { endpoint, platform } = model;
   const { client, close } = openEndpoint(endpoint, allowed);
   try {
@@ -97,7 +97,7 @@ function normalisation({ statistics }: ImageBatch) {
 /** A server that goes away for a while is waited for, as other services are. */
 async function infer(
   client: EndpointClient,
-  model: EndpointModel,
+  model: EndpointTeacher,
   request: Parameters<EndpointClient['modelInfer']>[0],
 ): Promise<ModelInferResponse> {
   try {
@@ -115,7 +115,7 @@ async function infer(
 }
 
 /** @throws ForeignModelError saying what is other than when the teacher was made of it */
-async function assertUnchanged(client: EndpointClient, model: EndpointModel): Promise<void> {
+async function assertUnchanged(client: EndpointClient, model: EndpointTeacher): Promise<void> {
   const now = await describeEndpoint(client, model);
   for (const field of ['version', 'platform', 'inputs', 'outputs'] as const) {
     const [before, after] = [JSON.stringify(model[field]), JSON.stringify(now[field])];
@@ -130,7 +130,7 @@ async function assertUnchanged(client: EndpointClient, model: EndpointModel): Pr
 class ServedVersion {
   #version: string;
 
-  constructor(readonly model: EndpointModel) {
+  constructor(readonly model: EndpointTeacher) {
     this.#version = model.version;
   }
 

@@ -4,38 +4,19 @@ import type {
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { clipped } from '@mcld/errors/text.js';
+import { checkDocument, getDocument } from '@mcld/platform/documents.js';
 import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
 import { isOutOfReach, RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import { endpointTeacherKey } from '@mcld/platform/layout.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
-import { storeTeacher } from '@mcld/platform/storage/teachers.js';
+import { type EndpointTeacher, endpointTeacherSchema, storeEndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import { z } from 'zod';
 import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
 import { inferenceDefinition } from './inference-definition.js';
 
-const tensorsSchema = z.array(
-  z.strictObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()).readonly() }),
-);
-
-/**
- * A model on a server that speaks the Open Inference Protocol, as the server described it when it became a teacher: the
- * content that the teacher's digest is of.
- */
-const endpointSchema = z.strictObject({
-  endpoint: z.string().min(1),
-  name: z.string().min(1),
-  /** The one that every request asks for; '' where the server names none. */
-  version: z.string(),
-  platform: z.string(),
-  inputs: tensorsSchema,
-  outputs: tensorsSchema,
-});
-
-export type EndpointModel = z.output<typeof endpointSchema>;
-
 /** Which model of which server. @param version '' is the newest */
-export type EndpointAddress = Pick<EndpointModel, 'endpoint' | 'name' | 'version'>;
+export type EndpointAddress = Pick<EndpointTeacher, 'endpoint' | 'name' | 'version'>;
 
 export type EndpointClient = OpenClient<typeof inferenceDefinition>['client'];
 
@@ -71,23 +52,30 @@ export async function pinEndpoint(
   try {
     const model = await describeEndpoint(client, address);
     classifierOf(model);
-    return await storeTeacher(objects, endpointTeacherKey, Buffer.from(JSON.stringify(model)));
+    return await storeEndpointTeacher(objects, model);
   } finally {
     close();
   }
 }
 
-/** @throws ForeignModelError for what an earlier build stored */
-export function storedEndpoint(content: unknown): EndpointModel {
-  const { success, data } = endpointSchema.safeParse(content);
-  if (success) return data;
+/**
+ * A model as it became a teacher; undefined where the teacher is something else.
+ * @throws ForeignModelError for what an earlier build stored, DocumentError
+ */
+export async function storedEndpoint(
+  objects: ObjectStore,
+  digest: TeacherDigest,
+): Promise<EndpointTeacher | undefined> {
+  const key = endpointTeacherKey(digest);
+  const content = await getDocument(objects, key, z.looseObject({}));
+  if (!content || 'version' in content) return content && checkDocument(key, content, endpointTeacherSchema);
   throw new ForeignModelError(
     'this teacher was stored by an earlier build, which did not note the version of the model on its server; make a new run of its recipe',
   );
 }
 
 /** What a server says of a model now. @throws ForeignModelError, EndpointAwayError */
-export async function describeEndpoint(client: EndpointClient, address: EndpointAddress): Promise<EndpointModel> {
+export async function describeEndpoint(client: EndpointClient, address: EndpointAddress): Promise<EndpointTeacher> {
   const { endpoint, name } = address;
   const described = await metadataOf(client, address);
   const version = servedVersion(described.versions, address);
@@ -166,7 +154,7 @@ function servedVersion(versions: readonly string[], { endpoint, name, version }:
 const datatypes: Readonly<Record<string, string>> = { FP32: 'float32', UINT8: 'uint8' };
 
 /** A model's input of images and its output of logits. @throws ForeignModelError when it has others */
-export function classifierOf({ name, inputs, outputs }: EndpointModel) {
+export function classifierOf({ name, inputs, outputs }: EndpointTeacher) {
   const [input] = inputs;
   if (inputs.length !== 1 || !input) {
     throw new ForeignModelError(`${name} has ${inputs.length} inputs, expected one of images`);

@@ -1,3 +1,4 @@
+import type { TeacherDigest } from '@mcld/platform/ids.js';
 import { describe, expect, it } from 'vitest';
 import type { LogitComputer } from './computer.js';
 import { ensembleComputer } from './ensemble-computer.js';
@@ -20,7 +21,7 @@ function loaderOf(classesOf: Readonly<Record<string, number>>) {
   return { load, unloaded };
 }
 
-const ensemble = (...members: string[]) => ({ members, mean: 'logits' as const });
+const ensemble = (...members: string[]) => ({ members: members as TeacherDigest[], mean: 'logits' as const });
 
 describe('an ensemble', () => {
   it('unloads the members that it has when a later one fails to load', async () => {

@@ -1,23 +1,16 @@
 import { clipped } from '@mcld/errors/text.js';
-import { z } from 'zod';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import type { EnsembleTeacher } from '@mcld/platform/storage/teachers.js';
 import type { LogitComputer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
-
-/** Several teachers as one, as the pipeline stores it. */
-export const ensembleSchema = z.strictObject({
-  members: z.array(z.string()).min(2),
-  mean: z.enum(['logits', 'probabilities']),
-});
-
-export type Ensemble = z.output<typeof ensembleSchema>;
 
 /**
  * The mean of several teachers: of their logits, or of their softmax probabilities, whose logarithm then are the logits.
  * @throws ForeignModelError when they tell different numbers of classes apart
  */
 export async function ensembleComputer(
-  { members, mean }: Ensemble,
-  load: (member: string) => Promise<LogitComputer>,
+  { members, mean }: EnsembleTeacher,
+  load: (member: TeacherDigest) => Promise<LogitComputer>,
 ): Promise<LogitComputer> {
   const computers: LogitComputer[] = [];
   const unload = async () => {

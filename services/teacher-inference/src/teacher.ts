@@ -6,17 +6,19 @@ import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { type RowCodec, rowCodec } from '@mcld/logit-store/row-codec.js';
 import type { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { getDocument } from '@mcld/platform/documents.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
-import { asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import { endpointTeacherKey, ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
 import type { Logger } from '@mcld/platform/logging.js';
-import { getJson, type ObjectStore } from '@mcld/platform/storage/object-store.js';
+import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { ensembleTeacherSchema } from '@mcld/platform/storage/teachers.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { LogitComputer } from './computer.js';
 import { endpointComputer } from './endpoint-computer.js';
 import { storedEndpoint } from './endpoint-model.js';
-import { ensembleComputer, ensembleSchema } from './ensemble-computer.js';
+import { ensembleComputer } from './ensemble-computer.js';
 import { LogitSource } from './logit-source.js';
 import { onnxComputer } from './onnx-computer.js';
 import { weightsComputer } from './weights-computer.js';
@@ -43,11 +45,11 @@ async function computerOf(digest: TeacherDigest, parts: TeacherParts): Promise<L
   if (weights) return weightsComputer(thread, digest, weights);
   const onnx = await objects.get(onnxTeacherKey(digest));
   if (onnx) return onnxComputer(onnx, batch);
-  const endpoint = await getJson(objects, endpointTeacherKey(digest));
-  if (endpoint) return endpointComputer(storedEndpoint(endpoint), endpoints, batch);
-  const ensemble = await getJson(objects, ensembleTeacherKey(digest));
+  const endpoint = await storedEndpoint(objects, digest);
+  if (endpoint) return endpointComputer(endpoint, endpoints, batch);
+  const ensemble = await getDocument(objects, ensembleTeacherKey(digest), ensembleTeacherSchema);
   if (!ensemble) throw new NotFoundError(`no teacher ${digest} in the object store`);
-  return ensembleComputer(ensembleSchema.parse(ensemble), (member) => computerOf(asTeacherDigest(member), parts));
+  return ensembleComputer(ensemble, (member) => computerOf(member, parts));
 }
 
 /** One teacher, with its sources of logits by data set. */

@@ -8,6 +8,7 @@ import { openAdapters } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
 
 interface Job {
   readonly spec: BatchSpec;
@@ -18,7 +19,7 @@ interface Job {
 const jobs = JSON.parse(readFileSync(0, 'utf8')) as Job[];
 const config = readConfig({ ...process.env, MCLD_DATA_ANYWHERE: 'true' });
 const logger = createLogger('views-child', 'silent');
-const loader = await startDataLoader({ config, logger, adapters: await openAdapters(config, logger) });
+const loader = await startDataLoader({ config, logger, adapters: await openAdapters(config, logger, parseRecipe) });
 const { client, close } = openClient(DataLoaderServiceDefinition, loader.address, config);
 const digests: string[] = [];
 for (const { spec, epoch, step } of jobs.reverse()) {

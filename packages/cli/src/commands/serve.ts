@@ -4,6 +4,7 @@ import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
+import { parseRecipe } from '@mcld/recipe/parse.js';
 import { Argument, type Command } from 'commander';
 import { hostHome } from '../home.js';
 import { say } from '../say.js';
@@ -31,7 +32,7 @@ async function serve(name: ServiceName): Promise<void> {
   const config = readConfig();
   const logger = createLogger(name, config.MCLD_LOG_LEVEL);
   const stopTelemetry = await startTelemetry(`mcld-${name}`);
-  const adapters = await openAdapters(config, logger);
+  const adapters = await openAdapters(config, logger, parseRecipe);
   const service = await services[name]({ config, logger, adapters });
   // Read by whoever started this process with MCLD_PORT=0.
   print(JSON.stringify({ service: name, address: service.address }));

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
+import { DocumentError, getDocument } from '../documents.js';
 import type { RunId } from '../ids.js';
 import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
-import { getJson, ObjectExistsError, type ObjectStore, putJson } from '../storage/object-store.js';
+import { ObjectExistsError, type ObjectStore, putJson } from '../storage/object-store.js';
 
 const manifestSchema = z.object({
   version: z.literal(1),
@@ -72,12 +73,12 @@ function fenced(run: RunId, { attempt }: Manifest): FencedError {
   return new FencedError(`run ${run} was taken over by attempt ${attempt}`);
 }
 
-async function readManifest(store: ObjectStore, run: RunId, step: number): Promise<Manifest | undefined> {
-  const found = await getJson(store, `${checkpointPrefix(run, step)}manifest.json`).catch((error) => {
-    if (error instanceof SyntaxError) return undefined;
+/** @returns undefined where there is none, or a torn one, which counts as none */
+function readManifest(store: ObjectStore, run: RunId, step: number): Promise<Manifest | undefined> {
+  return getDocument(store, `${checkpointPrefix(run, step)}manifest.json`, manifestSchema).catch((error) => {
+    if (error instanceof DocumentError) return undefined;
     throw error;
   });
-  return manifestSchema.safeParse(found).data;
 }
 
 /** Steps that have a manifest, in rising order. */

@@ -1,56 +1,65 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import pLimit from 'p-limit';
-import type { RunId } from '../ids.js';
+import { z } from 'zod';
+import { readDocument } from '../documents.js';
+import { type RunId, runIdSchema } from '../ids.js';
 import { jsonText } from '../json.js';
+import type { Logger } from '../logging.js';
 import { ObjectStoreError } from '../storage/object-store.js';
-import type { RunRecord } from './run-record.js';
-import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';
+import { type ParseRecipe, type RunRecord, readRunRecord } from './run-record.js';
+import { RevisionConflictError, type RunStore, readableRuns, type Versioned } from './run-store.js';
+
+const storedSchema = z.object({ record: z.unknown(), revision: z.int() });
 
 /** Records as JSON files. One process owns the folder (see ownership.ts), so a revision is enough. */
-export class FileRunStore implements RunStore {
+export class FileRunStore<R> implements RunStore<R> {
   // Changes of one record follow one another.
   readonly #oneAtATime = pLimit(1);
 
-  constructor(readonly folder: string) {}
+  constructor(
+    readonly folder: string,
+    readonly parseRecipe: ParseRecipe<R>,
+    readonly logger: Logger,
+  ) {}
 
-  async get(id: RunId): Promise<Versioned | undefined> {
-    const text = await readFile(this.#file(id), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    return text === undefined ? undefined : (JSON.parse(text) as Versioned);
+  async get(id: RunId): Promise<Versioned<R> | undefined> {
+    const file = this.#file(id);
+    const stored = await readDocument(file, storedSchema);
+    return stored && { record: readRunRecord(file, stored.record, this.parseRecipe), revision: stored.revision };
   }
 
-  create(record: RunRecord): Promise<void> {
+  create(record: RunRecord<R>): Promise<void> {
     return this.#oneAtATime(async () => {
       if (await this.get(record.id)) throw new RevisionConflictError(`run ${record.id} exists already`);
       await this.#write({ record, revision: 1 });
     });
   }
 
-  update(record: RunRecord, revision: number): Promise<void> {
+  update(record: RunRecord<R>, revision: number): Promise<void> {
     return this.#oneAtATime(async () => {
-      const found = await this.get(record.id);
-      if (found?.revision !== revision) throw new RevisionConflictError(`run ${record.id} changed meanwhile`);
+      const stored = await this.get(record.id);
+      if (stored?.revision !== revision) throw new RevisionConflictError(`run ${record.id} changed meanwhile`);
       await this.#write({ record, revision: revision + 1 });
     });
   }
 
-  async list(): Promise<RunRecord[]> {
+  async list(): Promise<RunRecord<R>[]> {
     await mkdir(this.folder, { recursive: true });
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.json'));
-    const found = await Promise.all(names.map((name) => this.get(name.slice(0, -'.json'.length) as RunId)));
-    return found.flatMap((entry) => (entry ? [entry.record] : [])).sort(newestFirst);
+    const ids = (await readdir(this.folder)).flatMap((name) => {
+      const id = name.endsWith('.json') && runIdSchema.safeParse(name.slice(0, -'.json'.length)).data;
+      return id ? [id] : [];
+    });
+    return readableRuns(this, ids, this.logger);
   }
 
   async delete(id: RunId): Promise<void> {
     await rm(this.#file(id), { force: true });
   }
 
-  async #write(entry: Versioned): Promise<void> {
+  async #write(entry: Versioned<R>): Promise<void> {
     const file = this.#file(entry.record.id);
     try {
       await writeWhole(file, Buffer.from(`${jsonText(entry, 2)}\n`));

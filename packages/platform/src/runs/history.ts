@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { parseDocument } from '../documents.js';
+import type { RunId } from '../ids.js';
+import { checkpointPrefix } from '../layout.js';
+import type { Checkpoint } from './checkpoints.js';
 
 /** What an epoch came to. Written into checkpoints, so that a resumed run's curve has no gap. */
 export const epochSummarySchema = z.object({
@@ -27,3 +31,8 @@ export const historySchema = z.object({
 });
 
 export type HistoryDocument = z.output<typeof historySchema>;
+
+/** The epochs of a run up to a checkpoint. @throws DocumentError */
+export function historyOf(run: RunId, { manifest, parts }: Checkpoint): HistoryDocument {
+  return parseDocument(`${checkpointPrefix(run, manifest.step)}history.json`, parts['history.json'], historySchema);
+}

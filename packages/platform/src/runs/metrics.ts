@@ -21,6 +21,11 @@ export const metricsSchema = z.object({
   teacherTop1: z.number().exactOptional(),
 });
 
+/** What a run's checkpoint came to on the test split. */
+export const evaluationPointSchema = z.object({ step: z.int(), epoch: z.number(), ...metricsSchema.shape });
+
+export type EvaluationPoint = Readonly<z.output<typeof evaluationPointSchema>>;
+
 export type MetricsRecord = Readonly<z.output<typeof metricsSchema>>;
 
 /** Whether an evaluation is of a diverged student: it is no result, and never the best of several. */

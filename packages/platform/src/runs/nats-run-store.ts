@@ -1,40 +1,55 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { RunId } from '../ids.js';
+import { z } from 'zod';
+import { parseDocument } from '../documents.js';
+import { asRunId, type RunId } from '../ids.js';
 import { jsonText } from '../json.js';
-import type { RunRecord } from './run-record.js';
-import { newestFirst, RevisionConflictError, type RunStore, type Versioned } from './run-store.js';
+import type { Logger } from '../logging.js';
+import { type ParseRecipe, type RunRecord, readRunRecord } from './run-record.js';
+import { RevisionConflictError, type RunStore, readableRuns, type Versioned } from './run-store.js';
+
+const BUCKET = 'mcld_runs';
 
 const WRONG_LAST_SEQUENCE = 10071;
 
 /** Records in the JetStream KV bucket `mcld_runs`. */
-export class NatsRunStore implements RunStore {
-  private constructor(readonly bucket: KV) {}
+export class NatsRunStore<R> implements RunStore<R> {
+  private constructor(
+    readonly bucket: KV,
+    readonly parseRecipe: ParseRecipe<R>,
+    readonly logger: Logger,
+  ) {}
 
-  static async open(connection: NatsConnection): Promise<NatsRunStore> {
-    return new NatsRunStore(await new Kvm(connection).create('mcld_runs', { history: 1 }));
+  static async open<R>(
+    connection: NatsConnection,
+    parseRecipe: ParseRecipe<R>,
+    logger: Logger,
+  ): Promise<NatsRunStore<R>> {
+    const bucket = await new Kvm(connection).create(BUCKET, { history: 1 });
+    return new NatsRunStore(bucket, parseRecipe, logger);
   }
 
-  async get(id: RunId): Promise<Versioned | undefined> {
+  async get(id: RunId): Promise<Versioned<R> | undefined> {
     const entry = await this.bucket.get(id);
     if (entry?.operation !== 'PUT') return undefined;
-    return { record: entry.json<RunRecord>(), revision: entry.revision };
+    const name = `${BUCKET}/${id}`;
+    const value = parseDocument(name, entry.string(), z.unknown());
+    return { record: readRunRecord(name, value, this.parseRecipe), revision: entry.revision };
   }
 
-  async create(record: RunRecord): Promise<void> {
+  async create(record: RunRecord<R>): Promise<void> {
     await conflictAware(record.id, () => this.bucket.create(record.id, jsonText(record)));
   }
 
-  async update(record: RunRecord, revision: number): Promise<void> {
+  async update(record: RunRecord<R>, revision: number): Promise<void> {
     await conflictAware(record.id, () => this.bucket.update(record.id, jsonText(record), revision));
   }
 
-  async list(): Promise<RunRecord[]> {
-    const ids: string[] = [];
-    for await (const id of await this.bucket.keys()) ids.push(id);
-    const found = await Promise.all(ids.map((id) => this.get(id as RunId)));
-    return found.flatMap((entry) => (entry ? [entry.record] : [])).sort(newestFirst);
+  async list(): Promise<RunRecord<R>[]> {
+    const ids: RunId[] = [];
+    for await (const id of await this.bucket.keys()) ids.push(asRunId(id));
+    return readableRuns(this, ids, this.logger);
   }
 
   async delete(id: RunId): Promise<void> {

@@ -1,29 +1,62 @@
-import type { RunId } from '../ids.js';
-import type { Carrier } from '../telemetry.js';
-import type { MetricsRecord } from './metrics.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
+import { z } from 'zod';
+import { checkDocument, DocumentError } from '../documents.js';
+import { runIdSchema } from '../ids.js';
+import { metricsSchema } from './metrics.js';
 
-export type RunState = 'queued' | 'training' | 'evaluating' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted';
+const runStates = ['queued', 'training', 'evaluating', 'succeeded', 'failed', 'cancelled', 'interrupted'] as const;
 
-/** A run as the control plane keeps it. */
-export interface RunRecord {
-  readonly id: RunId;
-  readonly name: string;
-  readonly requestId: string;
-  readonly state: RunState;
-  /** With every default filled in. */
-  readonly recipe: Readonly<Record<string, unknown>>;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly attempt: number;
+export type RunState = (typeof runStates)[number];
+
+const fields = {
+  id: runIdSchema,
+  name: z.string(),
+  requestId: z.string(),
+  state: z.enum(runStates),
+  recipe: z.unknown(),
+  /** ISO 8601, like `updatedAt`. */
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  step: z.int().min(0),
+  totalSteps: z.int().min(0),
+  attempt: z.int().min(0),
   /** How often it was queued; makes each queueing's message its own. */
-  readonly submissions: number;
-  readonly error: string;
-  readonly metrics?: MetricsRecord;
-  readonly teacherDigest: string;
+  submissions: z.int().min(0),
+  error: z.string(),
+  teacherDigest: z.string(),
   /** Trace context that all work on the run belongs to. */
-  readonly trace: Carrier;
+  trace: z.record(z.string(), z.string()),
+  metrics: metricsSchema.exactOptional(),
+};
+
+// Fields that another build added stay when the record is changed here.
+const recordSchema = z.looseObject(fields);
+
+type RecordFields = Readonly<z.output<z.ZodObject<typeof fields>>>;
+
+/** A run as the control plane keeps it. `R` is what `ParseRecipe` makes of its recipe: this package need not know. */
+export interface RunRecord<R = unknown> extends Omit<RecordFields, 'recipe'> {
+  /** With every default filled in. */
+  readonly recipe: R;
+}
+
+/** Reads the recipe of a record. It throws for one that this build does not take any more. */
+export type ParseRecipe<R> = (value: unknown) => R;
+
+/**
+ * A record as it was kept, checked, its recipe read.
+ * @param name of its file or key, for people
+ * @throws DocumentError
+ */
+export function readRunRecord<R>(name: string, value: unknown, parseRecipe: ParseRecipe<R>): RunRecord<R> {
+  const record = checkDocument(name, value, recordSchema);
+  try {
+    return { ...record, recipe: parseRecipe(record.recipe) };
+  } catch (error) {
+    const { message, fields: wrong } = McldError.from(error);
+    const inRecipe = wrong.map((one) => ({ field: `recipe.${one.field}`, message: one.message }));
+    throw DocumentError.ofFields(name, inRecipe.length > 0 ? inRecipe : [{ field: 'recipe', message }], error);
+  }
 }
 
 export const hasEnded = (state: RunState): boolean =>

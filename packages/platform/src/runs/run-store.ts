@@ -1,5 +1,7 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { DocumentError } from '../documents.js';
 import type { RunId } from '../ids.js';
+import type { Logger } from '../logging.js';
 import type { RunRecord } from './run-record.js';
 
 /** Thrown when a record changed since it was read. */
@@ -7,20 +9,21 @@ export class RevisionConflictError extends McldError {
   static override readonly meaning = { status: 'ABORTED', reason: 'CONFLICT' } as const;
 }
 
-export interface Versioned {
-  readonly record: RunRecord;
+export interface Versioned<R = unknown> {
+  readonly record: RunRecord<R>;
   readonly revision: number;
 }
 
-/** Run records, changed only by compare-and-set. */
-export interface RunStore {
-  get(id: RunId): Promise<Versioned | undefined>;
+/** Run records with their recipes, changed only by compare-and-set. */
+export interface RunStore<R = unknown> {
+  /** @throws DocumentError for a record that is damaged, or whose recipe this build does not take */
+  get(id: RunId): Promise<Versioned<R> | undefined>;
   /** @throws RevisionConflictError when the id is taken */
-  create(record: RunRecord): Promise<void>;
+  create(record: RunRecord<R>): Promise<void>;
   /** @throws RevisionConflictError when `revision` is not the newest */
-  update(record: RunRecord, revision: number): Promise<void>;
-  /** All records, newest first. */
-  list(): Promise<RunRecord[]>;
+  update(record: RunRecord<R>, revision: number): Promise<void>;
+  /** All records that can be read, newest first; others are logged. */
+  list(): Promise<RunRecord<R>[]>;
   delete(id: RunId): Promise<void>;
 }
 
@@ -28,20 +31,21 @@ export interface RunStore {
  * Reads, changes and writes a record until no other change came between.
  * @param change gives the new record, or undefined to leave it
  * @returns the record as it stands after; undefined when there is none
+ * @throws DocumentError, RevisionConflictError
  */
-export async function changeRun(
-  store: RunStore,
+export async function changeRun<R>(
+  store: RunStore<R>,
   id: RunId,
-  change: (record: RunRecord) => RunRecord | undefined,
-): Promise<RunRecord | undefined> {
+  change: (record: RunRecord<R>) => RunRecord<R> | undefined,
+): Promise<RunRecord<R> | undefined> {
   for (let attempt = 0; attempt < 20; attempt++) {
-    const found = await store.get(id);
-    if (!found) return undefined;
-    const changed = change(found.record);
-    if (!changed) return found.record;
+    const stored = await store.get(id);
+    if (!stored) return undefined;
+    const changed = change(stored.record);
+    if (!changed) return stored.record;
     const updated = { ...changed, updatedAt: new Date().toISOString() };
     try {
-      await store.update(updated, found.revision);
+      await store.update(updated, stored.revision);
       return updated;
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
@@ -50,5 +54,30 @@ export async function changeRun(
   throw new RevisionConflictError(`run ${id} changed 20 times while it was being updated`);
 }
 
-export const newestFirst = (a: RunRecord, b: RunRecord): number =>
+/** The records of a store that can be read, newest first; each of the others is logged, by its message. */
+export async function readableRuns<R>(
+  store: Pick<RunStore<R>, 'get'>,
+  ids: readonly RunId[],
+  logger: Logger,
+): Promise<RunRecord<R>[]> {
+  const stored = await Promise.all(ids.map((id) => unlessUnreadable(id, logger, () => store.get(id))));
+  return stored.flatMap((versioned) => (versioned ? [versioned.record] : [])).sort(newestFirst);
+}
+
+/** What `read` gives; undefined where the run's record cannot be read, which is logged: others are not held up by it. */
+export async function unlessUnreadable<T>(
+  run: RunId,
+  logger: Logger,
+  read: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    logger.error({ run, err: error }, 'passing over a run whose record cannot be read');
+    return undefined;
+  }
+}
+
+const newestFirst = (a: RunRecord, b: RunRecord): number =>
   b.createdAt.localeCompare(a.createdAt) || b.id.localeCompare(a.id);

@@ -15,9 +15,9 @@ export const transferSchema = z.object({
   passedOver: passedOverSchema.exactOptional(),
   /** Share of test images guessed right after the last epoch. */
   top1: z.number(),
-  trainTop1: z.number(),
   /** Test images whose logits are not finite, and so guessed wrong: with any, the probe has diverged. */
   nonFinite: z.int().default(0),
+  trainTop1: z.number(),
 });
 
 export type TransferResult = Readonly<z.output<typeof transferSchema>>;

@@ -45,8 +45,3 @@ export const putJson = (
   value: unknown,
   options?: { ifAbsent?: boolean },
 ): Promise<void> => store.put(key, text.encode(`${jsonText(value, 2)}\n`), options);
-
-export async function getJson(store: ObjectStore, key: string): Promise<unknown> {
-  const body = await store.get(key);
-  return body && JSON.parse(new TextDecoder().decode(body));
-}

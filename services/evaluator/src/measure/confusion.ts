@@ -1,11 +1,4 @@
-export interface ClassConfusion {
-  readonly name: string;
-  readonly count: number;
-  /** Share guessed right. */
-  readonly recall: number;
-  /** What it is taken for, most often first. */
-  readonly takenFor: readonly { readonly name: string; readonly count: number }[];
-}
+import type { ClassConfusion } from '../report/report.js';
 
 /** How the images of one class were guessed. */
 interface Tally {

@@ -3,8 +3,9 @@ import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { isDiverged, type MetricsRecord, recordOf } from '@mcld/platform/runs/metrics.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { allFinite } from '@mcld/tensor/finite.js';
-import { type ClassConfusion, worstClasses } from './confusion.js';
-import { type Example, encodeExample } from './examples.js';
+import type { ClassConfusion, Example } from '../report/report.js';
+import { worstClasses } from './confusion.js';
+import { encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
 import { MetricsAccumulator } from './metrics.js';
 

@@ -1,14 +1,5 @@
 import sharp from 'sharp';
 
-/** A test image with what was guessed. */
-export interface Example {
-  /** data: URL of a PNG. */
-  readonly image: string;
-  readonly label: string;
-  readonly student: string;
-  readonly teacher?: string;
-}
-
 /** @param pixels uint8 [height, width, 3] */
 export async function encodeExample(pixels: Uint8Array, height: number, width: number): Promise<string> {
   const png = await sharp(pixels, { raw: { width, height, channels: 3 } })

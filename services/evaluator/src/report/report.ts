@@ -1,68 +1,90 @@
-import type { PassedOverOfSplits } from '@mcld/datasets/readers/passed-over.js';
-import type { RunId } from '@mcld/platform/ids.js';
-import type { EvaluationPoint } from '@mcld/platform/runs/evaluations.js';
-import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
-import type { TransferResult } from '@mcld/platform/runs/transfer.js';
-import type { ClassConfusion } from '../measure/confusion.js';
-import type { Example } from '../measure/examples.js';
-
-/** A point of the learning curve. */
-export interface EpochPoint {
-  readonly epoch: number;
-  readonly step: number;
-  readonly lr: number;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly trainTop1: number;
-}
+import { runIdSchema } from '@mcld/platform/ids.js';
+import { epochSummarySchema } from '@mcld/platform/runs/history.js';
+import { evaluationPointSchema, metricsSchema } from '@mcld/platform/runs/metrics.js';
+import { passedOverSchema } from '@mcld/platform/runs/passed-over.js';
+import { transferSchema } from '@mcld/platform/runs/transfer.js';
+import { z } from 'zod';
 
 /** What a run's teacher logits were read from. */
-export interface LogitReport {
-  readonly precision: string;
+const logitReportSchema = z.object({
+  precision: z.string(),
   /** Stored rows of the teacher for these data. */
-  readonly rows: number;
+  rows: z.number(),
   /** What computed them; with more than one, last bits may differ between rows. */
-  readonly identities: readonly string[];
+  identities: z.array(z.string()).readonly(),
   /** KL(computed ‖ stored) in nats over so many views; 0 of 0 views for fp32, which is exact. */
-  readonly probedViews: number;
-  readonly meanKl: number;
-  readonly maxKl: number;
-}
+  probedViews: z.number(),
+  meanKl: z.number(),
+  maxKl: z.number(),
+});
 
-/** `report.json`; docs/report.md explains every field. */
-export interface Report {
-  readonly schema: 'mcld.report/1';
-  readonly run: RunId;
-  readonly name: string;
-  readonly createdAt: string;
-  readonly model: string;
-  readonly parameters: number;
-  readonly distiller: Readonly<Record<string, unknown>>;
-  readonly teacherDigest: string;
-  readonly seed: number;
-  readonly dataset: {
-    readonly name: string;
-    readonly standIn: string;
-    /** Training images left out since they cannot be decoded. */
-    readonly skipped: number;
-    /** What of each split's files is not used; absent in reports of earlier builds. */
-    readonly passedOver?: PassedOverOfSplits;
-    readonly trainImages: number;
-    readonly testImages: number;
-  };
-  readonly epochs: number;
-  readonly step: number;
+export type LogitReport = Readonly<z.output<typeof logitReportSchema>>;
+
+const namedCountSchema = z.object({ name: z.string(), count: z.int() });
+
+/** How the images of a class are recognised. */
+const classConfusionSchema = z.object({
+  name: z.string(),
+  count: z.int(),
+  /** Share guessed right. */
+  recall: z.number(),
+  /** What it is taken for, most often first. */
+  takenFor: z.array(namedCountSchema).readonly(),
+});
+
+export type ClassConfusion = Readonly<z.output<typeof classConfusionSchema>>;
+
+/** A test image with what was guessed. */
+const exampleSchema = z.object({
+  /** data: URL of a PNG. */
+  image: z.string(),
+  label: z.string(),
+  student: z.string(),
+  teacher: z.string().exactOptional(),
+});
+
+export type Example = Readonly<z.output<typeof exampleSchema>>;
+
+const datasetSchema = z.object({
+  name: z.string(),
+  standIn: z.string(),
+  /** Training images left out since they cannot be decoded. */
+  skipped: z.int(),
+  /** What of each split's files is not used; absent in reports of earlier builds. */
+  passedOver: passedOverSchema.exactOptional(),
+  trainImages: z.int(),
+  testImages: z.int(),
+});
+
+/** `report.json`, its fields in the order in which they are written; docs/report.md explains them. */
+export const reportSchema = z.object({
+  schema: z.literal('mcld.report/1'),
+  run: runIdSchema,
+  name: z.string(),
+  createdAt: z.string(),
+  model: z.string(),
+  parameters: z.int(),
+  /** Its name and options. */
+  distiller: z.looseObject({ name: z.string() }),
+  teacherDigest: z.string(),
+  seed: z.int(),
+  dataset: datasetSchema,
+  epochs: z.number(),
+  step: z.int(),
   /** sha256 of the checkpoint's model.safetensors. */
-  readonly modelSha256: string;
-  readonly metrics: MetricsRecord;
-  /** Why the metrics are no result: the student's logits are no finite numbers. */
-  readonly diverged?: string;
+  modelSha256: z.string(),
+  metrics: metricsSchema,
+  /** Why the metrics are not a result: the student's logits are not finite. */
+  diverged: z.string().exactOptional(),
   /** Why the student was not compared with its teacher, where that refuses a test image. */
-  readonly teacherFault?: string;
-  readonly history: readonly EpochPoint[];
-  readonly evaluations: readonly EvaluationPoint[];
-  readonly transfer: readonly TransferResult[];
+  teacherFault: z.string().exactOptional(),
+  history: z.array(epochSummarySchema).readonly(),
+  evaluations: z.array(evaluationPointSchema).readonly(),
+  transfer: z.array(transferSchema).readonly(),
+  worstClasses: z.array(classConfusionSchema).readonly(),
   /** With a teacher. */
-  readonly logits?: LogitReport;
-  readonly worstClasses: readonly ClassConfusion[];
-  readonly examples: readonly Example[];
-}
+  logits: logitReportSchema.exactOptional(),
+  examples: z.array(exampleSchema).readonly(),
+});
+
+export type Report = Readonly<z.output<typeof reportSchema>>;
