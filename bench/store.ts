@@ -7,7 +7,7 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
-import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { permutation } from '@mcld/random/draws.js';
 import { median, verdict } from './support/figures.js';
@@ -23,8 +23,8 @@ const folder = mkdtempSync(path.join(tmpdir(), 'mcld-store-'));
 const logger = createLogger('bench', 'warn');
 const address = { teacher: 'a'.repeat(64), data: 'b'.repeat(64), images: IMAGES };
 const codec = rowCodec('fp32', CLASSES);
-const shelf = new SegmentShelf(folder, undefined, 1e11, logger);
-const open = () => LogitStore.open(shelf, address, { codec, identity: 'bench', logger });
+const segments = new SegmentFolder(folder, undefined, 1e11, logger);
+const open = () => LogitStore.open(segments, address, { codec, identity: 'bench', logger });
 
 async function fill(): Promise<number> {
   const store = await open();

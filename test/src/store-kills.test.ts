@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
-import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratch } from './support/data.js';
@@ -48,8 +48,8 @@ const codec = rowCodec('fp32', 101);
 
 async function opened(folder: string): Promise<LogitStore> {
   const logger = createLogger('test', 'silent');
-  const shelf = new SegmentShelf(folder, undefined, 1 << 30, logger);
-  return LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: () => 'parent', logger });
+  const segments = new SegmentFolder(folder, undefined, 1 << 30, logger);
+  return LogitStore.open(segments, STORE_ADDRESS, { codec, identity: () => 'parent', logger });
 }
 
 /** @returns how many rows are there, each held against a fresh computation, bit for bit */

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LogitStore } from './logit-store.js';
 import { divergence, rowCodec } from './row-codec.js';
-import { SegmentShelf } from './segment-shelf.js';
+import { SegmentFolder } from './segment-folder.js';
 import { verifyStore } from './verify.js';
 
 const logger = createLogger('test', 'silent');
@@ -16,10 +16,10 @@ const row = (...values: number[]) => Float32Array.from(values);
 const temporary = () => mkdtemp(path.join(tmpdir(), 'mcld-logits-'));
 
 function opener(folder: string, { remote, limit = 1 << 30 }: { remote?: FileObjectStore; limit?: number } = {}) {
-  const shelf = new SegmentShelf(folder, remote, limit, logger);
+  const segments = new SegmentFolder(folder, remote, limit, logger);
   const openStore = (more: { identity?: () => string; precision?: string; classes?: number; teacher?: string } = {}) =>
     LogitStore.open(
-      shelf,
+      segments,
       { ...address, ...(more.teacher && { teacher: more.teacher }) },
       {
         codec: rowCodec(more.precision ?? 'fp32', more.classes ?? 3),
@@ -27,7 +27,7 @@ function opener(folder: string, { remote, limit = 1 << 30 }: { remote?: FileObje
         logger,
       },
     );
-  return { shelf, openStore };
+  return { segments, openStore };
 }
 
 const put = (store: LogitStore, index: number, code: number, logits: Float32Array) =>
@@ -89,20 +89,20 @@ describe('LogitStore', () => {
     const folder = await temporary();
     const remote = new FileObjectStore(await temporary());
     for (const shared of [undefined, remote]) {
-      const { shelf, openStore } = opener(folder, shared && { remote: shared });
+      const { segments, openStore } = opener(folder, shared && { remote: shared });
       const store = await openStore();
       put(store, 1, 1, row(1, 1, 1));
       await store.save();
       await store.refresh();
       expect(get(store, 1, 1)).toEqual(row(1, 1, 1));
       put(store, 2, 1, row(1, 1, 1));
-      await shelf.remove(address);
+      await segments.remove(address);
       await store.refresh();
       expect([store.size, store.identities, get(store, 1, 1), get(store, 2, 1)]).toEqual([0, [], undefined, undefined]);
       put(store, 1, 1, row(2, 2, 2));
       await store.close();
       expect(get(await openStore(), 1, 1)).toEqual(row(2, 2, 2));
-      await shelf.remove(address);
+      await segments.remove(address);
     }
   });
 
@@ -153,7 +153,7 @@ describe('LogitStore', () => {
     const handle = await open(rows!, 'r+');
     await handle.write(Buffer.of(1), 0, 1, 50 * 16 + 5);
     await handle.close();
-    const { shelf, openStore } = opener(folder);
+    const { segments, openStore } = opener(folder);
     const again = await openStore();
     const found = Array.from({ length: 100 }, (_, i) => get(again, i, 0));
     expect(found.map((r, i) => r?.[0] === i)).toEqual(Array.from({ length: 100 }, (_, i) => i !== 50));
@@ -161,7 +161,11 @@ describe('LogitStore', () => {
     expect(again.has(50, 0)).toBe(false);
     expect(put(again, 50, 0, row(5, 5, 5))).toBe(true);
     expect(get(again, 50, 0)).toEqual(row(5, 5, 5));
-    expect(await verifyStore(shelf, shelf.stored()[0]!)).toMatchObject({ rows: 101, damagedRows: 1, refused: [] });
+    expect(await verifyStore(segments, segments.stored()[0]!)).toMatchObject({
+      rows: 101,
+      damagedRows: 1,
+      refused: [],
+    });
   });
 
   it('cuts off a torn tail wherever it is torn, and serves the rest', async () => {
@@ -221,7 +225,7 @@ describe('LogitStore', () => {
     const later = opener(folder, { limit: segment + 6_000 });
     const second = await later.openStore();
     expect(put(second, 1, 0, row(1, 1, 1))).toBe(true);
-    expect(later.shelf.stored().map(({ teacher }) => teacher)).toEqual([address.teacher]);
+    expect(later.segments.stored().map(({ teacher }) => teacher)).toEqual([address.teacher]);
     expect(await readdir(folder)).toEqual([address.teacher]);
     const tight = await opener(folder, { limit: 1000 }).openStore({ teacher: 'c'.repeat(64) });
     expect(put(tight, 1, 0, row(1, 1, 1))).toBe(false);
@@ -241,9 +245,9 @@ describe('LogitStore', () => {
     expect(reader.has(2, 2)).toBe(false);
     await reader.refresh();
     expect(get(reader, 2, 2)).toEqual(row(4, 5, 6));
-    await there.shelf.remove(there.shelf.stored()[0]!);
+    await there.segments.remove(there.segments.stored()[0]!);
     expect(await remote.list('logits/')).toEqual([]);
-    expect(await readdir(there.shelf.folder)).toEqual([]);
+    expect(await readdir(there.segments.root)).toEqual([]);
   });
 });
 

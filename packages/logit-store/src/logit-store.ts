@@ -5,7 +5,7 @@ import type { Logger } from '@mcld/platform/logging.js';
 import { checkWords } from './checksum.js';
 import type { RowCodec } from './row-codec.js';
 import { KEY_WORDS, Segment, type SegmentHeader } from './segment.js';
-import type { SegmentShelf } from './segment-shelf.js';
+import type { SegmentFolder } from './segment-folder.js';
 import { SegmentWriter } from './segment-writer.js';
 import { ViewIndex } from './view-index.js';
 
@@ -40,7 +40,7 @@ export class LogitStore {
   #full = false;
 
   private constructor(
-    readonly shelf: SegmentShelf,
+    readonly folder: SegmentFolder,
     readonly address: StoreAddress,
     readonly codec: RowCodec,
     readonly identity: () => string,
@@ -56,11 +56,11 @@ export class LogitStore {
    * @param options.identity of what computes the rows that are put now
    */
   static async open(
-    shelf: SegmentShelf,
+    folder: SegmentFolder,
     address: StoreAddress,
     { codec, identity, logger }: { codec: RowCodec; identity: () => string; logger: Logger },
   ): Promise<LogitStore> {
-    const store = new LogitStore(shelf, address, codec, identity, logger);
+    const store = new LogitStore(folder, address, codec, identity, logger);
     await store.refresh();
     return store;
   }
@@ -68,7 +68,7 @@ export class LogitStore {
   /** Takes in the segments that others have written since, and forgets all when some were removed. */
   async refresh(): Promise<void> {
     const before = [...this.#known];
-    const segments = await this.shelf.list(this.address.teacher, this.address.data);
+    const segments = await this.folder.list(this.address.teacher, this.address.data);
     const here = new Set(segments.map(({ name }) => name));
     if (before.some((name) => this.#known.has(name) && !here.has(name))) this.#startOver();
     for (const { name, file } of segments) {
@@ -206,15 +206,19 @@ export class LogitStore {
     const identity = this.identity();
     if (writer && !writer.to.isFull && writer.to.segment.header.identity === identity) return writer;
     this.#closeWriter();
-    const { shelf, address } = this;
-    if (!shelf.makeRoom(address, this.#capacity * this.#stride * 4)) {
+    const { folder, address } = this;
+    if (!folder.makeRoom(address, this.#capacity * this.#stride * 4)) {
       this.#refuse('the logit store is full (MCLD_LOGIT_STORE_MB)');
       return undefined;
     }
     const name = `${Date.now().toString(36).padStart(9, '0')}-${randomBytes(6).toString('hex')}`;
     this.#known.add(name);
     try {
-      const to = SegmentWriter.create(path.join(shelf.folderOf(address), name), this.#header(identity), this.#capacity);
+      const to = SegmentWriter.create(
+        path.join(folder.folderOf(address), name),
+        this.#header(identity),
+        this.#capacity,
+      );
       this.#writer = { number: this.#add(to.segment) / this.#capacity, to };
       return this.#writer;
     } catch (error) {
@@ -243,16 +247,16 @@ export class LogitStore {
     if (!writer) return;
     this.#writer = undefined;
     writer.to.close();
-    if (writer.to.count > 0) this.shelf.finished(writer.to.file);
+    if (writer.to.count > 0) this.folder.finished(writer.to.file);
     else this.#known.delete(path.basename(writer.to.file));
   }
 
   /** Puts on the disk what is not there yet, and in a shared store ends the segment, so that others see it. */
   async save(): Promise<void> {
     try {
-      if (this.shelf.isShared) this.#closeWriter();
+      if (this.folder.isShared) this.#closeWriter();
       else this.#writer?.to.sync();
-      await this.shelf.settle();
+      await this.folder.settle();
     } catch (error) {
       this.logger.error({ err: error }, 'cannot save logits: they can be computed again');
     }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Segment } from './segment.js';
-import type { SegmentShelf, StoredLogits } from './segment-shelf.js';
+import type { SegmentFolder, StoredLogits } from './segment-folder.js';
 
 export interface Verification {
   readonly rows: number;
@@ -14,11 +14,11 @@ export interface Verification {
 }
 
 /** Reads all of a store and checks every row. */
-export async function verifyStore(shelf: SegmentShelf, { teacher, data }: StoredLogits): Promise<Verification> {
+export async function verifyStore(segments: SegmentFolder, { teacher, data }: StoredLogits): Promise<Verification> {
   let [rows, damagedRows, classes, precision] = [0, 0, 0, ''];
   const refused: string[] = [];
   const identities = new Set<string>();
-  for (const { name, file } of await shelf.list(teacher, data)) {
+  for (const { name, file } of await segments.list(teacher, data)) {
     try {
       const segment = Segment.open(name, file);
       rows += segment.count;

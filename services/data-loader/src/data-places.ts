@@ -2,7 +2,7 @@ import path from 'node:path';
 import { sha256 } from '@mcld/datasets/readers/files.js';
 import type { Config } from '@mcld/platform/config.js';
 import { fetchS3Folder } from '@mcld/platform/storage/s3-folder.js';
-import type { DataPlaces } from './dataset-shelf.js';
+import type { DataPlaces } from './dataset-cache.js';
 
 /** Where data sets are kept besides their own folders: decoded copies, and shards fetched from an S3 store. */
 export function dataPlaces(config: Config): DataPlaces {

@@ -4,7 +4,7 @@ import { keepMemory } from '@mcld/native/memory.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
 import { dataPlaces } from './data-places.js';
-import { DatasetShelf } from './dataset-shelf.js';
+import { DatasetCache } from './dataset-cache.js';
 import { dataLoaderDefinition, dataLoaderService } from './service.js';
 import { ViewRenderer } from './view-renderer.js';
 
@@ -13,7 +13,7 @@ export const startDataLoader = (host: ServiceHost): Promise<RunningService> =>
     keepMemory();
     const memory = new FingerprintMemory(path.join(config.MCLD_CACHE_DIR, 'fingerprints'));
     const { MCLD_DATA_DIR: root, MCLD_DATA_ANYWHERE: anywhere } = config;
-    const shelf = new DatasetShelf(root, anywhere, memory, logger, dataPlaces(config));
+    const datasets = new DatasetCache(root, anywhere, memory, logger, dataPlaces(config));
     const renderer = new ViewRenderer(config.MCLD_VIEW_WINDOW_MB * 2 ** 20);
-    return { serves: [grpcService(dataLoaderDefinition, dataLoaderService(shelf, renderer))] };
+    return { serves: [grpcService(dataLoaderDefinition, dataLoaderService(datasets, renderer))] };
   });

@@ -5,7 +5,7 @@ import { Augmentation, BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/vie
 import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
-import { DatasetShelf } from './dataset-shelf.js';
+import { DatasetCache } from './dataset-cache.js';
 import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 
 describe('requests from the wire', () => {
@@ -55,17 +55,17 @@ describe('requests from the wire', () => {
   });
 
   it('cannot lead out of the data folder, by .. or by a link', async () => {
-    const base = await mkdtemp(path.join(tmpdir(), 'mcld-shelf-'));
+    const base = await mkdtemp(path.join(tmpdir(), 'mcld-datasets-'));
     const folder = path.join(base, 'data');
     await mkdir(folder);
     await mkdir(path.join(base, 'secret'));
     await symlink(path.join(base, 'secret'), path.join(folder, 'link'));
-    const shelf = new DatasetShelf(folder, false, new FingerprintMemory(undefined), createLogger('test', 'silent'));
+    const datasets = new DatasetCache(folder, false, new FingerprintMemory(undefined), createLogger('test', 'silent'));
     for (const root of ['../secret', 'link', path.join(base, 'secret')]) {
       const ref = DatasetRef.fromPartial({ name: 'cifar-100', root, split: 'train' });
-      await expect(shelf.get(ref)).rejects.toThrow("lies outside the loader's data folder");
+      await expect(datasets.get(ref)).rejects.toThrow("lies outside the loader's data folder");
     }
-    await expect(shelf.get(DatasetRef.fromPartial({ name: 'mnist', root: '.', split: 'train' }))).rejects.toThrow(
+    await expect(datasets.get(DatasetRef.fromPartial({ name: 'mnist', root: '.', split: 'train' }))).rejects.toThrow(
       "dataset.name 'mnist': expected one of",
     );
   });

@@ -14,7 +14,7 @@ import { DRAWN_AHEAD } from '@mcld/feeds/limits.js';
 import { piecesOf } from '@mcld/feeds/pieces.js';
 import { prefetch } from '@mcld/feeds/prefetch.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
-import type { DatasetShelf } from './dataset-shelf.js';
+import type { DatasetCache } from './dataset-cache.js';
 import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 import { addressOf, type ViewRenderer } from './view-renderer.js';
 
@@ -41,10 +41,10 @@ export const dataLoaderDefinition = {
 } as unknown as typeof DataLoaderServiceDefinition;
 
 /** The data loader's gRPC handlers. */
-export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): DataLoaderServiceImplementation {
+export function dataLoaderService(datasets: DatasetCache, renderer: ViewRenderer): DataLoaderServiceImplementation {
   return {
     async describeDataset({ dataset, augmentation, seed }) {
-      const opened = await shelf.get(dataset, { look: true });
+      const opened = await datasets.get(dataset, { look: true });
       const { facts, data, size } = opened;
       const damaged = data.passedOver.find((one) => one.kind === DAMAGED);
       return {
@@ -66,7 +66,7 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
     },
 
     async *streamPlans({ spec, from, epochs }) {
-      const { data, size } = await shelf.get(spec?.dataset);
+      const { data, size } = await datasets.get(spec?.dataset);
       const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
       for (const cursor of sequence.cursors(from ?? START, epochsOf(epochs))) {
         const { index, code } = sequence.views(cursor);
@@ -74,10 +74,10 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
       }
     },
 
-    streamBatches: (request) => streamBatches(request, shelf, renderer),
+    streamBatches: (request) => streamBatches(request, datasets, renderer),
 
     async *streamViews({ dataset, augmentation: wire, views: wanted, seed }) {
-      const opened = await shelf.get(dataset);
+      const opened = await datasets.get(dataset);
       const augmentation = augmentationOf(wire);
       const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
       const pixels = await renderer.render(opened, augmentation, seed, views);
@@ -90,11 +90,11 @@ export function dataLoaderService(shelf: DatasetShelf, renderer: ViewRenderer): 
 
 async function* streamBatches(
   request: StreamBatchesRequest,
-  shelf: DatasetShelf,
+  datasets: DatasetCache,
   renderer: ViewRenderer,
 ): AsyncGenerator<StreamBatchesResponse> {
   for await (const { cursor, views, labels, pixels, ownShare } of prefetch(
-    drawBatches(request, shelf, renderer),
+    drawBatches(request, datasets, renderer),
     DRAWN_AHEAD,
   )) {
     for (const { bytes, totalBytes, offset } of piecesOf(pixels)) {
@@ -110,10 +110,10 @@ async function* streamBatches(
 
 async function* drawBatches(
   { spec, from, epochs }: StreamBatchesRequest,
-  shelf: DatasetShelf,
+  datasets: DatasetCache,
   renderer: ViewRenderer,
 ): AsyncGenerator<DrawnBatch> {
-  const opened = await shelf.get(spec?.dataset);
+  const opened = await datasets.get(spec?.dataset);
   const { data, size } = opened;
   const sequence = new BatchSequence(sequenceSpecOf(spec, data.count, size));
   const { augmentation, seed } = sequence.spec;

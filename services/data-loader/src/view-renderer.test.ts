@@ -7,12 +7,12 @@ import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { noAugmentation } from '@mcld/datasets/views/augmentation.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
-import { DatasetShelf } from './dataset-shelf.js';
+import { DatasetCache } from './dataset-cache.js';
 import { ViewRenderer } from './view-renderer.js';
 
 const samples = fileURLToPath(new URL('../../../samples', import.meta.url));
-const shelfWith = (copies?: string) =>
-  new DatasetShelf(samples, false, new FingerprintMemory(undefined), createLogger('test', 'silent'), {
+const datasetsWith = (copies?: string) =>
+  new DatasetCache(samples, false, new FingerprintMemory(undefined), createLogger('test', 'silent'), {
     ...(copies && { copies }),
   });
 
@@ -38,7 +38,7 @@ describe('decoded copies', () => {
     const asked = { index: views.index, code: codes };
     const folder = await mkdtemp(path.join(tmpdir(), 'mcld-copies-'));
     const draw = async (copies?: string) =>
-      new ViewRenderer(1 << 20).render(await shelfWith(copies).get(ref), augmentation, 5, asked);
+      new ViewRenderer(1 << 20).render(await datasetsWith(copies).get(ref), augmentation, 5, asked);
     const expected = await draw();
     expect(await draw(folder)).toEqual(expected);
     const [copy] = await readdir(folder);
@@ -54,7 +54,7 @@ describe('decoded copies', () => {
       ...noAugmentation,
       randomResizedCrop: { scale: [0.5, 1], ratio: [1, 1] } as { scale: [number, number]; ratio: [number, number] },
     };
-    await new ViewRenderer(1 << 20).render(await shelfWith(folder).get(ref), augmentation, 5, views);
+    await new ViewRenderer(1 << 20).render(await datasetsWith(folder).get(ref), augmentation, 5, views);
     expect(await readdir(folder)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import type { Picture } from '@mcld/datasets/views/picture.js';
 import { drawCrops, drawView, type ViewRules } from '@mcld/datasets/views/view.js';
 import { allocateLarge } from '@mcld/platform/grpc/large-bytes.js';
 import pLimit from 'p-limit';
-import type { OpenDataset } from './dataset-shelf.js';
+import type { OpenDataset } from './dataset-cache.js';
 import { ViewWindow } from './view-window.js';
 
 /** Of images that are framed already. */

@@ -1,13 +1,13 @@
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { openSegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { openSegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
 import { ComputeThread } from '@mcld/tensor/compute-thread.js';
-import { inferenceDefinition } from './inference-definition.js';
-import { openInferenceService } from './open-inference.js';
+import { inferenceDefinition } from './open-inference/definition.js';
+import { openInferenceService } from './open-inference/service.js';
 import { teacherInferenceDefinition, teacherInferenceService } from './service.js';
-import { TeacherShelf } from './teacher-shelf.js';
+import { TeacherPool } from './teacher-pool.js';
 import type { handlers, TeacherWorkerData } from './worker.js';
 
 export const startTeacherInference = (host: ServiceHost): Promise<RunningService> =>
@@ -22,13 +22,13 @@ export const startTeacherInference = (host: ServiceHost): Promise<RunningService
       address === config.MCLD_TEACHER_SELF ? undefined : scope.client(TeacherInferenceServiceDefinition, address),
     );
     const { objects } = adapters;
-    const segments = openSegmentShelf(config, adapters, logger);
+    const segments = openSegmentFolder(config, adapters, logger);
     const endpoints = config.MCLD_TEACHER_ENDPOINTS;
-    const shelf = scope.own(new TeacherShelf({ thread, objects, logger, batch, segments, endpoints, loader, peers }));
+    const teachers = scope.own(new TeacherPool({ thread, objects, logger, batch, segments, endpoints, loader, peers }));
     return {
       serves: [
-        grpcService(teacherInferenceDefinition, teacherInferenceService(shelf)),
-        grpcService(inferenceDefinition, openInferenceService(shelf, '0.1.0')),
+        grpcService(teacherInferenceDefinition, teacherInferenceService(teachers)),
+        grpcService(inferenceDefinition, openInferenceService(teachers, '0.1.0')),
       ],
     };
   });

@@ -9,6 +9,7 @@ import {
   type WarmLogitsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { isMixed } from '@mcld/datasets/views/mix.js';
 import { START } from '@mcld/feeds/cursors.js';
 import { MAX_PEER_VIEWS } from '@mcld/feeds/limits.js';
 import { piecesOf } from '@mcld/feeds/pieces.js';
@@ -16,12 +17,12 @@ import { addressesOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { Rows } from '@mcld/platform/rows.js';
-import { pinEndpoint } from './endpoint-model.js';
-import type { LogitSource } from './logit-source.js';
-import { streamStepLogits } from './logit-stream.js';
-import { mixes, streamMixedLogits } from './mixed-stream.js';
+import { pinEndpoint } from './computers/endpoint-model.js';
+import { mixedRows } from './rows/mixed-rows.js';
+import { plannedRows } from './rows/planned-rows.js';
+import type { RowSource } from './rows/row-source.js';
 import { checkTeacher } from './teacher-check.js';
-import type { TeacherShelf } from './teacher-shelf.js';
+import type { TeacherPool } from './teacher-pool.js';
 
 const { methods } = TeacherInferenceServiceDefinition;
 
@@ -35,33 +36,33 @@ export const teacherInferenceDefinition = {
 } as unknown as typeof TeacherInferenceServiceDefinition;
 
 /** The teacher's gRPC handlers. */
-export function teacherInferenceService(shelf: TeacherShelf): TeacherInferenceServiceImplementation {
-  const { objects, endpoints } = shelf.parts;
+export function teacherInferenceService(teachers: TeacherPool): TeacherInferenceServiceImplementation {
+  const { objects, endpoints } = teachers.parts;
   return {
     async describeTeacher({ teacherDigest }) {
-      using lease = await shelf.lease(teacherDigest);
+      using lease = await teachers.lease(teacherDigest);
       const { computer, counters } = lease.value;
       const { model, classes, parameters } = computer;
       return { model, classes, parameters, counters };
     },
     async checkTeacher({ teacherDigest, spec: wanted, precision, accept }) {
       const spec = specOf(wanted);
-      using lease = await shelf.lease(teacherDigest);
+      using lease = await teachers.lease(teacherDigest);
       const teacher = lease.value;
       await checkTeacher(await teacher.source(spec, precision), spec, accept);
       return { classes: teacher.classes };
     },
     pinEndpoint: async (address) => ({ teacherDigest: await pinEndpoint(objects, address, endpoints) }),
-    streamLogits: (request, { signal }) => streamLogits(request, shelf, signal),
-    computeLogits: (request) => computeLogits(request, shelf),
-    warmLogits: (request, { signal }) => warmLogits(request, shelf, signal),
+    streamLogits: (request, { signal }) => streamLogits(request, teachers, signal),
+    computeLogits: (request) => computeLogits(request, teachers),
+    warmLogits: (request, { signal }) => warmLogits(request, teachers, signal),
 
     async describeLogits({ teacherDigest, spec: wanted, precision }) {
       const spec = specOf(wanted);
-      using lease = await shelf.lease(teacherDigest);
+      using lease = await teachers.lease(teacherDigest);
       const teacher = lease.value;
       const source = await teacher.source(spec, precision);
-      if (mixes(spec)) {
+      if (isMixed(spec.mix)) {
         const { identity } = teacher.computer;
         return { rows: 0, precision: UNSTORED, identities: [identity], probedViews: 0, meanKl: 0, maxKl: 0 };
       }
@@ -90,18 +91,18 @@ function specOf(spec: BatchSpec | undefined): BatchSpec {
 
 async function* streamLogits(
   { teacherDigest, spec: wanted, from, epochs, precision }: StreamLogitsRequest,
-  shelf: TeacherShelf,
+  teachers: TeacherPool,
   signal: AbortSignal,
 ): AsyncGenerator<StreamLogitsResponse> {
   const spec = specOf(wanted);
-  using lease = await shelf.lease(teacherDigest);
+  using lease = await teachers.lease(teacherDigest);
   const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
   const request = source.steps(spec, from ?? START, epochs);
-  const steps = mixes(spec)
-    ? streamMixedLogits(source, request, signal)
-    : streamStepLogits(source.plans(request, signal), source);
+  const steps = isMixed(spec.mix)
+    ? mixedRows(source, request, signal)
+    : plannedRows(source.plans(request, signal), source);
   try {
     for await (const { cursor, rows } of steps) {
       const { count, width: classes } = rows;
@@ -116,10 +117,10 @@ async function* streamLogits(
 
 async function* computeLogits(
   { teacherDigest, spec, precision, views }: ComputeLogitsRequest,
-  shelf: TeacherShelf,
+  teachers: TeacherPool,
 ): AsyncGenerator<ComputeLogitsResponse> {
   const { index, code } = views ?? { index: [], code: [] };
-  using lease = await shelf.lease(teacherDigest);
+  using lease = await teachers.lease(teacherDigest);
   const teacher = lease.value;
   const source = await teacher.source(specOf(spec), precision);
   const { count } = source.described;
@@ -145,13 +146,13 @@ async function* computeLogits(
 
 async function* warmLogits(
   { teacherDigest, spec: wanted, epochs, precision }: WarmLogitsRequest,
-  shelf: TeacherShelf,
+  teachers: TeacherPool,
   signal: AbortSignal,
 ): AsyncGenerator<Partial<WarmLogitsResponse>> {
   const spec = specOf(wanted);
-  if (mixes(spec))
+  if (isMixed(spec.mix))
     throw new RequestError('spec.mix: logits of mixed images are not stored, so there is nothing to warm');
-  using lease = await shelf.lease(teacherDigest);
+  using lease = await teachers.lease(teacherDigest);
   const teacher = lease.value;
   const source = await teacher.source(spec, precision);
   await source.store.refresh();
@@ -161,7 +162,7 @@ async function* warmLogits(
   const progress = (steps: number) => ({ steps, totalSteps, computedViews: teacher.counters.computedViews - before });
   let [steps, told] = [0, 0];
   try {
-    for await (const _ of streamStepLogits(source.plans(request, signal), source)) {
+    for await (const _ of plannedRows(source.plans(request, signal), source)) {
       steps++;
       if (performance.now() - told < REPORT_MS) continue;
       told = performance.now();
@@ -174,7 +175,7 @@ async function* warmLogits(
 }
 
 /** The views of the first step. */
-async function firstViews(source: LogitSource): Promise<ViewAddress[]> {
+async function firstViews(source: RowSource): Promise<ViewAddress[]> {
   for await (const { views } of source.plans(source.steps(source.spec, START, 1))) return addressesOf(views);
   return [];
 }

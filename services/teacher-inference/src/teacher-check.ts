@@ -1,12 +1,12 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { isMixed } from '@mcld/datasets/views/mix.js';
 import type { ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
-import { differenceOf, isConstant, isSame, squashing } from './answers.js';
-import { type LogitComputer, singleComputers } from './computer.js';
-import { ForeignModelError } from './image-input.js';
-import type { LogitSource } from './logit-source.js';
-import { mixes } from './mixed-stream.js';
+import { differenceOf, isConstant, isSame, squashing } from './computers/answers.js';
+import { type Computer, singleComputers } from './computers/computer.js';
+import { ForeignModelError } from './computers/image-input.js';
+import type { RowSource } from './rows/row-source.js';
 
 /** What a user may mean although it is refused otherwise. */
 const acceptable = ['probabilities', 'random'] as const;
@@ -24,7 +24,7 @@ interface Finding {
  * elsewhere is still the one that it was, what its answers to real images are, and whether stored rows are its answers.
  * @throws RequestError, ForeignModelError, EndpointAwayError: what was found, and what would be right
  */
-export async function checkTeacher(source: LogitSource, spec: BatchSpec, accept: readonly string[]): Promise<void> {
+export async function checkTeacher(source: RowSource, spec: BatchSpec, accept: readonly string[]): Promise<void> {
   const unknown = accept.find((name) => !acceptable.some((known) => known === name));
   if (unknown !== undefined) throw new RequestError(`accept '${unknown}': expected ${acceptable.join(' or ')}`);
   const computers = singleComputers(source.teacher.computer);
@@ -35,10 +35,10 @@ export async function checkTeacher(source: LogitSource, spec: BatchSpec, accept:
     if (finding) throw new ForeignModelError(finding.message);
   }
   const isElsewhere = computers.some(({ assertUnchanged }) => assertUnchanged !== undefined);
-  if (isElsewhere && !mixes(spec) && !accept.includes('random')) await assertStoredRows(source);
+  if (isElsewhere && !isMixed(spec.mix) && !accept.includes('random')) await assertStoredRows(source);
 }
 
-function assertSides({ model, sides }: LogitComputer, { height, width }: DescribeDatasetResponse): void {
+function assertSides({ model, sides }: Computer, { height, width }: DescribeDatasetResponse): void {
   const [wantedHeight, wantedWidth] = [sides.height ?? height, sides.width ?? width];
   if (wantedHeight === height && wantedWidth === width) return;
   const advice = wantedHeight === wantedWidth ? `; set dataset.size: ${wantedWidth}` : '';
@@ -48,9 +48,9 @@ function assertSides({ model, sides }: LogitComputer, { height, width }: Describ
 }
 
 /** Of models whose digest holds all of them: what was found once stays true. */
-const remembered = new WeakMap<LogitComputer, Promise<readonly Finding[]>>();
+const remembered = new WeakMap<Computer, Promise<readonly Finding[]>>();
 
-function findings(computer: LogitComputer, source: LogitSource): Promise<readonly Finding[]> {
+function findings(computer: Computer, source: RowSource): Promise<readonly Finding[]> {
   if (!computer.isForeign) return Promise.resolve([]);
   if (computer.assertUnchanged) return tried(computer, source);
   const found = remembered.get(computer) ?? tried(computer, source);
@@ -60,7 +60,7 @@ function findings(computer: LogitComputer, source: LogitSource): Promise<readonl
 }
 
 /** Two batches of the data set's images that have a part in common, in other places and in other company. */
-async function tried(computer: LogitComputer, source: LogitSource): Promise<Finding[]> {
+async function tried(computer: Computer, source: RowSource): Promise<Finding[]> {
   const { batch } = source;
   const { count } = source.described;
   const total = Math.min(count, batch + (Math.floor(batch / 2) | 1));
@@ -98,7 +98,7 @@ const partsOf = <T extends Uint8Array | Float32Array>(whole: T, count: number): 
   );
 
 /** @throws ForeignModelError: nobody can mean a teacher that tells nothing */
-function assertVaried({ model }: LogitComputer, images: readonly Uint8Array[], rows: readonly Float32Array[]): void {
+function assertVaried({ model }: Computer, images: readonly Uint8Array[], rows: readonly Float32Array[]): void {
   if (!isConstant(images, rows)) return;
   throw new ForeignModelError(
     `the teacher (${model}) gives the same answer to every image of ${rows.length} that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`,
@@ -108,7 +108,7 @@ function assertVaried({ model }: LogitComputer, images: readonly Uint8Array[], r
 const paired = (first: readonly Float32Array[], second: readonly Float32Array[]) =>
   first.map((row, i) => [row, second[i] as Float32Array] as const);
 
-function squashed({ model }: LogitComputer, rows: readonly Float32Array[]): Finding | undefined {
+function squashed({ model }: Computer, rows: readonly Float32Array[]): Finding | undefined {
   const how = squashing(rows);
   if (!how) return undefined;
   const what = how === 'softmax' ? 'each row sums to 1, as after a Softmax' : 'all lie in 0…1, as after a Sigmoid';
@@ -118,18 +118,18 @@ function squashed({ model }: LogitComputer, rows: readonly Float32Array[]): Find
 
 const rounded = (value: number): string => String(Number(value.toPrecision(3)));
 
-function differs({ model }: LogitComputer, by: number): Finding {
+function differs({ model }: Computer, by: number): Finding {
   const message = `the teacher (${model}) answers differently each time it is asked about the same images, by up to ${rounded(by)}: was it exported in training mode, with its dropout? Export it after model.eval(), or say teacher.accept: [random]: then the first answer to each view is stored and stays`;
   return { accept: 'random', message };
 }
 
-function dependsOnCompany({ model }: LogitComputer, by: number): Finding {
+function dependsOnCompany({ model }: Computer, by: number): Finding {
   const message = `the teacher (${model}) answers to an image by the other images of its batch, by up to ${rounded(by)}: was it exported in training mode, with its batch norms? Export it after model.eval(), or say teacher.accept: [random]: then the first answer to each view is stored and stays`;
   return { accept: 'random', message };
 }
 
 /** A sample of what is stored, beside the answers of now. */
-async function assertStoredRows(source: LogitSource): Promise<void> {
+async function assertStoredRows(source: RowSource): Promise<void> {
   const { store, teacher, batch } = source;
   await store.refresh();
   const pairs = await source.besideStored(store.sample(batch));

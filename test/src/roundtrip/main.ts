@@ -18,7 +18,7 @@ import { TensorNames } from '@mcld/models/matching/tensor-names.js';
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
 import { Training } from '@mcld/models/training/training.js';
 import { type ModelName, modelNames, models } from '@mcld/models/zoo/registry.js';
-import { onnxComputer } from '@mcld/teacher-inference/onnx-computer.js';
+import { onnxComputer } from '@mcld/teacher-inference/computers/onnx-computer.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { normalise } from '@mcld/tensor/normalise.js';

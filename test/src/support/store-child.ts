@@ -1,15 +1,15 @@
 /** Stores rows in a folder without end, until it is killed; says after each sync how many it has. */
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
-import { SegmentShelf } from '@mcld/logit-store/segment-shelf.js';
+import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { freshRow, STORE_ADDRESS } from './fresh-rows.js';
 
 const [, , folder = '', precision = 'fp32'] = process.argv;
 const logger = createLogger('store-child', 'silent');
 const codec = rowCodec(precision, freshRow(0, 0).length);
-const shelf = new SegmentShelf(folder, undefined, 1 << 30, logger);
-const store = await LogitStore.open(shelf, STORE_ADDRESS, { codec, identity: () => 'child', logger });
+const segments = new SegmentFolder(folder, undefined, 1 << 30, logger);
+const store = await LogitStore.open(segments, STORE_ADDRESS, { codec, identity: () => 'child', logger });
 
 const BATCH = 16;
 const CODES = 50;

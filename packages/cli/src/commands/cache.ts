@@ -1,5 +1,5 @@
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { openSegmentShelf, type SegmentShelf, type StoredLogits } from '@mcld/logit-store/segment-shelf.js';
+import { openSegmentFolder, type SegmentFolder, type StoredLogits } from '@mcld/logit-store/segment-folder.js';
 import { verifyStore } from '@mcld/logit-store/verify.js';
 import { openObjectStore } from '@mcld/platform/adapters.js';
 import { readConfig } from '@mcld/platform/config.js';
@@ -17,16 +17,16 @@ import { type CommonOptions, placedRecipe, print, printJson, recipeOf, repeated 
 const MEGABYTE = 2 ** 20;
 
 /** The segments on this disk: those of `--home`, or what a teacher caches of S3 here. */
-async function openShelf(options: CommonOptions): Promise<SegmentShelf> {
+async function openSegments(options: CommonOptions): Promise<SegmentFolder> {
   const config = readConfig({ ...process.env, MCLD_HOME: homeFolder(options.home) });
   const objects = await openObjectStore(config);
-  return openSegmentShelf(config, { objects }, createLogger('mcld', 'silent'));
+  return openSegmentFolder(config, { objects }, createLogger('mcld', 'silent'));
 }
 
 const megabytes = (bytes: number): string => (bytes / MEGABYTE).toFixed(1);
 
 async function list(options: CommonOptions): Promise<void> {
-  const stores = (await openShelf(options)).stored();
+  const stores = (await openSegments(options)).stored();
   if (options.json) return printJson(stores);
   print(
     table(
@@ -43,9 +43,9 @@ async function list(options: CommonOptions): Promise<void> {
 }
 
 async function verify(options: CommonOptions): Promise<void> {
-  const shelf = await openShelf(options);
+  const segments = await openSegments(options);
   const results = [];
-  for (const store of shelf.stored()) results.push({ ...store, ...(await verifyStore(shelf, store)) });
+  for (const store of segments.stored()) results.push({ ...store, ...(await verifyStore(segments, store)) });
   if (options.json) printJson(results);
   else {
     for (const { teacher, data, rows, damagedRows, refused, precision, identities } of results) {
@@ -68,15 +68,15 @@ interface CollectOptions extends CommonOptions {
 
 /** Also beside a teacher at work: what it has mapped it goes on reading, and at its next stream it starts over. */
 async function collect(options: CollectOptions): Promise<void> {
-  const shelf = await openShelf(options);
-  const limit = options.maxMb === undefined ? shelf.limitBytes : options.maxMb * MEGABYTE;
-  const stores = shelf.stored();
+  const segments = await openSegments(options);
+  const limit = options.maxMb === undefined ? segments.limitBytes : options.maxMb * MEGABYTE;
+  const stores = segments.stored();
   let total = stores.reduce((sum, { bytes }) => sum + bytes, 0);
   const removed: StoredLogits[] = [];
   for (const store of stores) {
     const wanted = options.teacher ? store.teacher.startsWith(options.teacher) : total > limit;
     if (!wanted) continue;
-    await shelf.remove(store);
+    await segments.remove(store);
     removed.push(store);
     total -= store.bytes;
   }

@@ -10,4 +10,5 @@ export const mixSchema = z.strictObject({
 
 export type Mix = z.output<typeof mixSchema>;
 
-export const isMixed = ({ mixup, cutmix }: Mix): boolean => mixup > 0 || cutmix > 0;
+/** Whether images of a batch are mixed: then no other step shows what a row shows. */
+export const isMixed = (mix: Mix | undefined): boolean => mix !== undefined && (mix.mixup > 0 || mix.cutmix > 0);

@@ -1,6 +1,8 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
 import type { StepsRequest } from '@mcld/feeds/batches.js';
+import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import type { Feed } from '@mcld/feeds/feed.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
@@ -8,11 +10,13 @@ import { openPlans, type StepPlan } from '@mcld/feeds/plans.js';
 import { fetchPixels, type ViewAddress } from '@mcld/feeds/views.js';
 import type { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { divergence } from '@mcld/logit-store/row-codec.js';
+import type { TeacherDigest } from '@mcld/platform/ids.js';
+import type { Logger } from '@mcld/platform/logging.js';
 import { meter } from '@mcld/platform/telemetry.js';
-import { assertNumbers } from './answers.js';
-import { type Coming, ComputeQueue, type ViewComputer } from './compute-queue.js';
-import { ownerOf, peerComputer } from './peers.js';
-import type { Teacher } from './teacher.js';
+import { assertNumbers } from '../computers/answers.js';
+import type { Computer } from '../computers/computer.js';
+import { type Coming, ComputeQueue, type RowProducer } from './compute-queue.js';
+import { ownerOf, peerRows } from './peers.js';
 
 const computedCounter = meter.createCounter('mcld.teacher.views.computed');
 const storedCounter = meter.createCounter('mcld.teacher.views.stored');
@@ -24,23 +28,40 @@ export interface Divergence {
   readonly max: number;
 }
 
+/** What rows are computed with. */
+export interface RowSourceParts {
+  readonly loader: LoaderClient;
+  readonly logger: Logger;
+  /** Rows of the compute batch. */
+  readonly batch: number;
+  /** All replicas of the teacher in their order, undefined for this one; empty: it is alone. */
+  readonly peers: readonly (TeacherClient | undefined)[];
+}
+
+/** The teacher whose rows they are. */
+export interface RowsTeacher {
+  readonly digest: TeacherDigest;
+  readonly computer: Computer;
+  readonly counters: LogitCounters;
+}
+
 /** A teacher's logits for the views of one data set and augmentation, stored or computed. */
-export class LogitSource implements ViewComputer {
+export class RowSource implements RowProducer {
   /** What is computed here. */
   readonly queue = new ComputeQueue(this);
   /** What other replicas compute; undefined for this one's part. */
-  readonly #parts: readonly (ComputeQueue | undefined)[];
+  readonly #peers: readonly (ComputeQueue | undefined)[];
 
   constructor(
-    readonly teacher: Teacher,
+    readonly teacher: RowsTeacher,
+    readonly parts: RowSourceParts,
     readonly spec: BatchSpec,
     readonly described: DescribeDatasetResponse,
     readonly store: LogitStore,
-    precision: string,
   ) {
-    const { peers, batch } = teacher.parts;
-    const request = { teacherDigest: teacher.digest, spec, precision };
-    this.#parts = peers.map((peer) => peer && new ComputeQueue(peerComputer(peer, request, this.queue, batch)));
+    const { peers, batch } = parts;
+    const request = { teacherDigest: teacher.digest, spec, precision: store.codec.precision };
+    this.#peers = peers.map((peer) => peer && new ComputeQueue(peerRows(peer, request, this.queue, batch)));
   }
 
   /** Asks for a view, of the replica whose part it is: no two compute the same. */
@@ -54,21 +75,21 @@ export class LogitSource implements ViewComputer {
   }
 
   #queueOf({ index }: ViewAddress): ComputeQueue {
-    return this.#parts[ownerOf(index, this.#parts.length)] ?? this.queue;
+    return this.#peers[ownerOf(index, this.#peers.length)] ?? this.queue;
   }
 
   get batch(): number {
-    return this.teacher.parts.batch;
+    return this.parts.batch;
   }
 
   get classes(): number {
-    return this.teacher.classes;
+    return this.teacher.computer.classes;
   }
 
   /** Pixels of views, uint8 [n, height, width, 3]. */
   async fetch(views: readonly ViewAddress[]): Promise<Uint8Array<ArrayBuffer>> {
     const { spec, teacher } = this;
-    const { loader, logger } = teacher.parts;
+    const { loader, logger } = this.parts;
     const { dataset, seed } = spec;
     // Streams with other bounds share this source.
     const augmentation = spec.augmentation && { ...spec.augmentation, viewsPerImage: 0, viewsPerStep: 0 };
@@ -83,7 +104,7 @@ export class LogitSource implements ViewComputer {
 
   /** The plan of each step. */
   plans(request: StepsRequest, signal?: AbortSignal): Feed<StepPlan> {
-    const { loader, logger } = this.teacher.parts;
+    const { loader, logger } = this.parts;
     return openPlans(loader, request, {
       ...(signal && { signal }),
       onRetry: logRetries(logger, { teacher: this.teacher.digest }),
@@ -105,12 +126,12 @@ export class LogitSource implements ViewComputer {
    * @returns float32 [n, classes]
    */
   async forward(pixels: Uint8Array<ArrayBuffer>, nameOf: (row: number) => string): Promise<Float32Array> {
-    const { counters, parts } = this.teacher;
+    const { counters } = this.teacher;
     const logits = await this.answers(pixels, nameOf);
     const rows = logits.length / this.classes;
     counters.computedViews += rows;
     counters.computeBatches += 1;
-    counters.paddedRows += parts.batch - rows;
+    counters.paddedRows += this.batch - rows;
     computedCounter.add(rows);
     return logits;
   }

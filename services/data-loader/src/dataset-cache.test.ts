@@ -6,26 +6,26 @@ import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DatasetShelf } from './dataset-shelf.js';
+import { DatasetCache } from './dataset-cache.js';
 
 const photograph = fileURLToPath(
   new URL('../../../samples/tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG', import.meta.url),
 );
 
 let root: string;
-let shelf: DatasetShelf;
+let datasets: DatasetCache;
 
 const add = async (...place: string[]) => {
   await mkdir(path.join(root, ...place.slice(0, -1)), { recursive: true });
   await cp(photograph, path.join(root, ...place));
 };
 const count = async (split: string, look: boolean) =>
-  (await shelf.get(DatasetRef.fromPartial({ name: 'image-folder', root, split }), { look })).data.count;
+  (await datasets.get(DatasetRef.fromPartial({ name: 'image-folder', root, split }), { look })).data.count;
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'mcld-shelf-'));
+  root = await mkdtemp(path.join(tmpdir(), 'mcld-datasets-'));
   for (const split of ['train', 'val']) for (const kind of ['cat', 'dog']) await add(split, kind, 'a.jpg');
-  shelf = new DatasetShelf(root, true, new FingerprintMemory(undefined), createLogger('test', 'silent'));
+  datasets = new DatasetCache(root, true, new FingerprintMemory(undefined), createLogger('test', 'silent'));
 });
 
 describe('a data set that is kept open', () => {
@@ -40,7 +40,7 @@ describe('a data set that is kept open', () => {
 
   it('is the same one where nothing changed', async () => {
     const ref = DatasetRef.fromPartial({ name: 'image-folder', root, split: 'train' });
-    const [first, second] = [await shelf.get(ref), await shelf.get(ref, { look: true })];
+    const [first, second] = [await datasets.get(ref), await datasets.get(ref, { look: true })];
     expect(second.data).toBe(first.data);
   });
 
@@ -53,7 +53,7 @@ describe('a data set that is kept open', () => {
 
   it('is read once for all who ask for it while it is being opened', async () => {
     const ref = DatasetRef.fromPartial({ name: 'image-folder', root, split: 'train' });
-    const [first, second] = await Promise.all([shelf.get(ref), shelf.get(ref)]);
+    const [first, second] = await Promise.all([datasets.get(ref), datasets.get(ref)]);
     expect(second.data).toBe(first.data);
   });
 
@@ -69,7 +69,7 @@ describe('a data set that is kept open', () => {
       const name = `set-${i}`;
       for (const kind of ['cat', 'dog']) await add(name, 'train', kind, 'a.jpg');
       const ref = DatasetRef.fromPartial({ name: 'image-folder', root: path.join(root, name), split: 'train' });
-      return (await shelf.get(ref)).data.count;
+      return (await datasets.get(ref)).data.count;
     });
     expect(await Promise.all(opening)).toEqual(Array(12).fill(2));
   });

@@ -1,8 +1,8 @@
 import type { ViewAddress } from '@mcld/feeds/views.js';
 import { describe, expect, it } from 'vitest';
 import { ComputeQueue } from './compute-queue.js';
-import type { LogitSource } from './logit-source.js';
-import { streamStepLogits } from './logit-stream.js';
+import { plannedRows } from './planned-rows.js';
+import type { RowSource } from './row-source.js';
 
 /** A source whose logits of a view are its address; the subject is how batches are gathered. */
 function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
@@ -46,7 +46,7 @@ function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
       fromStore += views;
     },
   };
-  return { source: source as unknown as LogitSource, batches, fetched, stored, counted: () => fromStore };
+  return { source: source as unknown as RowSource, batches, fetched, stored, counted: () => fromStore };
 }
 
 async function* plans(steps: number, size: number, repeat = 1) {
@@ -58,17 +58,17 @@ async function* plans(steps: number, size: number, repeat = 1) {
   }
 }
 
-async function run(source: LogitSource, steps: ReturnType<typeof plans>): Promise<number[]> {
+async function run(source: RowSource, steps: ReturnType<typeof plans>): Promise<number[]> {
   const firsts: number[] = [];
-  for await (const { rows } of streamStepLogits(steps, source)) firsts.push(rows.values[0]!);
+  for await (const { rows } of plannedRows(steps, source)) firsts.push(rows.values[0]!);
   return firsts;
 }
 
-describe('streamStepLogits', () => {
+describe('plannedRows', () => {
   it('answers every step in order, filling compute batches from the steps ahead', async () => {
     const { source, batches } = fakeSource(16);
     const steps: number[] = [];
-    for await (const { cursor, rows } of streamStepLogits(plans(10, 5), source)) {
+    for await (const { cursor, rows } of plannedRows(plans(10, 5), source)) {
       steps.push(cursor.step);
       expect(rows.count).toBe(5);
       expect([...rows.row(0)]).toEqual([cursor.step * 5, 3]);
@@ -80,7 +80,7 @@ describe('streamStepLogits', () => {
   it('computes a view once, and counts what came from the store', async () => {
     const { source, batches, counted } = fakeSource(16);
     const rows: number[] = [];
-    for await (const step of streamStepLogits(plans(4, 4, 3), source)) rows.push(step.rows.count);
+    for await (const step of plannedRows(plans(4, 4, 3), source)) rows.push(step.rows.count);
     expect(rows).toEqual(Array(12).fill(4));
     expect(batches.reduce((a, b) => a + b)).toBe(16);
     expect(counted()).toBeGreaterThanOrEqual(16);

@@ -1,24 +1,23 @@
-import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { openBatches, type StepsRequest } from '@mcld/feeds/batches.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import type { StepRows } from '@mcld/feeds/step-rows.js';
 import { Rows } from '@mcld/platform/rows.js';
-import type { LogitSource } from './logit-source.js';
+import type { RowSource } from './row-source.js';
 
 /** Mixed batches fetched ahead of the one being computed: a teacher serves many students. */
 const AHEAD = 1;
 
-/** Whether a specification mixes images: then logits are of what no other step shows, and are not stored. */
-export const mixes = ({ mix }: BatchSpec): boolean => mix !== undefined && (mix.mixup > 0 || mix.cutmix > 0);
-
-/** The logits of each step's mixed pixels, in order, computed as they are asked for. */
-export async function* streamMixedLogits(
-  source: LogitSource,
+/**
+ * The logits of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of, so
+ * they are not stored.
+ */
+export async function* mixedRows(
+  source: RowSource,
   request: StepsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<StepRows> {
   const { described, classes, batch } = source;
-  const { loader, logger } = source.teacher.parts;
+  const { loader, logger } = source.parts;
   const bytes = described.height * described.width * 3;
   const batches = openBatches(loader, request, { signal, ahead: AHEAD, onRetry: logRetries(logger) });
   for await (const { cursor, pixels } of batches) {

@@ -1,15 +1,15 @@
 import { declareParameters, fixedImageSize } from '@mcld/models/layers/parameters.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
-import type { LogitComputer } from './computer.js';
-import type { handlers } from './worker.js';
+import type { handlers } from '../worker.js';
+import type { Computer } from './computer.js';
 
 /** A teacher of this project's models, in the compute thread. @param weights safetensors */
 export async function weightsComputer(
   thread: ComputeThread<typeof handlers>,
   digest: TeacherDigest,
   weights: Uint8Array,
-): Promise<LogitComputer> {
+): Promise<Computer> {
   const { handle, model, classes } = await thread.call('load', { digest, weights });
   const side = fixedImageSize(model);
   return {

@@ -1,7 +1,7 @@
 import type { ViewAddress } from '@mcld/feeds/views.js';
 
 /** Computes views: [n, classes] rows in the order asked for. Its two stages overlap for successive batches. */
-export interface ViewComputer {
+export interface RowProducer {
   readonly batch: number;
   fetch(views: readonly ViewAddress[]): Promise<unknown>;
   compute(views: readonly ViewAddress[], fetched: unknown): Promise<readonly Float32Array[]>;
@@ -34,7 +34,7 @@ export class ComputeQueue {
   #urgent = 0;
   #running = false;
 
-  constructor(readonly computer: ViewComputer) {}
+  constructor(readonly computer: RowProducer) {}
 
   /** Asks for a view. */
   request(view: ViewAddress): Coming {

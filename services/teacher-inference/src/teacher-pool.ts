@@ -6,7 +6,7 @@ import { Teacher, type TeacherParts } from './teacher.js';
 const IDLE = 4;
 
 /** Loads teachers on demand; those in use stay loaded, and the last used of the others. */
-export class TeacherShelf {
+export class TeacherPool {
   readonly #teachers: LeasePool<Teacher>;
 
   constructor(readonly parts: TeacherParts) {

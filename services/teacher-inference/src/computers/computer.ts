@@ -16,7 +16,7 @@ export interface FixedSides {
 }
 
 /** What turns images into a teacher's logits: own weights, an ONNX model, another server, several of them. */
-export interface LogitComputer {
+export interface Computer {
   /** Name of the architecture, for people. */
   readonly model: string;
   readonly classes: number;
@@ -28,7 +28,7 @@ export interface LogitComputer {
   /** Of others: only trying tells what it ends in, and whether it answers the same each time. */
   readonly isForeign: boolean;
   /** Of an ensemble. */
-  readonly members: readonly LogitComputer[];
+  readonly members: readonly Computer[];
   /** @returns float32 [n, classes]; `pixels` may be gone afterwards */
   logits(images: ImageBatch): Promise<Float32Array>;
   /**
@@ -40,6 +40,6 @@ export interface LogitComputer {
 }
 
 /** The single teachers of a teacher. */
-export function singleComputers(computer: LogitComputer): readonly LogitComputer[] {
+export function singleComputers(computer: Computer): readonly Computer[] {
   return computer.members.length === 0 ? [computer] : computer.members.flatMap(singleComputers);
 }

@@ -4,9 +4,9 @@ import type { StepPlan } from '@mcld/feeds/plans.js';
 import type { StepRows } from '@mcld/feeds/step-rows.js';
 import type { ViewAddress } from '@mcld/feeds/views.js';
 import { Rows } from '@mcld/platform/rows.js';
-import { assertNumbers } from './answers.js';
+import { assertNumbers } from '../computers/answers.js';
 import type { Coming } from './compute-queue.js';
-import type { LogitSource } from './logit-source.js';
+import type { RowSource } from './row-source.js';
 
 interface PlannedStep {
   readonly cursor: Cursor;
@@ -19,7 +19,7 @@ interface PlannedStep {
  * The logits of each planned step, in order. Stored views cost a look-up; missing ones of the steps ahead are asked for
  * early, so that compute batches are full.
  */
-export async function* streamStepLogits(plans: AsyncIterable<StepPlan>, source: LogitSource): AsyncGenerator<StepRows> {
+export async function* plannedRows(plans: AsyncIterable<StepPlan>, source: RowSource): AsyncGenerator<StepRows> {
   const iterator = plans[Symbol.asyncIterator]();
   const window: PlannedStep[] = [];
   let ended = false;
@@ -39,7 +39,7 @@ export async function* streamStepLogits(plans: AsyncIterable<StepPlan>, source: 
   }
 }
 
-function planned({ cursor, views }: StepPlan, source: LogitSource): PlannedStep {
+function planned({ cursor, views }: StepPlan, source: RowSource): PlannedStep {
   const { index, code } = views;
   const coming = new Map<number, Coming>();
   for (const [i, image] of index.entries()) {
@@ -49,7 +49,7 @@ function planned({ cursor, views }: StepPlan, source: LogitSource): PlannedStep 
   return { cursor, views, coming };
 }
 
-async function complete({ cursor, views, coming }: PlannedStep, source: LogitSource): Promise<StepRows> {
+async function complete({ cursor, views, coming }: PlannedStep, source: RowSource): Promise<StepRows> {
   const { index, code } = views;
   const rows = Rows.zeros(index.length, source.classes);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });

@@ -4,7 +4,8 @@ import type {
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import type { ModelConfigServiceImplementation } from '@mcld/contracts/inference/model_config.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
-import type { TeacherShelf } from './teacher-shelf.js';
+import type { TeacherPool } from '../teacher-pool.js';
+import { OUR_PLATFORM } from './definition.js';
 
 /**
  * The Open Inference Protocol over the teachers: a model's name is its digest; input `image`, UINT8
@@ -12,7 +13,7 @@ import type { TeacherShelf } from './teacher-shelf.js';
  * CIFAR-100's where absent); output `logits`, FP32 [n, classes].
  */
 export function openInferenceService(
-  shelf: TeacherShelf,
+  teachers: TeacherPool,
   version: string,
 ): GRPCInferenceServiceImplementation & ModelConfigServiceImplementation {
   return {
@@ -21,14 +22,14 @@ export function openInferenceService(
     serverMetadata: async () => ({ name: 'mcld-teacher', version, extensions: [] }),
     async modelReady({ name }) {
       try {
-        using _lease = await shelf.lease(name);
+        using _lease = await teachers.lease(name);
         return { ready: true };
       } catch {
         return { ready: false };
       }
     },
     async modelMetadata({ name, version }) {
-      using lease = await shelf.lease(name);
+      using lease = await teachers.lease(name);
       const { model, classes } = lease.value.computer;
       assertVersion(version);
       return {
@@ -40,13 +41,13 @@ export function openInferenceService(
       };
     },
     async modelConfig({ name, version }) {
-      using _lease = await shelf.lease(name);
+      using _lease = await teachers.lease(name);
       assertVersion(version);
-      return { config: { name, maxBatchSize: shelf.parts.batch } };
+      return { config: { name, maxBatchSize: teachers.parts.batch } };
     },
     async modelInfer(request) {
       assertVersion(request.modelVersion);
-      using lease = await shelf.lease(request.modelName);
+      using lease = await teachers.lease(request.modelName);
       const teacher = lease.value;
       const { pixels, rows, height, width } = imageOf(request, teacher.parts.batch);
       const statistics = {
@@ -64,9 +65,6 @@ export function openInferenceService(
     },
   };
 }
-
-/** What the platforms of models that are served here begin with. */
-export const OUR_PLATFORM = 'mcld_';
 
 /** The name is a digest: there is no other version of it. */
 const VERSION = '1';

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { clipped } from '@mcld/errors/text.js';
 import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { LogitComputer } from './computer.js';
+import type { Computer } from './computer.js';
 import { fixedRows, foreignLogits } from './foreign-model.js';
 import { classesOfOutput, ForeignModelError, fixedSides, imageLayout, onlyLogits } from './image-input.js';
 
@@ -19,7 +19,7 @@ const options: InferenceSession.SessionOptions = {
  * @param batch rows of every compute batch, unless the model fixes its own
  * @throws ForeignModelError when inputs or outputs are others, OnnxError for a model whose values lie elsewhere
  */
-export async function onnxComputer(file: Uint8Array, batch: number): Promise<LogitComputer> {
+export async function onnxComputer(file: Uint8Array, batch: number): Promise<Computer> {
   // Else onnxruntime would take them from a file of that name in whatever folder the process runs in.
   assertSelfContained(file);
   const session = await InferenceSession.create(file, options).catch((error: Error) => {

@@ -1,7 +1,7 @@
 import { clipped } from '@mcld/errors/text.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { EnsembleTeacher } from '@mcld/platform/storage/teachers.js';
-import type { LogitComputer } from './computer.js';
+import type { Computer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 
 /**
@@ -10,9 +10,9 @@ import { ForeignModelError } from './image-input.js';
  */
 export async function ensembleComputer(
   { members, mean }: EnsembleTeacher,
-  load: (member: TeacherDigest) => Promise<LogitComputer>,
-): Promise<LogitComputer> {
-  const computers: LogitComputer[] = [];
+  load: (member: TeacherDigest) => Promise<Computer>,
+): Promise<Computer> {
+  const computers: Computer[] = [];
   const unload = async () => {
     const outcomes = await Promise.allSettled(computers.map((computer) => computer.unload()));
     const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
@@ -26,7 +26,7 @@ export async function ensembleComputer(
     await unload().catch(() => {});
     throw error;
   }
-  const [{ classes }] = computers as [LogitComputer];
+  const [{ classes }] = computers as [Computer];
   return {
     model: computers.map(({ model }) => model).join(' + '),
     classes,
@@ -49,7 +49,7 @@ export async function ensembleComputer(
   };
 }
 
-function assertSameClasses(computers: readonly LogitComputer[]): void {
+function assertSameClasses(computers: readonly Computer[]): void {
   const [first, ...others] = computers.map(({ classes }) => classes);
   const other = others.find((classes) => classes !== first);
   if (other !== undefined) throw new ForeignModelError(`an ensemble of ${first} and of ${other} classes`);

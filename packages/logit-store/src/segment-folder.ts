@@ -24,7 +24,7 @@ export interface StoredLogits {
  * The segments of all teachers, as files under a folder; with an object store they are shared through it, and the files
  * are a cache. The folder's size is kept under a limit by letting go of the stores used longest ago.
  */
-export class SegmentShelf {
+export class SegmentFolder {
   readonly #toShare: string[] = [];
   readonly #sharing = pLimit(1);
   /** Stores that this process works with: never let go. */
@@ -32,7 +32,7 @@ export class SegmentShelf {
 
   /** @param remote where segments are shared; limitBytes: most bytes of files */
   constructor(
-    readonly folder: string,
+    readonly root: string,
     readonly remote: ObjectStore | undefined,
     readonly limitBytes: number,
     readonly logger: Logger,
@@ -43,7 +43,7 @@ export class SegmentShelf {
   }
 
   folderOf({ teacher, data }: { readonly teacher: string; readonly data: string }): string {
-    return path.join(this.folder, teacher, data);
+    return path.join(this.root, teacher, data);
   }
 
   /** A store's segments, oldest first, after those that others shared have been fetched. */
@@ -87,7 +87,7 @@ export class SegmentShelf {
     return this.#sharing(async () => {
       for (let file = this.#toShare[0]; file !== undefined; file = this.#toShare[0]) {
         for (const end of ENDS) {
-          const key = `logits/${path.relative(this.folder, file).split(path.sep).join('/')}${end}`;
+          const key = `logits/${path.relative(this.root, file).split(path.sep).join('/')}${end}`;
           const body = await readFile(file + end).catch(absent);
           // Removed since: nobody wants it.
           if (!body) break;
@@ -111,7 +111,7 @@ export class SegmentShelf {
       if (this.#used.has(folder) || folder === this.folderOf(address)) continue;
       this.logger.info({ ...store }, 'letting go of the logits used longest ago');
       rmSync(folder, { recursive: true, force: true });
-      removeEmptyFolders(path.dirname(folder), this.folder);
+      removeEmptyFolders(path.dirname(folder), this.root);
       total -= store.bytes;
     }
     return total <= this.limitBytes;
@@ -119,8 +119,8 @@ export class SegmentShelf {
 
   /** Every store on this disk, the one used longest ago first. */
   stored(): StoredLogits[] {
-    const found = foldersOf(this.folder).flatMap((teacher) =>
-      foldersOf(path.join(this.folder, teacher)).map((data) => {
+    const found = foldersOf(this.root).flatMap((teacher) =>
+      foldersOf(path.join(this.root, teacher)).map((data) => {
         const folder = this.folderOf({ teacher, data });
         const files = entriesOf(folder).filter(({ name }) => ENDS.some((end) => name.endsWith(end)));
         // Blocks, not lengths: a growing segment has its full length from the beginning.
@@ -137,7 +137,7 @@ export class SegmentShelf {
   async remove(store: { teacher: string; data: string }): Promise<void> {
     const folder = this.folderOf(store);
     await rm(folder, { recursive: true, force: true });
-    removeEmptyFolders(path.dirname(folder), this.folder);
+    removeEmptyFolders(path.dirname(folder), this.root);
     await this.remote?.deleteAll(`logits/${store.teacher}/${store.data}/`);
   }
 }
@@ -163,9 +163,13 @@ const foldersOf = (folder: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
 
-/** The shelf that the settings name: beside the runs where those are files, else a cache of what S3 shares. */
-export function openSegmentShelf(config: Config, { objects }: Pick<Adapters, 'objects'>, logger: Logger): SegmentShelf {
+/** The folder that the settings name: beside the runs where those are files, else a cache of what S3 shares. */
+export function openSegmentFolder(
+  config: Config,
+  { objects }: Pick<Adapters, 'objects'>,
+  logger: Logger,
+): SegmentFolder {
   const shared = config.MCLD_S3_ENDPOINT !== undefined;
   const folder = path.join(shared ? config.MCLD_CACHE_DIR : path.join(config.MCLD_HOME, 'store'), 'logits');
-  return new SegmentShelf(folder, shared ? objects : undefined, config.MCLD_LOGIT_STORE_MB * 2 ** 20, logger);
+  return new SegmentFolder(folder, shared ? objects : undefined, config.MCLD_LOGIT_STORE_MB * 2 ** 20, logger);
 }

@@ -46,7 +46,7 @@ describe('a foreign model’s images', () => {
 
 describe('onnxruntime', () => {
   it('is given no model whose values lie in another file, which it would look for in the working folder', async () => {
-    const model = readFileSync(new URL('../../../packages/models/fixtures/onnx/exported.onnx', import.meta.url));
+    const model = readFileSync(new URL('../../../../packages/models/fixtures/onnx/exported.onnx', import.meta.url));
     await expect(onnxComputer(model, 4)).rejects.toThrow("lie in another file, 'exported.onnx.data'");
   });
 

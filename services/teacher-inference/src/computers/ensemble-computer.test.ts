@@ -1,11 +1,11 @@
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import { describe, expect, it } from 'vitest';
-import type { LogitComputer } from './computer.js';
+import type { Computer } from './computer.js';
 import { ensembleComputer } from './ensemble-computer.js';
 
 function loaderOf(classesOf: Readonly<Record<string, number>>) {
   const unloaded: string[] = [];
-  const load = async (member: string): Promise<LogitComputer> => {
+  const load = async (member: string): Promise<Computer> => {
     const classes = classesOf[member];
     if (classes === undefined) throw new Error(`no teacher ${member}`);
     return {

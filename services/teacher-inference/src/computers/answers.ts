@@ -1,11 +1,11 @@
 /** What can be told of a model from its answers alone. */
-import type { LogitComputer } from './computer.js';
+import type { Computer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 
 /** @param logits float32 [n, classes] @param nameOf what a row is @throws ForeignModelError for NaN and infinities */
 export function assertNumbers(
   logits: Float32Array,
-  { model, classes }: Pick<LogitComputer, 'model' | 'classes'>,
+  { model, classes }: Pick<Computer, 'model' | 'classes'>,
   nameOf: (row: number) => string,
 ): void {
   const at = logits.findIndex((value) => !Number.isFinite(value));

@@ -12,8 +12,8 @@ import { endpointTeacherKey } from '@mcld/platform/layout.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { type EndpointTeacher, endpointTeacherSchema, storeEndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import { z } from 'zod';
+import { inferenceDefinition } from '../open-inference/definition.js';
 import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
-import { inferenceDefinition } from './inference-definition.js';
 
 /** Which model of which server. @param version '' is the newest */
 export type EndpointAddress = Pick<EndpointTeacher, 'endpoint' | 'name' | 'version'>;

@@ -6,3 +6,6 @@ export const inferenceDefinition = {
   ...GRPCInferenceServiceDefinition,
   methods: { ...GRPCInferenceServiceDefinition.methods, ...ModelConfigServiceDefinition.methods },
 } as const;
+
+/** What the platforms of models that are served here begin with. */
+export const OUR_PLATFORM = 'mcld_';

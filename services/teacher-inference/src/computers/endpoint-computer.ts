@@ -4,7 +4,8 @@ import { PIECE_BYTES } from '@mcld/feeds/limits.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { float32Of } from '@mcld/platform/rows.js';
 import type { EndpointTeacher } from '@mcld/platform/storage/teachers.js';
-import type { ImageBatch, LogitComputer } from './computer.js';
+import { OUR_PLATFORM } from '../open-inference/definition.js';
+import type { Computer, ImageBatch } from './computer.js';
 import {
   batchLimit,
   classifierOf,
@@ -16,7 +17,6 @@ import {
 } from './endpoint-model.js';
 import { type ForeignOutput, fixedRows, foreignLogits } from './foreign-model.js';
 import { ForeignModelError, fixedSides } from './image-input.js';
-import { OUR_PLATFORM } from './open-inference.js';
 
 const DEADLINE_MS = 60_000;
 
@@ -26,7 +26,7 @@ const DEADLINE_MS = 60_000;
  * @param batch rows of every request, where the model takes as many
  * @throws ForeignModelError when it is not what it was, not allowed, or takes no images; EndpointAwayError
  */
-export async function endpointComputer(model: EndpointTeacher, allowed: string, batch: number): Promise<LogitComputer> {
+export async function endpointComputer(model: EndpointTeacher, allowed: string, batch: number): Promise<Computer> {
   const { endpoint, platform } = model;
   const { client, close } = openEndpoint(endpoint, allowed);
   try {

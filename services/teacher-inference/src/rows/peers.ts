@@ -1,7 +1,7 @@
 import type { TeacherClient } from '@mcld/feeds/clients.js';
 import { fetchRows, type RowsOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
-import type { ComputeQueue, ViewComputer } from './compute-queue.js';
+import type { ComputeQueue, RowProducer } from './compute-queue.js';
 
 /** How long a replica that was out of reach is not asked again. */
 const AWAY_MS = 5000;
@@ -16,7 +16,7 @@ export function ownerOf(index: number, replicas: number): number {
  * Has another replica compute its views, in batches as large as its own. While it is out of reach they are computed here: the
  * same bits, where the machines are alike.
  */
-export function peerComputer(peer: TeacherClient, of: RowsOf, here: ComputeQueue, batch: number): ViewComputer {
+export function peerRows(peer: TeacherClient, of: RowsOf, here: ComputeQueue, batch: number): RowProducer {
   let awayUntil = 0;
 
   function computeHere(views: readonly ViewAddress[]): Promise<Float32Array[]> {

@@ -52,21 +52,21 @@ export interface DataPlaces {
 }
 
 /** Data sets kept open at once; the one not used for longest makes room. */
-const SHELF = 8;
+const MOST_OPEN = 8;
 
 /** Largest side that images are resized to. */
 const MAX_SIDE = 2048;
 
 /** Opens data sets on demand and keeps them. */
-export class DatasetShelf {
+export class DatasetCache {
   readonly #open = new LRUCache<string, Opened, Place>({
-    max: SHELF,
+    max: MOST_OPEN,
     // One that makes room while it is being opened is still opened for those who asked for it.
     ignoreFetchAbort: true,
     fetchMethod: (_key, _stale, { context }) => this.#read(context),
   });
   readonly #copies = new LRUCache<string, Dataset, Framed>({
-    max: SHELF,
+    max: MOST_OPEN,
     ignoreFetchAbort: true,
     fetchMethod: (file, _stale, { context }) => this.#copy(file, context),
   });
