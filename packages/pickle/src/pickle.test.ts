@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { PickledObject, PickleError, type UnpicklerOptions, unpickle, unpickleAt } from './pickle.js';
-import { listed, shown } from './shown.js';
 
 const options: UnpicklerOptions = {
   globals: new Map([
@@ -125,14 +124,4 @@ describe('a damaged pickle', () => {
     expect(() => read(hex)).toThrow(PickleError);
     expect(() => read(hex)).toThrow(message);
   });
-});
-
-it('text from outside is shown on one line, cut', () => {
-  expect(shown('a\nb\u202ec')).toBe('a\ufffdb\ufffdc');
-  expect(shown('x'.repeat(200), 5)).toBe('xxxxx…');
-});
-
-it('a list is shown by its first few', () => {
-  expect(listed(['a', 'b'])).toBe('a, b');
-  expect(listed(['a', 'b', 'c'], 2)).toBe('a, b and 1 more');
 });

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { McldError } from '@mcld/errors/mcld-error.js';
-import { shown } from './shown.js';
+import { shown } from '@mcld/errors/text.js';
 
 /** Thrown for a pickle that is damaged, or that asks for anything but plain data. */
 export class PickleError extends McldError {

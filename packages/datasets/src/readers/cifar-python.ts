@@ -1,5 +1,5 @@
+import { listed, shown } from '@mcld/errors/text.js';
 import { PickleError, unpickle } from '@mcld/pickle/pickle.js';
-import { listed, shown } from '@mcld/pickle/shown.js';
 import { contentOf } from '../decoding/content.js';
 import { DatasetError } from './dataset.js';
 import { asText, NumpyArray, numpyGlobals } from './numpy-pickle.js';

@@ -4,7 +4,7 @@ import { datasetFacts } from '../facts.js';
 import { RawPicture } from '../views/picture.js';
 import { classNamesOf, recordsOf } from './cifar-python.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { shown } from './file-names.js';
+import { shownPath } from './file-names.js';
 import { readDataFile, sha256, standInOf } from './files.js';
 import { listLines } from './text-lines.js';
 
@@ -79,7 +79,7 @@ async function openCifar(layout: Layout, { root, split }: DatasetLocation): Prom
   const own = "or name the folder of its binary or Python version as the recipe's root";
   const below = await folderBelow(root, layout);
   const hint = below
-    ? `name ${shown(path.join(root, below))}, which is there, as the recipe's root`
+    ? `name ${shownPath(path.join(root, below))}, which is there, as the recipe's root`
     : `get it with 'mcld data fetch ${name}', ${own}`;
   if (split === 'unlabeled') throw new DatasetError('missing', `${name} has no split 'unlabeled'`);
   const version = await versionIn(root, layout, split);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressOf, byCodePoints, nameOf, readable, shown, spelledOut } from './file-names.js';
+import { addressOf, byCodePoints, nameOf, readable, shownPath, spelledOut } from './file-names.js';
 
 describe('names of files', () => {
   it('are strings that lead back to their bytes, whatever they are', () => {
@@ -26,7 +26,7 @@ describe('names of files', () => {
   it('are told as valid text on one line, of bounded length', () => {
     expect(readable('caf\udce9/a\nb\x1b[31m')).toBe('caf\\xe9/a\\x0ab\\x1b[31m');
     expect(spelledOut('cafe\u0301 😀')).toBe('cafe\\u0301 \\u1f600');
-    expect(shown(`${'a'.repeat(300)}/end.jpg`)).toMatch(/^a{100}…a{92}\/end\.jpg$/);
+    expect(shownPath(`${'a'.repeat(300)}/end.jpg`)).toMatch(/^a{100}…a{92}\/end\.jpg$/);
   });
 
   it('are sorted by code points, where UTF-16 has another order', () => {

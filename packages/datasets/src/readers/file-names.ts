@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { clipped } from '@mcld/errors/text.js';
 
 /** A half of a surrogate pair alone, which no valid text has. */
 const LONE = /\p{Surrogate}/u;
@@ -46,12 +47,7 @@ export const readable = (name: string): string =>
   name.replace(LONES_AND_CONTROLS, (c) => `\\x${(c.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`);
 
 /** The same, of bounded length: the middle of a very long path is left out. */
-export function shown(path: string): string {
-  const text = readable(path);
-  if (text.length <= SHOWN) return text;
-  const characters = Array.from(text);
-  return [...characters.slice(0, SHOWN / 2), '…', ...characters.slice(-SHOWN / 2)].join('');
-}
+export const shownPath = (path: string): string => clipped(readable(path), SHOWN, 'ends');
 
 /** Python's `sorted`: by code points, where JavaScript's `<` compares UTF-16 units, and emoji come before U+E000. */
 export function byCodePoints(a: string, b: string): number {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { DatasetError } from './dataset.js';
-import { shown } from './file-names.js';
+import { shownPath } from './file-names.js';
 
 /** How files are opened: a pipe under the name of a file is read as empty, where it would be waited for without end. */
 export const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -17,7 +17,7 @@ export const reasonOf = ({ errno, message }: NodeJS.ErrnoException): string =>
 /** What to throw where a file or folder cannot be reached. @param what 'cannot read', for the message */
 export function fileError(what: string, file: string, error: NodeJS.ErrnoException): DatasetError {
   const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
-  const message = `${what} ${shown(file)}: ${reasonOf(error)}`;
+  const message = `${what} ${shownPath(file)}: ${reasonOf(error)}`;
   return new DatasetError(isMissing ? 'missing' : 'damaged', message, { cause: error });
 }
 

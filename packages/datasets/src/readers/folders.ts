@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatasetError } from './dataset.js';
-import { addressOf, byCodePoints, nameOf, readable, shown } from './file-names.js';
+import { addressOf, byCodePoints, nameOf, readable, shownPath } from './file-names.js';
 import { fileError, reasonOf } from './files.js';
 import { isImageName } from './image-names.js';
 import { isJunk, isPlaceholder } from './junk-names.js';
@@ -130,7 +130,7 @@ export class ImageTree {
   async #enter(place: string): Promise<string> {
     let [at, real] = ['', this.real];
     for (const part of place.split(path.sep)) {
-      if (part === '..') throw new DatasetError('damaged', `${shown(place)} lies outside ${readable(this.root)}`);
+      if (part === '..') throw new DatasetError('damaged', `${shownPath(place)} lies outside ${readable(this.root)}`);
       at = path.join(at, part);
       const full = path.join(this.root, at);
       const about = await lstat(addressOf(full)).catch((error: NodeJS.ErrnoException) => {
@@ -149,11 +149,11 @@ export class ImageTree {
    */
   async #follow(place: string): Promise<{ kind: Kind; real: string } | DatasetError> {
     const link = path.join(this.root, place);
-    const what = `${shown(link)} is a symbolic link`;
+    const what = `${shownPath(link)} is a symbolic link`;
     try {
       const real = nameOf(await realpath(addressOf(link), 'buffer'));
       if (!isInside(this.real, real)) {
-        const where = `out of the data set's root ${readable(this.root)}: it leads to ${shown(real)}`;
+        const where = `out of the data set's root ${readable(this.root)}: it leads to ${shownPath(real)}`;
         throw new DatasetError('damaged', `${what} ${where}`);
       }
       this.#linked.add(path.relative(this.real, real).split(path.sep)[0] ?? '');
@@ -163,7 +163,7 @@ export class ImageTree {
       if (error instanceof DatasetError) throw error;
       const { code = '' } = error as NodeJS.ErrnoException;
       const target = await readlink(addressOf(link), 'buffer').then(nameOf, () => '?');
-      const where = `to ${shown(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
+      const where = `to ${shownPath(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
       const failure = new DatasetError('damaged', `${what} ${where}`, { cause: error });
       if (NOWHERE.has(code)) return failure;
       throw failure;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Dataset, DatasetLocation, ImageSize } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
-import { addressOf, readable, shown } from './file-names.js';
+import { addressOf, readable, shownPath } from './file-names.js';
 import { fileError, READ_NOW } from './files.js';
 import { Tally } from './passed-over.js';
 
@@ -41,7 +41,7 @@ export function openImageFiles(location: DatasetLocation, about: ImageFiles): Pr
     files: files.map(({ file }) => file),
     passedOver,
     needsEveryClass: split === 'train',
-    placeOf: (label) => shown(about.classPlaces?.[label] ?? `class ${classNames[label]}`),
+    placeOf: (label) => shownPath(about.classPlaces?.[label] ?? `class ${classNames[label]}`),
     insteadOf: (label) => instead?.get(label) ?? 'no image',
     nameOf: ({ file }) => readable(file),
     read: ({ file }) => readImage(path.join(root, file)),

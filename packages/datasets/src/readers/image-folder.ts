@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type ClassFolder, type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { composed, shown, spelledOut } from './file-names.js';
+import { composed, shownPath, spelledOut } from './file-names.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';
 import { isImageName } from './image-names.js';
@@ -56,7 +56,7 @@ async function foldersOf(tree: ImageTree, split: string, names: readonly string[
   const found = names.filter((name) => there.includes(name));
   if (found.length > 0) return found;
   const wanted = names.map((name) => `${name}/<class>/`).join(' or ');
-  const others = there.slice(0, NAMED).map(shown).join(', ');
+  const others = there.slice(0, NAMED).map(shownPath).join(', ');
   throw new DatasetError(
     'missing',
     `${tree.root} has no split '${split}'; expected ${wanted} with images in it, found ${others || 'nothing'}`,
@@ -121,7 +121,7 @@ async function testImages(tree: ImageTree, classes: readonly string[]): Promise<
   for (const folder of folders) {
     const { images, unknown } = await splitImages(tree, folder, classes);
     const [stranger] = unknown;
-    const trouble = stranger && `${path.join(tree.root, shown(stranger))} is of no class of the training split`;
+    const trouble = stranger && `${path.join(tree.root, shownPath(stranger))} is of no class of the training split`;
     if (images.files.length === 0) {
       refused.push(trouble ?? `${folder}/ has ${passedOverText(images.passedOver.list()) || 'no files'}`);
       continue;
@@ -133,7 +133,7 @@ async function testImages(tree: ImageTree, classes: readonly string[]): Promise<
     return images;
   }
   const others = (await foldersAtRoot(tree)).filter((name) => !isSplit(name)).slice(0, NAMED);
-  const beside = others.length > 0 ? `; beside them lie ${others.map(shown).join(', ')}` : '';
+  const beside = others.length > 0 ? `; beside them lie ${others.map(shownPath).join(', ')}` : '';
   throw new DatasetError(
     'missing',
     `${tree.root} has no images of its classes in ${folders.map((name) => `${name}/<class>/`).join(' or ')}: ` +

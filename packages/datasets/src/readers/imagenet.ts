@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
-import { shown } from './file-names.js';
+import { shownPath } from './file-names.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';
 import { Tally } from './passed-over.js';
@@ -49,7 +49,8 @@ async function validation(tree: ImageTree, labels: ReadonlyMap<string, number>):
   const beside = new Tally();
   const folders = await tree.folders('val', beside);
   const unknown = folders.find((name) => !labels.has(name));
-  if (unknown) throw new DatasetError('damaged', `${path.join(root, 'val', shown(unknown))} is of no class of train/`);
+  if (unknown)
+    throw new DatasetError('damaged', `${path.join(root, 'val', shownPath(unknown))} is of no class of train/`);
   if (folders.length > 0) {
     const found = new Map(Array.from(labels).filter(([wnid]) => folders.includes(wnid)));
     return inFolders(tree, 'val', found, beside);
@@ -60,7 +61,7 @@ async function validation(tree: ImageTree, labels: ReadonlyMap<string, number>):
   const files = listed.map((file) => {
     const label = labels.get(wnidOf.get(imageName(file)) ?? '');
     if (label === undefined) {
-      throw new DatasetError('damaged', `the validation list has no class for ${shown(path.join(root, file))}`);
+      throw new DatasetError('damaged', `the validation list has no class for ${shownPath(path.join(root, file))}`);
     }
     return { file, label };
   });

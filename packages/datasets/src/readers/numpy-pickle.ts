@@ -1,5 +1,5 @@
+import { shown } from '@mcld/errors/text.js';
 import { PickledObject, PickleError, type Reduction } from '@mcld/pickle/pickle.js';
-import { shown } from '@mcld/pickle/shown.js';
 
 const MOST_AXES = 64; // NumPy's own limit
 

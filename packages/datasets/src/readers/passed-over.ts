@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { readable, shown } from './file-names.js';
+import { readable, shownPath } from './file-names.js';
 import { isPlaceholder } from './junk-names.js';
 
 /** What of a data set's files is not used, of one kind. */
@@ -41,12 +41,12 @@ export class Tally {
   #open = 0;
 
   add(kind: string, name: string): void {
-    this.#add(kind, { count: 1, names: [shown(name)], open: false });
+    this.#add(kind, { count: 1, names: [shownPath(name)], open: false });
   }
 
   /** Of a kind that people's files make: only so many are told apart. */
   addOpen(kind: string, name: string): void {
-    this.#add(kind, { count: 1, names: [shown(name)], open: true });
+    this.#add(kind, { count: 1, names: [shownPath(name)], open: true });
   }
 
   /** A file that is not read, by how it is called. @param shownAs where it is told otherwise than by its place */

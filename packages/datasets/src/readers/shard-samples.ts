@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { DatasetError } from './dataset.js';
-import { readable, shown } from './file-names.js';
+import { readable, shownPath } from './file-names.js';
 import { isImageName } from './image-names.js';
 import { isJunk } from './junk-names.js';
 import { endingOf, Tally } from './passed-over.js';
@@ -81,11 +81,11 @@ function stemsOf(files: readonly TarEntry[], where: string): { stems: Map<string
 }
 
 function twice(where: string, first: TarEntry, second: TarEntry): DatasetError {
-  const names = [...new Set([first, second].map(({ name }) => shown(name)))].join(' and ');
+  const names = [...new Set([first, second].map(({ name }) => shownPath(name)))].join(' and ');
   const at = `bytes ${first.offset} and ${second.offset}`;
   return new DatasetError(
     'damaged',
-    `${shown(where)} holds ${names} twice (at ${at}); ` +
+    `${shownPath(where)} holds ${names} twice (at ${at}); ` +
       'each sample of a shard needs a name of its own, up to its first dot',
   );
 }
@@ -102,7 +102,7 @@ function imageOf(stem: string, members: Members, where: string): TarEntry | unde
   if (more.length === 0) return members.get(chosen);
   throw new DatasetError(
     'damaged',
-    `${shown(where)}: the sample ${shown(stem)} has ${more.length + 1} images, expected one: ${listOf(members)} ` +
+    `${shownPath(where)}: the sample ${shownPath(stem)} has ${more.length + 1} images, expected one: ${listOf(members)} ` +
       "(a sample's name ends at the first dot)",
   );
 }
@@ -110,16 +110,18 @@ function imageOf(stem: string, members: Members, where: string): TarEntry | unde
 async function labelOf(handle: FileHandle, stem: string, members: Members, where: string): Promise<number> {
   const cls = members.get('cls');
   const refuse = (what: string) =>
-    new DatasetError('damaged', `${shown(where)}: ${what}, expected the number of a class, 0 to ${MAX_LABEL}`);
-  if (!cls) throw refuse(`the sample ${shown(stem)} has no .cls; it has ${listOf(members)}`);
+    new DatasetError('damaged', `${shownPath(where)}: ${what}, expected the number of a class, 0 to ${MAX_LABEL}`);
+  if (!cls) throw refuse(`the sample ${shownPath(stem)} has no .cls; it has ${listOf(members)}`);
   const text = (await readEntry(handle, { ...cls, size: Math.min(cls.size, MAX_TEXT) }, where)).toString().trim();
   const label = Number(text);
   if (/^\d+$/.test(text) && label <= MAX_LABEL) return label;
-  throw refuse(text === '' ? `${shown(cls.name)} is empty` : `${shown(cls.name)} is '${readable(text.slice(0, 40))}'`);
+  throw refuse(
+    text === '' ? `${shownPath(cls.name)} is empty` : `${shownPath(cls.name)} is '${readable(text.slice(0, 40))}'`,
+  );
 }
 
 function listOf(members: Members): string {
-  const names = Array.from(members.values(), ({ name }) => shown(name));
+  const names = Array.from(members.values(), ({ name }) => shownPath(name));
   return names.length > NAMED ? `${names.slice(0, NAMED).join(', ')}, …` : names.join(', ');
 }
 

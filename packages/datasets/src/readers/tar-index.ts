@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Header, Pax } from 'tar';
 import { DatasetError } from './dataset.js';
-import { addressOf, nameOf, shown } from './file-names.js';
+import { addressOf, nameOf, shownPath } from './file-names.js';
 import { fileError, READ_NOW } from './files.js';
 
 /** A regular file in a tar: where its bytes are. */
@@ -60,7 +60,7 @@ export async function withTar<T>(file: string, action: (handle: FileHandle) => P
 export async function readEntry(handle: FileHandle, { name, offset, size }: TarEntry, file: string): Promise<Buffer> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, offset);
   if (bytesRead === size) return buffer;
-  throw new DatasetError('damaged', `${shown(file)}: ${shown(name)} at byte ${offset} is cut off`);
+  throw new DatasetError('damaged', `${shownPath(file)}: ${shownPath(name)} at byte ${offset} is cut off`);
 }
 
 /** What the extended headers before a file say of it. */
@@ -76,7 +76,7 @@ interface Extension {
  */
 export async function indexTar(handle: FileHandle, file: string): Promise<TarIndex> {
   const about = await handle.stat();
-  const wrong = (at: number, what: string) => new DatasetError('damaged', `${shown(file)}: ${what} at byte ${at}`);
+  const wrong = (at: number, what: string) => new DatasetError('damaged', `${shownPath(file)}: ${what} at byte ${at}`);
   if (!about.isFile()) throw wrong(0, 'no file');
   const files: TarEntry[] = [];
   const others: string[] = [];
@@ -105,7 +105,7 @@ export async function indexTar(handle: FileHandle, file: string): Promise<TarInd
     } else {
       const name = extension.name ?? nameIn(block);
       if (name.startsWith('/') || name.split('/').includes('..'))
-        throw wrong(at, `the name '${shown(name)}' leads out of the tar`);
+        throw wrong(at, `the name '${shownPath(name)}' leads out of the tar`);
       if (FILES.has(header.type)) files.push({ name, offset, size });
       else if (header.type !== 'Directory') others.push(name);
       extension = {};
@@ -126,7 +126,7 @@ async function refuseMore(handle: FileHandle, end: number, file: string): Promis
       const where = at + read.findIndex((byte) => byte !== 0);
       throw new DatasetError(
         'damaged',
-        `${shown(file)} goes on behind the end of its tar, at byte ${where}. Were tars joined with cat? ` +
+        `${shownPath(file)} goes on behind the end of its tar, at byte ${where}. Were tars joined with cat? ` +
           "Join them with 'tar --concatenate', or keep each as a shard of its own",
       );
     }
@@ -136,7 +136,8 @@ async function refuseMore(handle: FileHandle, end: number, file: string): Promis
 
 function refuseCompressed(block: Buffer, file: string): void {
   const [kind] = COMPRESSED.find(([, magic]) => block.subarray(0, magic.length).equals(magic)) ?? [];
-  if (kind) throw new DatasetError('damaged', `${shown(file)} is compressed with ${kind}; unpack it to a plain .tar`);
+  if (kind)
+    throw new DatasetError('damaged', `${shownPath(file)} is compressed with ${kind}; unpack it to a plain .tar`);
 }
 
 function extended({ name, pax }: Extension, type: string, body: Buffer): Extension {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { DatasetError } from './dataset.js';
-import { shown } from './file-names.js';
+import { shownPath } from './file-names.js';
 import { readDataFile } from './files.js';
 
 /** The lines of a data set's file that are not empty. @throws DatasetError as `readDataFile`, and for what is no text */
@@ -23,7 +23,7 @@ export function listLines(data: Buffer, file: string): string[] {
   const end = lines.findLastIndex((line) => line.trim() !== '') + 1;
   const blank = lines.slice(0, end).findIndex((line) => line.trim() === '');
   if (blank < 0) return lines.slice(0, end);
-  throw new DatasetError('damaged', `${shown(file)}: line ${blank + 1} is blank, expected a name on each line`);
+  throw new DatasetError('damaged', `${shownPath(file)}: line ${blank + 1} is blank, expected a name on each line`);
 }
 
 /** Of any system: Windows writes `\r\n`, and UTF-8 with a mark or UTF-16. */
@@ -35,6 +35,6 @@ function linesOf(data: Buffer, file: string): string[] {
   if (binary < 0) return lines;
   throw new DatasetError(
     'damaged',
-    `${shown(file)}: line ${binary + 1} has a zero byte, expected text in UTF-8, or in UTF-16 with a byte order mark`,
+    `${shownPath(file)}: line ${binary + 1} has a zero byte, expected text in UTF-8, or in UTF-16 with a byte order mark`,
   );
 }

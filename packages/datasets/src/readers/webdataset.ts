@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
 import { openEncoded } from './encoded-images.js';
-import { readable, shown } from './file-names.js';
+import { readable, shownPath } from './file-names.js';
 import { READ_NOW } from './files.js';
 import { ImageTree, type RootEntry } from './folders.js';
 import { passedOverText, Tally } from './passed-over.js';
@@ -86,12 +86,12 @@ function chosenShards(
     return plain;
   }
   const wanted = split === 'train' ? 'train-000000.tar' : `${split}-000000.tar`;
-  const found = first ? `; ${shown(first)} is compressed: unpack it to a plain .tar` : `, found ${listOf(entries)}`;
+  const found = first ? `; ${shownPath(first)} is compressed: unpack it to a plain .tar` : `, found ${listOf(entries)}`;
   throw new DatasetError('missing', `${root} has no shards of split '${split}'; expected names as ${wanted}${found}`);
 }
 
 function listOf(entries: readonly RootEntry[]): string {
-  const names = entries.slice(0, NAMED).map(({ name, kind }) => shown(name) + (kind === 'folder' ? '/' : ''));
+  const names = entries.slice(0, NAMED).map(({ name, kind }) => shownPath(name) + (kind === 'folder' ? '/' : ''));
   return [...names, ...(entries.length > NAMED ? ['…'] : [])].join(', ') || 'nothing';
 }
 

@@ -1,5 +1,5 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
-import { listed, shown } from '@mcld/pickle/shown.js';
+import { listed, shown } from '@mcld/errors/text.js';
 
 /** Thrown for a file that is known, and that holds no weights which are read here. */
 export class WeightFileError extends McldError {

@@ -1,4 +1,5 @@
 import { TensorOutline } from '@mcld/contracts/onnx/model.js';
+import { shown } from '@mcld/errors/text.js';
 import { changeTensors, OnnxError, replaceFields } from './onnx-wire.js';
 
 /** A tensor whose values lie in another file. */
@@ -82,7 +83,7 @@ function externalOf(bytes: Uint8Array): ExternalTensor | undefined {
   const location = entry('location') ?? '';
   if (location === '' || location.length > MAX_PATH) {
     throw new OnnxError(
-      `${name}: its values lie in another file, '${shown(location)}'; expected a path beside the model`,
+      `${name}: its values lie in another file, '${shown(location, 200)}'; expected a path beside the model`,
     );
   }
   const needed = bytesOf(name, outline);
@@ -119,6 +120,3 @@ function bytesOf(name: string, { dims, dataType }: TensorOutline): number {
   }
   return bytes;
 }
-
-/** Names and paths are others' text: no more of them than a message can carry. */
-const shown = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -1,5 +1,5 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
-import { shown } from '@mcld/pickle/shown.js';
+import { shown } from '@mcld/errors/text.js';
 import { type StateArray, type StateDict, WeightMismatchError } from '../layers/state-dict.js';
 import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
 import type { NamedTensor, StoredTensor } from './stored-tensor.js';

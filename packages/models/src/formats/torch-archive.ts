@@ -1,5 +1,5 @@
+import { shown } from '@mcld/errors/text.js';
 import { PickleError, type UnpicklerOptions, unpickle } from '@mcld/pickle/pickle.js';
-import { shown } from '@mcld/pickle/shown.js';
 import { foreignArchive } from './foreign-files.js';
 import { TorchCheckpointError } from './torch-checkpoint-error.js';
 import { Budget, Storage, storageKind } from './torch-tensor.js';

@@ -1,4 +1,4 @@
-import { listed, shown } from '@mcld/pickle/shown.js';
+import { listed, shown } from '@mcld/errors/text.js';
 import type { NamedTensor } from './stored-tensor.js';
 import { tensorsIn } from './tensor-tree.js';
 import { readTorchArchive } from './torch-archive.js';

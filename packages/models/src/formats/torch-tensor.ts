@@ -1,5 +1,5 @@
+import { shown } from '@mcld/errors/text.js';
 import { PickledGlobal, PickleError } from '@mcld/pickle/pickle.js';
-import { shown } from '@mcld/pickle/shown.js';
 import { elements } from '../layers/parameters.js';
 import { WeightMismatchError } from '../layers/state-dict.js';
 import { type FloatFormat, type FloatReader, floatFormats, toFloat32 } from './float-formats.js';

@@ -1,4 +1,4 @@
-import { shown } from '@mcld/pickle/shown.js';
+import { shown } from '@mcld/errors/text.js';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { TorchCheckpointError } from './torch-checkpoint-error.js';
 

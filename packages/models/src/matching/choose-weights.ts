@@ -1,4 +1,4 @@
-import { listed, shown } from '@mcld/pickle/shown.js';
+import { listed, shown } from '@mcld/errors/text.js';
 import { assertFinite, type StateArray, type StateDict, WeightMismatchError } from '../layers/state-dict.js';
 import type { ModelName } from '../zoo/registry.js';
 import { averagedAmong, namesAverage } from './averaged-weights.js';

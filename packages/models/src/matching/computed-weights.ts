@@ -1,4 +1,4 @@
-import { shown } from '@mcld/pickle/shown.js';
+import { shown } from '@mcld/errors/text.js';
 import { type NamedTensor, under } from '../formats/stored-tensor.js';
 import { declareParameters } from '../layers/parameters.js';
 import type { ModelName } from '../zoo/registry.js';

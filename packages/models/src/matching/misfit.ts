@@ -1,4 +1,4 @@
-import { listed, shown } from '@mcld/pickle/shown.js';
+import { listed, shown } from '@mcld/errors/text.js';
 import type { NamedTensor } from '../formats/stored-tensor.js';
 import { declareParameters, type ParameterSpec } from '../layers/parameters.js';
 import { classesOf } from '../layers/state-dict.js';

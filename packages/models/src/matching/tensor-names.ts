@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { shown } from '@mcld/pickle/shown.js';
+import { shown } from '@mcld/errors/text.js';
 import { type NamedTensor, type StoredTensor, under } from '../formats/stored-tensor.js';
 import { WeightMismatchError } from '../layers/state-dict.js';
 
