@@ -33,13 +33,13 @@ export type DistillerKit = typeof distillerKit;
  * @throws DistillerModuleError, or zod's error for options that the module does not take
  */
 export async function loadDistiller(folder: string, file: string, options: unknown): Promise<Distiller> {
-  const module = (await import(pathToFileURL(await allowedPath(folder, file)).href)) as { default?: unknown };
+  const module: { default?: unknown } = await import(pathToFileURL(await allowedPath(folder, file)).href);
   if (typeof module.default !== 'function') {
     throw new DistillerModuleError(
       `distiller.path ${file}: its default export is ${typeof module.default}, expected a function`,
     );
   }
-  const definition = (module.default as (kit: DistillerKit) => Partial<DistillerDefinition>)(distillerKit);
+  const definition: Partial<DistillerDefinition> | undefined = module.default(distillerKit);
   if (typeof definition?.withOptions !== 'function') {
     throw new DistillerModuleError(`distiller.path ${file}: its default export must return defineDistiller({...})`);
   }

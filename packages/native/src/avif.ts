@@ -1,6 +1,6 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { addon } from './addon.js';
-import type { Orientation } from './orientation.js';
+import { isOrientation, type Orientation } from './orientation.js';
 
 /** Thrown for bytes that are no AVIF that can be decoded. */
 export class AvifError extends McldError {
@@ -25,7 +25,8 @@ export function avifHeader(bytes: Uint8Array): AvifHeader {
   const notes = addon().avifHeader(bytes, header);
   if (typeof notes === 'string') throw new AvifError(notes);
   const [exif, xmp] = notes;
-  return { width: header[0] as number, height: header[1] as number, orientation: header[2] as Orientation, exif, xmp };
+  const [width = 0, height = 0, stored = 0] = header;
+  return { width, height, orientation: isOrientation(stored) ? stored : 1, exif, xmp };
 }
 
 /**
@@ -39,7 +40,7 @@ export async function decodeAvif(bytes: Uint8Array, { width, height }: AvifHeade
   try {
     await addon().decodeAvif(bytes, out);
   } catch (error) {
-    throw new AvifError((error as Error).message);
+    throw new AvifError(McldError.from(error).message);
   }
   return out;
 }

@@ -52,8 +52,8 @@ export function drawShifted(
   }
   const images = pixels.length / bytes;
   for (let at = 0; at < views.length; at += SHIFT_WORDS) {
-    const image = views[at] as number;
-    if (image < 0 || image >= images) throw new RangeError(`image ${image} of ${images}`);
+    const image = views[at];
+    if (image === undefined || image < 0 || image >= images) throw new RangeError(`image ${image} of ${images}`);
   }
   addon().shiftImages(pixels, height, width, views, out);
 }

@@ -20,7 +20,8 @@ const header = new Int32Array(2);
 export function jpegHeader(bytes: Uint8Array): JpegHeader {
   const error = addon().jpegHeader(bytes, header);
   if (error !== undefined) throw new JpegError(error);
-  return { width: header[0] as number, height: header[1] as number };
+  const [width = 0, height = 0] = header;
+  return { width, height };
 }
 
 /**
@@ -40,6 +41,6 @@ export async function drawJpeg(
   try {
     await addon().drawJpeg(bytes, orientation, packed(target), target.out);
   } catch (error) {
-    throw new JpegError((error as Error).message);
+    throw new JpegError(McldError.from(error).message);
   }
 }

@@ -3,6 +3,8 @@ import { addon } from './addon.js';
 /** EXIF's: 1 is upright, 2 to 8 are turned or mirrored. */
 export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
+export const isOrientation = (value: number): value is Orientation => value >= 1 && value <= 8;
+
 /** Whether upright and stored picture have height and width exchanged. */
 export const isSwapped = (orientation: Orientation): boolean => orientation >= 5;
 

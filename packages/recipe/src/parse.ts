@@ -25,7 +25,7 @@ function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const named = issue.errors.filter((errors) => !errors.some(({ path }) => path[0] === 'name'));
   const [variant = []] = [...named].sort((a, b) => a.length - b.length);
-  const inner = variant.map((found) => ({ ...found, path: [...issue.path, ...found.path] }) as z.core.$ZodIssue);
+  const inner = variant.map((one): z.core.$ZodIssue => ({ ...one, path: [...issue.path, ...one.path] }));
   return inner.length > 0 ? inner.flatMap(nearest) : [issue];
 }
 
@@ -53,7 +53,7 @@ export function readRecipe(text: string, overrides: readonly string[] = []): Rec
   try {
     value = parseYaml(text);
   } catch (error) {
-    throw new RecipeError([{ field: '', message: `no valid YAML: ${(error as Error).message.split('\n')[0]}` }]);
+    throw new RecipeError([{ field: '', message: `no valid YAML: ${McldError.from(error).message.split('\n')[0]}` }]);
   }
   for (const override of overrides) applyOverride(value, override);
   return parseRecipe(value);
@@ -68,10 +68,20 @@ function applyOverride(recipe: unknown, override: string): void {
   if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
     throw new RecipeError([{ field: '', message: `--set ${override}: expected path=value, as in optimizer.lr=0.1` }]);
   }
-  let node = recipe as Record<string, unknown>;
-  for (const key of keys.slice(0, -1)) {
-    if (typeof node[key] !== 'object' || node[key] === null) node[key] = {};
-    node = node[key] as Record<string, unknown>;
-  }
-  node[keys.at(-1) as string] = parseYaml(override.slice(at + 1));
+  // A recipe that is no mapping is refused as a whole later.
+  if (isMapping(recipe)) set(recipe, keys, parseYaml(override.slice(at + 1)));
 }
+
+/** Makes the mappings on the way that are not there. */
+function set(mapping: Record<string, unknown>, [key = '', ...below]: readonly string[], value: unknown): void {
+  if (below.length === 0) {
+    mapping[key] = value;
+    return;
+  }
+  const present = mapping[key];
+  const inner = isMapping(present) ? present : {};
+  mapping[key] = inner;
+  set(inner, below, value);
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -113,6 +113,7 @@ describe('recipe', () => {
     expect(transfer.map(({ root }) => root)).toEqual(['b']);
     expect(() => readRecipe(text, ['lr'])).toThrow('--set lr: expected path=value');
     expect(() => readRecipe('a: [')).toThrow('no valid YAML');
+    expect(() => readRecipe('', ['epochs=3'])).toThrow('expected object, received null');
   });
 });
 

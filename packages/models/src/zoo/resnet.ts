@@ -77,14 +77,14 @@ function stem<T>(layers: Layers<T>, image: T, { stem, stemWidth: out }: Shape): 
 /** Two 3×3 convolutions, or 1×1, 3×3 and 1×1 to four times the width; the stride is the first 3×3's. */
 function block<T>(layers: Layers<T>, x: T, name: string, width: number, stride: number, shape: Shape): T {
   const wide: ConvOptions = { out: width, kernel: 3, padding: 1 };
+  const out = shape.bottleneck ? 4 * width : width;
   const convs: ConvOptions[] = shape.bottleneck
     ? [
         { out: width, kernel: 1 },
         { ...wide, stride },
-        { out: 4 * width, kernel: 1 },
+        { out, kernel: 1 },
       ]
     : [{ ...wide, stride }, wide];
-  const out = (convs.at(-1) as ConvOptions).out;
   let y = x;
   for (const [i, conv] of convs.entries()) {
     const activation = i < convs.length - 1 ? { activation: 'relu' as const } : {};

@@ -11,8 +11,9 @@ export function vgg(convolutions: readonly [number, number, number, number, numb
     source: 'arXiv 1409.1556',
     classify: (layers, image, classes) => {
       let x = image;
-      for (const [b, out] of [64, 128, 256, 512, 512].entries()) {
-        for (let i = 0; i < (convolutions[b] as number); i++) {
+      for (const [b, count] of convolutions.entries()) {
+        const out = Math.min(64 << b, 512);
+        for (let i = 0; i < count; i++) {
           // Convolution, batch norm and ReLU take three places in the block.
           const [conv, norm] = [`block${b}.${3 * i}`, `block${b}.${3 * i + 1}`];
           x = layers.convNorm(x, conv, norm, { out, kernel: 3, padding: 1, bias: true, activation: 'relu' });
