@@ -1,6 +1,7 @@
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { StudentTrainerServiceDefinition } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { evaluatedMetrics } from '@mcld/platform/runs/evaluations.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -20,7 +21,8 @@ export const startStudentTrainer = (host: ServiceHost<Recipe>): Promise<RunningS
     const teacher = scope.client(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE);
     const hub = new ProgressHub();
     const inHand: RunsInHand = new Set();
-    const parts = { adapters, logger, loader, teacher, onProgress: hub.publish.bind(hub) };
+    const metrics = evaluatedMetrics(adapters.objects);
+    const parts = { adapters, logger, loader, teacher, metrics, onProgress: hub.publish.bind(hub) };
     return {
       serves: [grpcService(StudentTrainerServiceDefinition, studentTrainerService(inHand, hub, closing))],
       works: threads.map((thread) => trainingWork({ ...parts, thread }, inHand)),

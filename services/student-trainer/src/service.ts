@@ -30,10 +30,11 @@ export function studentTrainerService(
   return {
     async getStatus() {
       return {
-        runs: [...inHand].map(({ record, context }) => {
-          const progress = context?.progress.current();
-          return { runId: record.id, attempt: record.attempt, ...(progress && { progress }) };
-        }),
+        runs: [...inHand].map(({ record: { id, attempt }, progress }) => ({
+          runId: id,
+          attempt,
+          ...(progress && { progress }),
+        })),
       };
     },
     async *streamProgress({ runId }, { signal }) {

@@ -1,14 +1,20 @@
+import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { McldError } from '@mcld/errors/mcld-error.js';
 import { clipped } from '@mcld/errors/text.js';
-import { type EventArguments, runEvent, type WorkItem } from '@mcld/platform/bus/events.js';
+import type { WorkItem } from '@mcld/platform/bus/events.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
 import type { Job, Retry, Work } from '@mcld/platform/work/serve-work.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
+import { Checkpointing } from './checkpointing.js';
 import { DivergedError } from './diverged.js';
+import { type OpenRun, openRun } from './open-run.js';
+import { ProgressMeter } from './progress.js';
+import { Reporting } from './reporting.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
-import { type TrainerParts, TrainingContext } from './training-context.js';
+import { RunEvents } from './run-events.js';
+import type { TrainerParts } from './trainer-parts.js';
 import { train } from './training-run.js';
 
 /** A run whose services are out of reach waits for two minutes and more in all. */
@@ -43,14 +49,21 @@ export function trainingWork(parts: TrainerParts, inHand: RunsInHand): Work<Work
 
 /** One attempt at a run that this process has claimed. */
 export class TrainingJob implements Job {
-  /** Once it is open. */
-  context: TrainingContext | undefined;
+  readonly #events: RunEvents;
+  #meter: ProgressMeter | undefined;
 
   constructor(
     readonly parts: TrainerParts,
     readonly record: RunRecord<Recipe>,
     readonly inHand: RunsInHand,
-  ) {}
+  ) {
+    this.#events = new RunEvents(parts.adapters.events, record.id);
+  }
+
+  /** How far it is; undefined until it is open. */
+  get progress(): TrainingProgress | undefined {
+    return this.#meter?.current();
+  }
 
   async run(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
     const { logger } = this.parts;
@@ -58,7 +71,7 @@ export class TrainingJob implements Job {
     logger.info({ run: id, attempt }, 'training');
     this.inHand.add(this);
     try {
-      return await this.#train(stopping);
+      return await this.#attempt(stopping);
     } catch (error) {
       if (!(error instanceof CancelledError || error instanceof FencedError)) throw error;
       logger.info({ run: id, attempt }, error.message);
@@ -68,43 +81,45 @@ export class TrainingJob implements Job {
     }
   }
 
-  async #train(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
-    const { parts, record } = this;
-    const feeds = new AbortController();
-    try {
-      this.context = await TrainingContext.open(parts, record, () => stopping.aborted, feeds.signal);
-      const isComplete = await train(this.context);
-      if (isComplete) {
-        await this.#emit('trained', String(record.attempt), {
-          step: this.context.plan.totalSteps,
-          attempt: record.attempt,
-        });
-        return 'done';
-      }
-    } finally {
-      feeds.abort();
-      await this.context?.close();
+  async #attempt(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
+    const { attempt } = this.record;
+    const open = await openRun(this.parts, this.record);
+    const outcome = await this.#train(open, stopping).finally(open.close);
+    if (outcome === 'done') {
+      await this.#events.publish('trained', String(attempt), { step: open.plan.totalSteps, attempt });
+    } else {
+      await releaseRun(this.parts.adapters.runs, this.record);
+      await this.#events.publish('interrupted', String(attempt), { attempt });
     }
-    await releaseRun(parts.adapters.runs, record);
-    await this.#emit('interrupted', String(record.attempt), { attempt: record.attempt });
-    return 'unfinished';
+    return outcome;
   }
 
-  /** What is out of reach for now is no fault of the run: another attempt goes on at the checkpoint. */
+  async #train(open: OpenRun, stopping: AbortSignal): Promise<'done' | 'unfinished'> {
+    const { parts, record } = this;
+    const { plan, step, passedOver } = open;
+    const { attempt } = record;
+    const meter = new ProgressMeter(record.id, plan.stepsPerEpoch, plan.totalSteps);
+    this.#meter = meter;
+    const checkpoints = new Checkpointing(parts, record, open, this.#events);
+    const reports = new Reporting(parts, record, meter, this.#events);
+    const { totalSteps } = plan;
+    const data = { attempt, step, totalSteps, passedOver: { train: passedOver } };
+    await this.#events.publish('started', String(attempt), data);
+    return train({ ...open, meter, checkpoints, reports }, stopping);
+  }
+
+  /** What is out of reach for now is not the run's fault: another attempt goes on at the checkpoint. */
   async willRetry({ error, next, most, pauseMs }: Retry): Promise<void> {
     await releaseRun(this.parts.adapters.runs, this.record);
-    const retry = { reason: clipped(error.message, MOST_TOLD), next, most, pauseMs };
     const { attempt } = this.record;
-    await this.#emit('interrupted', String(attempt), { retry, attempt });
+    const retry = { reason: clipped(error.message, MOST_TOLD), next, most, pauseMs };
+    await this.#events.publish('interrupted', String(attempt), { retry, attempt });
   }
 
   async gaveUp(error: McldError): Promise<void> {
     const { attempt } = this.record;
     const diverged = error instanceof DivergedError;
-    await this.#emit('failed', String(attempt), { error: clipped(error.message, MOST_TOLD), diverged, attempt });
-  }
-
-  #emit(...[kind, id, data]: EventArguments): Promise<void> {
-    return this.parts.adapters.events.publish(runEvent(this.record.id, kind, id, data, 'student-trainer'));
+    const data = { error: clipped(error.message, MOST_TOLD), diverged, attempt };
+    await this.#events.publish('failed', String(attempt), data);
   }
 }

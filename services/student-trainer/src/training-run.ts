@@ -1,65 +1,68 @@
-import type { Batch } from '@mcld/feeds/batches.js';
-import { cursorOf, isSameCursor } from '@mcld/feeds/cursors.js';
-import type { StepRows } from '@mcld/feeds/step-rows.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
-import type { StepRates } from '@mcld/tensor/optimizer.js';
-import { ratesAt } from '@mcld/tensor/schedule.js';
+import type { Checkpointing } from './checkpointing.js';
 import { diverged } from './diverged.js';
-import type { TrainingContext } from './training-context.js';
+import type { OpenRun } from './open-run.js';
+import type { ProgressMeter } from './progress.js';
+import type { Reporting } from './reporting.js';
+import type { Student } from './student.js';
 import type { StepResult } from './worker.js';
 
+/** What the training loop works with. */
+export interface TrainingRun extends Pick<OpenRun, 'plan' | 'step' | 'history'> {
+  readonly feeds: Pick<OpenRun['feeds'], 'needsTeacher' | 'nextBatch' | 'teacherLogits'>;
+  readonly student: Pick<Student, 'distill'>;
+  readonly meter: ProgressMeter;
+  readonly checkpoints: Pick<Checkpointing, 'newest' | 'isDue' | 'write'>;
+  readonly reports: Pick<Reporting, 'report'>;
+}
+
 /**
- * The training loop. It ends when all steps are done or `stop` is set; either way with a checkpoint,
- * from whose cursor a later attempt goes on to the same bytes.
- * @returns whether the run is complete
+ * The training loop. It ends when all steps are done or `stopping` is aborted; either way with a checkpoint, from whose
+ * cursor a later attempt goes on to the same bytes.
  */
-export async function train(run: TrainingContext): Promise<boolean> {
-  const { plan, progress } = run;
-  for (let step = plan.step; step < plan.totalSteps; step++) {
-    if (run.stopping()) {
-      await run.checkpoint(step);
-      return false;
+export async function train(run: TrainingRun, stopping: AbortSignal): Promise<'done' | 'unfinished'> {
+  const { plan, history, meter, checkpoints, reports } = run;
+  for (let step = run.step; step < plan.totalSteps; step++) {
+    if (stopping.aborted) {
+      await checkpoints.write(step);
+      return 'unfinished';
     }
-    const rates = ratesAt(run.recipe.schedule, plan.rates, step);
-    const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step, rates));
-    const losses = namedLosses(result, images, step, run.newestCheckpoint);
-    progress.stepDone(step, images, rates.lr, losses);
-    run.history.addStep(images, result.correct, losses);
-    await endOfStep(run, step + 1, rates);
+    const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step));
+    const losses = finiteLosses(result, images, step, checkpoints.newest);
+    const { lr } = plan.ratesAt(step);
+    meter.stepDone(step, images, lr, losses);
+    history.addStep(images, result.correct, losses);
+    await endOfStep(run, step + 1, lr);
+    await reports.report(step + 1);
   }
-  return true;
+  return 'done';
 }
 
 /** nextBatch → teacherLogits → distill. */
 async function oneStep(
-  run: TrainingContext,
+  { plan, feeds, student, meter }: TrainingRun,
   step: number,
-  rates: StepRates,
 ): Promise<{ images: number; result: StepResult }> {
-  const { plan, progress } = run;
   const span = sampled(step);
-  const batch = await span('batch', {}, () => progress.waiting('batch', run.nextBatch()));
-  const target = run.needsTeacher
-    ? await span('teacher', {}, () => progress.waiting('teacher', run.teacherLogits()))
+  const cursor = plan.cursorAt(step);
+  const batch = await span('batch', {}, () => meter.waiting('batch', feeds.nextBatch(cursor)));
+  const target = feeds.needsTeacher
+    ? await span('teacher', {}, () => meter.waiting('teacher', feeds.teacherLogits(cursor)))
     : undefined;
-  assertSameStep(step, plan.stepsPerEpoch, batch, target);
   const images = batch.labels.length;
-  return { images, result: await run.distill(batch, target, step, rates) };
+  return { images, result: await student.distill(batch, target, step) };
 }
 
-/** Closes the epoch, writes the checkpoint that is due, and tells how far the run is. */
-async function endOfStep(run: TrainingContext, done: number, { lr }: StepRates): Promise<void> {
-  const { plan, recipe, history } = run;
-  if (done % plan.stepsPerEpoch === 0) {
-    const epoch = done / plan.stepsPerEpoch;
-    history.endEpoch(epoch, done, lr);
-    if (epoch % recipe.checkpoint.everyEpochs === 0 || done === plan.totalSteps) await run.checkpoint(done);
-  }
-  await run.report(done);
+/** Closes the epoch that ends with a step, and writes the checkpoint that is due then. @param done steps done */
+async function endOfStep({ plan, history, checkpoints }: TrainingRun, done: number, lr: number): Promise<void> {
+  if (done % plan.stepsPerEpoch !== 0) return;
+  const epoch = done / plan.stepsPerEpoch;
+  history.endEpoch(epoch, done, lr);
+  if (checkpoints.isDue(epoch)) await checkpoints.write(done);
 }
 
-/** @throws DivergedError for a loss term, or logits behind it, that are no finite numbers */
-function namedLosses(
+/** @throws DivergedError for a loss term, or logits behind it, that are not finite */
+function finiteLosses(
   { losses, termNames, nonFinite }: StepResult,
   images: number,
   step: number,
@@ -70,18 +73,6 @@ function namedLosses(
   if (bad) throw diverged(step, `the loss term '${bad}' is ${named[bad]}`, checkpoint);
   if (nonFinite === 0) return named;
   throw diverged(step, `the logits of ${nonFinite} of ${images} images are no finite numbers`, checkpoint);
-}
-
-function assertSameStep(step: number, stepsPerEpoch: number, batch: Batch, target: StepRows | undefined): void {
-  const expected = cursorOf(step, stepsPerEpoch);
-  for (const [source, cursor] of [
-    ['batch', batch.cursor],
-    ['teacher', target?.cursor],
-  ] as const) {
-    if (cursor && !isSameCursor(cursor, expected)) {
-      throw new Error(`${source} of epoch ${cursor.epoch}, step ${cursor.step} came for ${JSON.stringify(expected)}`);
-    }
-  }
 }
 
 /** One step in a hundred is traced: spans for each would outweigh everything else in the trace. */

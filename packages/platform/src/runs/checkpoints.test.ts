@@ -4,7 +4,8 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { asRunId } from '../ids.js';
 import { FileObjectStore } from '../storage/file-object-store.js';
-import { FencedError, listCheckpoints, newestCheckpoint, pruneCheckpoints, writeCheckpoint } from './checkpoints.js';
+import { deleteCheckpoint, FencedError, listCheckpoints, newestCheckpoint, writeCheckpoint } from './checkpoints.js';
+import { pruneCheckpoints } from './retention.js';
 
 const run = asRunId('r-1');
 let store: FileObjectStore;
@@ -80,7 +81,7 @@ describe('checkpoints', () => {
     vi.spyOn(store, 'get').mockImplementation(async (key) => {
       if (key.includes('000000000010/model')) {
         await write(20);
-        await pruneCheckpoints(store, run, 1, undefined);
+        await deleteCheckpoint(store, run, 10);
       }
       return get(key);
     });
@@ -94,7 +95,8 @@ describe('checkpoints', () => {
 
   it('are pruned to the last ones and the best', async () => {
     for (const step of [10, 20, 30, 40]) await write(step);
-    await pruneCheckpoints(store, run, 2, 10);
+    const metrics = { of: async (_: unknown, step: number) => ({ top1: 1 / step, nonFinite: 0 }) };
+    expect(await pruneCheckpoints(store, metrics, run, { keepLast: 2 })).toEqual([20]);
     expect(await listCheckpoints(store, run)).toEqual([10, 30, 40]);
     const folders = await readdir(path.join(store.folder, 'runs/r-1/checkpoints'));
     expect(folders.map(Number).sort()).toEqual([10, 30, 40]);

@@ -143,18 +143,9 @@ export async function newestCheckpoint(
   }
 }
 
-/** Deletes checkpoints but the last `keepLast` and `best`; manifests first, so none is half there. */
-export async function pruneCheckpoints(
-  store: ObjectStore,
-  run: RunId,
-  keepLast: number,
-  best: number | undefined,
-): Promise<void> {
-  const steps = await listCheckpoints(store, run);
-  for (const step of steps.slice(0, -keepLast)) {
-    if (step === best) continue;
-    const prefix = checkpointPrefix(run, step);
-    await store.delete(`${prefix}manifest.json`);
-    await store.deleteAll(prefix);
-  }
+/** Deletes a checkpoint: its manifest first, so that none is half there. */
+export async function deleteCheckpoint(store: ObjectStore, run: RunId, step: number): Promise<void> {
+  const prefix = checkpointPrefix(run, step);
+  await store.delete(`${prefix}manifest.json`);
+  await store.deleteAll(prefix);
 }

@@ -2,8 +2,8 @@ import { getDocument } from '../documents.js';
 import type { RunId } from '../ids.js';
 import { evaluationKey, reportKey } from '../layout.js';
 import { type ObjectStore, putJson } from '../storage/object-store.js';
-import { listCheckpoints } from './checkpoints.js';
-import { type EvaluationPoint, evaluationPointSchema, isDiverged } from './metrics.js';
+import { bestOf, type CheckpointMetrics, measuredCheckpoints } from './best-checkpoint.js';
+import { type EvaluationPoint, evaluationPointSchema } from './metrics.js';
 
 export const keepEvaluation = (objects: ObjectStore, run: RunId, point: EvaluationPoint): Promise<void> =>
   putJson(objects, evaluationKey(run, point.step), point);
@@ -19,12 +19,11 @@ export async function storedEvaluations(objects: ObjectStore, run: RunId): Promi
 export const evaluationOf = (objects: ObjectStore, run: RunId, step: number): Promise<EvaluationPoint | undefined> =>
   getDocument(objects, evaluationKey(run, step), evaluationPointSchema);
 
+/** What the evaluator has kept of checkpoints. */
+export const evaluatedMetrics = (objects: ObjectStore): CheckpointMetrics => ({
+  of: (run, step) => evaluationOf(objects, run, step),
+});
+
 /** Step of the checkpoint with the best evaluated top-1, of those that are there; none that diverged. */
-export async function bestCheckpoint(objects: ObjectStore, run: RunId): Promise<number | undefined> {
-  let best: EvaluationPoint | undefined;
-  for (const step of await listCheckpoints(objects, run)) {
-    const point = await evaluationOf(objects, run, step);
-    if (point && !isDiverged(point) && point.top1 > (best?.top1 ?? 0)) best = point;
-  }
-  return best?.step;
-}
+export const bestCheckpoint = async (objects: ObjectStore, run: RunId): Promise<number | undefined> =>
+  bestOf(await measuredCheckpoints(objects, evaluatedMetrics(objects), run));

@@ -1,0 +1,76 @@
+import { isOf, McldError } from '@mcld/errors/mcld-error.js';
+import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
+import { writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
+import { pruneCheckpoints, type RetentionPolicy } from '@mcld/platform/runs/retention.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { inSpan } from '@mcld/platform/telemetry.js';
+import { dataSeedOf } from '@mcld/recipe/schema.js';
+import { diverged } from './diverged.js';
+import type { OpenRun } from './open-run.js';
+import { assertClaimed } from './run-claim.js';
+import type { RunEvents } from './run-events.js';
+import type { TrainerParts } from './trainer-parts.js';
+
+/** Writes the checkpoints of a run in training, and deletes those that have expired. */
+export class Checkpointing {
+  /** Step of the newest whole checkpoint. */
+  #newest: number | undefined;
+
+  constructor(
+    readonly parts: Pick<TrainerParts, 'adapters' | 'metrics'>,
+    readonly record: RunRecord,
+    readonly run: Pick<OpenRun, 'recipe' | 'plan' | 'history' | 'student' | 'checkpoint'>,
+    readonly events: RunEvents,
+  ) {
+    this.#newest = run.checkpoint;
+  }
+
+  get newest(): number | undefined {
+    return this.#newest;
+  }
+
+  /** Whether the recipe asks for one at the end of an epoch. @param epoch counts from 1 */
+  isDue(epoch: number): boolean {
+    const { epochs, checkpoint } = this.run.recipe;
+    return epoch % checkpoint.everyEpochs === 0 || epoch === epochs;
+  }
+
+  /**
+   * Writes the state after `step` steps.
+   * @throws FencedError, CancelledError where another attempt has the run, or nobody; DivergedError for a state that is
+   * not finite: it must not be kept
+   */
+  write(step: number): Promise<void> {
+    return inSpan('checkpoint', { run: this.record.id, step }, () => this.#write(step));
+  }
+
+  async #write(step: number): Promise<void> {
+    const { record, run, parts } = this;
+    const { recipe, plan, history, student } = run;
+    const { objects, runs } = parts.adapters;
+    await assertClaimed(runs, record);
+    const state = await student.snapshot().catch((error: unknown) => {
+      throw isOf(error, WeightMismatchError) ? diverged(step, McldError.from(error).message, this.#newest) : error;
+    });
+    const epochSummary = history.epochs.at(-1) ?? null;
+    const manifest = {
+      step,
+      totalSteps: plan.totalSteps,
+      cursor: plan.cursorAt(step),
+      rng: { generator: 'philox4x32-10', seed: recipe.seed, dataSeed: dataSeedOf(recipe) } as const,
+      attempt: record.attempt,
+      metrics: epochSummary ? { loss: epochSummary.losses.total ?? 0, trainTop1: epochSummary.trainTop1 } : {},
+    };
+    await writeCheckpoint(objects, record.id, manifest, {
+      'model.safetensors': state.model,
+      'optimizer.safetensors': state.optimizer,
+      'history.json': history.encode(),
+    });
+    this.#newest = step;
+    const retention: RetentionPolicy = { keepLast: recipe.checkpoint.keepLast };
+    await pruneCheckpoints(objects, parts.metrics, record.id, retention);
+    const { totalSteps } = plan;
+    const data = { step, totalSteps, epoch: plan.epochAt(step), epochSummary };
+    await this.events.publish('checkpoint', String(step), data);
+  }
+}

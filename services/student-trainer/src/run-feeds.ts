@@ -1,0 +1,62 @@
+import { BatchSpec, type Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import { type Batch, openBatches } from '@mcld/feeds/batches.js';
+import { isSameCursor, START } from '@mcld/feeds/cursors.js';
+import type { Feed, FeedOptions } from '@mcld/feeds/feed.js';
+import { openStepRows, type StepRows } from '@mcld/feeds/step-rows.js';
+import { StreamError } from '@mcld/feeds/stream-error.js';
+import { needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
+import { trainingPlan } from '@mcld/recipe/training-plan.js';
+import type { RunPlan } from './run-plan.js';
+import type { TrainerParts } from './trainer-parts.js';
+
+/** What comes to a run from other services, step after step. */
+export class RunFeeds {
+  readonly #batches: Feed<Batch>;
+  readonly #logits: Feed<StepRows> | undefined;
+
+  /** @param from the first step that is asked for */
+  constructor(
+    { loader, teacher }: Pick<TrainerParts, 'loader' | 'teacher'>,
+    recipe: Recipe,
+    { stepsPerEpoch }: RunPlan,
+    teacherDigest: string,
+    from: Cursor = START,
+    options: FeedOptions = {},
+  ) {
+    const { epochs, logitPrecision: precision } = recipe;
+    const request = { spec: BatchSpec.fromPartial(trainingPlan(recipe)), from, epochs, stepsPerEpoch };
+    this.#batches = openBatches(loader, request, options);
+    if (needsTeacher(recipe.distiller)) {
+      this.#logits = openStepRows(teacher, { ...request, teacherDigest, precision }, options);
+    }
+  }
+
+  /** Whether the run's loss has a teacher. */
+  get needsTeacher(): boolean {
+    return this.#logits !== undefined;
+  }
+
+  /** @param cursor of the step that it is for */
+  nextBatch(cursor: Cursor): Promise<Batch> {
+    return nextOf(this.#batches, cursor);
+  }
+
+  /** The teacher's logits for the same step; undefined for a loss without a teacher. */
+  async teacherLogits(cursor: Cursor): Promise<StepRows | undefined> {
+    return this.#logits && nextOf(this.#logits, cursor);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#batches.close(), this.#logits?.close()]);
+  }
+}
+
+/** @throws StreamError where the stream ends, or brings another step than the one that is due */
+async function nextOf<T extends { readonly cursor: Cursor }>(feed: Feed<T>, due: Cursor): Promise<T> {
+  const item = await feed.take();
+  if (isSameCursor(item.cursor, due)) return item;
+  const at = ({ epoch, step }: Cursor) => `epoch ${epoch}, step ${step}`;
+  throw new StreamError(
+    `the ${feed.name.service} sent ${feed.name.what} of ${at(item.cursor)}, expected those of ${at(due)}`,
+  );
+}
