@@ -1,9 +1,10 @@
 import type { Run, WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/readers/passed-over.js';
+import { type EventBody, type EventData, eventBodySchema } from '@mcld/platform/bus/event-data.js';
 import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
-import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import { z } from 'zod';
 import { StreamEndedError } from './exit.js';
-import { barDisplay, type Display, lineDisplay, type ProgressData, type RetryData } from './progress-display.js';
+import { barDisplay, type Display, type EvaluationData, lineDisplay } from './progress-display.js';
 import { shareOf, stateName } from './run-state.js';
 import type { PipelineClient } from './session.js';
 
@@ -48,35 +49,58 @@ export async function followRun(
 }
 
 /** @param since in ms: events before it are history */
-function shownBy(display: Display, { recipe }: Run, since: number): (event: WatchRunResponse) => void {
-  const epochs = Number(recipe?.epochs);
+function shownBy(display: Display, run: Run, since: number): (event: WatchRunResponse) => void {
+  const epochs = epochsOf(run);
   const told = new Set<string>();
   let totalSteps = 0;
-  return ({ kind, time, data = {}, run }) => {
-    const { passedOver = {} } = data as { readonly passedOver?: PassedOverOfSplits };
+  const warn = (passedOver: PassedOverOfSplits = {}) => {
     for (const line of unusedLines(passedOver)) {
       // Each attempt tells it again.
       if (!told.has(line)) display.warn(line);
       told.add(line);
     }
-    const at = time?.getTime() ?? Date.now();
-    const step = Number(data.step ?? 0);
-    totalSteps = Number(data.totalSteps ?? totalSteps);
-    if (kind === 'started') display.started(step, totalSteps);
-    else if (kind === 'progress') display.progress(data as unknown as ProgressData, at, at < since);
-    else if (kind === 'trained') display.trained();
-    // One without it is of a trainer that was stopped.
-    else if (kind === 'interrupted' && data.retry) display.waiting(data.retry as RetryData);
-    else if (kind === 'evaluated') {
-      const metrics = data.metrics as MetricsRecord;
-      const epoch = step / (totalSteps / epochs);
-      display.evaluated({
-        at: Number.isInteger(epoch) ? `epoch ${epoch} of ${epochs}` : `step ${step}`,
-        count: metrics.count,
-        top1: shareOf({ metrics }, 'top1'),
-        crossEntropy: Number(metrics.crossEntropy),
-      });
+  };
+  const show = ({ kind, data }: EventBody, at: number) => {
+    switch (kind) {
+      case 'started':
+        warn(data.passedOver);
+        totalSteps = data.totalSteps;
+        return display.started(data.step, totalSteps);
+      case 'progress':
+        totalSteps = data.totalSteps;
+        return display.progress({ ...data, imagesPerSecond: Number(data.imagesPerSecond) }, at, at < since);
+      case 'trained':
+        return display.trained();
+      case 'interrupted':
+        // One without it is of a trainer that was stopped.
+        if (data.retry) display.waiting(data.retry);
+        return;
+      case 'evaluated':
+        if (data.final) warn(data.passedOver);
+        return display.evaluated(evaluationOf(data, totalSteps, epochs));
+      default:
+        return;
     }
-    if (run) display.ended(stateName(run));
+  };
+  return ({ kind, time, data, run: now }) => {
+    // What a pipeline of another build tells and is not known here is passed over; the run's end is always shown.
+    const body = eventBodySchema.safeParse({ kind, data }).data;
+    if (body) show(body, time?.getTime() ?? Date.now());
+    if (now) display.ended(stateName(now));
+  };
+}
+
+/** The epochs of a run's recipe; NaN where a pipeline of another build has none. */
+const epochsOf = ({ recipe }: Run): number => epochsSchema.safeParse(recipe).data?.epochs ?? Number.NaN;
+
+const epochsSchema = z.object({ epochs: z.number() });
+
+function evaluationOf({ step, metrics }: EventData['evaluated'], totalSteps: number, epochs: number): EvaluationData {
+  const epoch = step / (totalSteps / epochs);
+  return {
+    at: Number.isInteger(epoch) ? `epoch ${epoch} of ${epochs}` : `step ${step}`,
+    count: metrics.count,
+    top1: shareOf({ metrics }, 'top1'),
+    crossEntropy: Number(metrics.crossEntropy),
   };
 }

@@ -1,3 +1,4 @@
+import type { RetryData } from '@mcld/platform/bus/event-data.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { durationText, RemainingTime } from './remaining-time.js';
@@ -19,15 +20,6 @@ export interface EvaluationData {
   /** As a share in per cent, or 'diverged'. */
   readonly top1: string;
   readonly crossEntropy: number;
-}
-
-/** What an event tells of an attempt that broke off since something was out of reach. */
-export interface RetryData {
-  readonly reason: string;
-  /** The attempt that follows, of so many at most. */
-  readonly next: number;
-  readonly most: number;
-  readonly pauseMs: number;
 }
 
 const retryText = ({ reason, next, most, pauseMs }: RetryData): string =>

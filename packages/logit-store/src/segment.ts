@@ -3,22 +3,26 @@ import { statSync } from 'node:fs';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { addressOf } from '@mcld/native/rows.js';
+import { parseDocument } from '@mcld/platform/documents.js';
+import { z } from 'zod';
 import { checkWords } from './checksum.js';
 
-/** What all rows of a segment have in common. */
-export interface SegmentHeader {
-  readonly format: 1;
-  readonly teacher: string;
-  readonly data: string;
-  readonly classes: number;
-  readonly precision: string;
+const headerSchema = z.object({
+  format: z.literal(1),
+  teacher: z.string(),
+  data: z.string(),
+  classes: z.int().min(1),
+  precision: z.string(),
   /** What computed them: rows of another may differ in the last bits. */
-  readonly identity: string;
+  identity: z.string(),
   /** 32-bit words of a row; the last is its checksum. */
-  readonly words: number;
-}
+  words: z.int().min(1),
+});
 
-/** Thrown for a file that is no segment. */
+/** What all rows of a segment have in common. */
+export type SegmentHeader = Readonly<z.output<typeof headerSchema>>;
+
+/** Thrown for a file that is not a segment. */
 export class SegmentError extends McldError {
   static override readonly meaning = { status: 'DATA_LOSS', reason: 'SEGMENT' } as const;
 }
@@ -52,7 +56,7 @@ const digestOf = (bytes: Buffer): Buffer =>
     .update(bytes.subarray(0, HEADER_BYTES - DIGEST_BYTES))
     .digest();
 
-/** @throws SegmentError */
+/** @throws SegmentError, DocumentError */
 export function decodeHeader(bytes: Buffer): SegmentHeader {
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) {
     throw new SegmentError('it does not begin as a segment does');
@@ -60,7 +64,8 @@ export function decodeHeader(bytes: Buffer): SegmentHeader {
   if (!digestOf(bytes).equals(bytes.subarray(HEADER_BYTES - DIGEST_BYTES, HEADER_BYTES))) {
     throw new SegmentError('the sha256 of its header (byte 992) does not match');
   }
-  return JSON.parse(bytes.toString('utf8', JSON_AT, JSON_AT + bytes.readUInt32LE(MAGIC.length))) as SegmentHeader;
+  const json = bytes.subarray(JSON_AT, JSON_AT + bytes.readUInt32LE(MAGIC.length));
+  return parseDocument('its header', json, headerSchema);
 }
 
 /** The checksum of a key, from its first three words. */
@@ -96,7 +101,7 @@ export class Segment {
 
   /**
    * Opens a segment's files; a torn tail (a key that is cut off or was never finished) is not part of it.
-   * @param file path without ending @throws SegmentError
+   * @param file path without ending @throws SegmentError, DocumentError
    */
   static open(name: string, file: string): Segment {
     const bytes = map(`${file}.keys`);

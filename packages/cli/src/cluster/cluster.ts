@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseDocument } from '@mcld/platform/documents.js';
+import { z } from 'zod';
 import { addressSetting, type ServiceName, serviceNames } from '../services.js';
 import { Child } from './child.js';
 import { freePort, type ServerPrograms, serverPrograms } from './servers.js';
@@ -15,6 +17,9 @@ export interface ClusterOptions {
   /** Settings of all services besides. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/** What a service prints once it listens. */
+const firstLineSchema = z.object({ address: z.string() });
 
 /** nats-server, an S3 server and the five services as processes of their own, on loopback. */
 export class Cluster {
@@ -113,7 +118,7 @@ export class Cluster {
       captureOutput: true,
     });
     this.children.set(name, child);
-    const { address } = JSON.parse(await child.firstLine) as { address: string };
+    const { address } = parseDocument(`the first line of ${name}`, await child.firstLine, firstLineSchema);
     this.#addresses.set(name, address);
     const setting = addressSetting[name];
     if (setting) this.#env[setting] = address;

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { parseDocument } from '@mcld/platform/documents.js';
+import { z } from 'zod';
 import { CliError } from '../exit.js';
 
-export interface ServerPrograms {
-  readonly nats: string;
-  readonly s3: { readonly kind: 'minio' | 'seaweedfs'; readonly path: string };
-}
+const programsSchema = z.object({
+  nats: z.string(),
+  s3: z.object({ kind: z.enum(['minio', 'seaweedfs']), path: z.string() }),
+});
+
+/** Where the servers' programs lie. */
+export type ServerPrograms = Readonly<z.output<typeof programsSchema>>;
 
 /** Finds nats-server and an S3 server in the user's cache, fetching them where they are missing (minutes). */
 export function serverPrograms(): Promise<ServerPrograms> {
@@ -19,7 +24,7 @@ export function serverPrograms(): Promise<ServerPrograms> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(output) as ServerPrograms);
+      if (code === 0) resolve(parseDocument(`the answer of ${script}`, output, programsSchema));
       else reject(new CliError('nats-server and an S3 server could not be put in place'));
     });
   });

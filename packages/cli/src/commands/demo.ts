@@ -4,9 +4,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import type { Run } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type Report, reportSchema } from '@mcld/evaluator/report/report.js';
+import { parseDocument } from '@mcld/platform/documents.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { Cluster } from '../cluster/cluster.js';
 import { verdict } from '../demo-verdict.js';
 import { CliError, Exit } from '../exit.js';
@@ -29,23 +32,6 @@ interface DemoOptions {
 }
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
-
-/** What the summary takes from a report; docs/report.md has the whole. */
-interface ReportSummary {
-  readonly run: string;
-  readonly name: string;
-  readonly model: string;
-  readonly metrics: {
-    readonly count: number;
-    readonly top1: number;
-    readonly top5: number;
-    readonly ece: number;
-    readonly agreement?: number;
-    readonly teacherTop1?: number;
-  };
-  readonly modelSha256: string;
-  readonly transfer: readonly { readonly dataset: string; readonly standIn: string; readonly top1: number }[];
-}
 
 /** Students by distiller, in the order in which they are expected to rise. */
 const students = ['ce', 'kd', 'mcld'] as const;
@@ -83,7 +69,7 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
   await writeOutput(page, await fetchReport(session.client, runs, ReportFormat.HTML));
   const document = await fetchReport(session.client, runs, ReportFormat.JSON);
   await writeOutput(path.join(out, 'report.json'), document);
-  const reports = JSON.parse(document.toString()) as ReportSummary[];
+  const reports = parseDocument('the report', document, z.array(reportSchema));
   const seconds = Math.round((performance.now() - begun) / 1000);
   const shown = verdict(reports.slice(-students.length).map(({ name, metrics }) => ({ name, ...metrics })));
   if (options.json) return printJson({ seconds, report: page, runs: reports.map(summaryOf), verdict: shown });
@@ -111,7 +97,7 @@ function interrupted(run: Run, session: Session, { cluster }: DemoOptions): CliE
   return new CliError(`stopped in run ${run.id}; ${how}`, Exit.interrupted);
 }
 
-const summaryOf = ({ run, name, model, metrics, modelSha256, transfer }: ReportSummary) => ({
+const summaryOf = ({ run, name, model, metrics, modelSha256, transfer }: Report) => ({
   run,
   name,
   model,
@@ -120,7 +106,7 @@ const summaryOf = ({ run, name, model, metrics, modelSha256, transfer }: ReportS
   transfer,
 });
 
-function summaryTable(reports: readonly ReportSummary[]): string {
+function summaryTable(reports: readonly Report[]): string {
   const transfers = [
     ...new Map(reports.flatMap(({ transfer }) => transfer.map((t) => [t.dataset, t.standIn] as const))),
   ];
@@ -133,7 +119,7 @@ function summaryTable(reports: readonly ReportSummary[]): string {
       model,
       percent(metrics.top1),
       percent(metrics.top5),
-      metrics.ece.toFixed(3),
+      Number(metrics.ece).toFixed(3),
       percent(metrics.agreement),
       percent(metrics.teacherTop1),
       ...transfers.map(([dataset]) => percent(transfer.find((t) => t.dataset === dataset)?.top1)),

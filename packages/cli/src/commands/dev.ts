@@ -1,9 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeWhole } from '@mcld/files/atomic-file.js';
 import type { Command } from 'commander';
 import { Cluster } from '../cluster/cluster.js';
+import { readClusterFile, removeClusterFile, writeClusterFile } from '../cluster/cluster-file.js';
 import { isAlive } from '../cluster/is-alive.js';
 import { CliError, Exit } from '../exit.js';
 import { print } from './common.js';
@@ -14,22 +13,8 @@ interface DevOptions {
   readonly data: string;
 }
 
-/** What `dev down` needs to find a cluster. */
-interface ClusterFile {
-  /** The process that holds the others. */
-  readonly supervisor: number;
-  readonly children: Readonly<Record<string, number>>;
-}
-
-const clusterFile = (folder: string): string => path.join(path.resolve(folder), 'cluster.json');
-
-async function readCluster(folder: string): Promise<ClusterFile | undefined> {
-  const text = await readFile(clusterFile(folder), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as ClusterFile);
-}
-
 async function up({ folder, data }: DevOptions): Promise<void> {
-  const running = await readCluster(folder);
+  const running = await readClusterFile(folder);
   if (running && isAlive(running.supervisor)) {
     throw new CliError(
       `a cluster runs in ${folder} already (process ${running.supervisor}); stop it with 'mcld dev down'`,
@@ -39,9 +24,17 @@ async function up({ folder, data }: DevOptions): Promise<void> {
   const stopped = stopSignal();
   const cluster = await Cluster.start({ folder: path.resolve(folder), dataDir: path.resolve(data) });
   try {
-    const children = Object.fromEntries([...cluster.children].map(([name, child]) => [name, child.process.pid ?? 0]));
-    const content: ClusterFile = { supervisor: process.pid, children };
-    await writeWhole(clusterFile(folder), JSON.stringify(content));
+    const children = Object.fromEntries(
+      [...cluster.children].flatMap(
+        ([
+          name,
+          {
+            process: { pid },
+          },
+        ]) => (pid === undefined ? [] : [[name, pid]]),
+      ),
+    );
+    await writeClusterFile(folder, { supervisor: process.pid, children });
     print(`cluster up: NATS ${cluster.environment.MCLD_NATS_URL}, S3 ${cluster.environment.MCLD_S3_ENDPOINT}`);
     print(`logs in ${path.join(path.resolve(folder), 'logs')}; Ctrl-C or 'mcld dev down' stops it`);
     print(`try:  mcld ls   with   MCLD_ENDPOINT=${cluster.endpoint}`);
@@ -49,18 +42,18 @@ async function up({ folder, data }: DevOptions): Promise<void> {
     process.stderr.write('stopping\n');
   } finally {
     await cluster.stop();
-    await rm(clusterFile(folder), { force: true });
+    await removeClusterFile(folder);
   }
 }
 
 async function down({ folder }: DevOptions): Promise<void> {
-  const found = await readCluster(folder);
-  if (!found) throw new CliError(`no cluster runs in ${folder}`, Exit.notFound);
+  const running = await readClusterFile(folder);
+  if (!running) throw new CliError(`no cluster runs in ${folder}`, Exit.notFound);
   // Its supervisor stops the parts in order; where it died, they are stopped here.
-  const pids = isAlive(found.supervisor) ? [found.supervisor] : Object.values(found.children).reverse();
+  const pids = isAlive(running.supervisor) ? [running.supervisor] : Object.values(running.children).reverse();
   for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGTERM');
   for (let attempt = 0; attempt < 600 && pids.some(isAlive); attempt++) await sleep(100);
-  await rm(clusterFile(folder), { force: true });
+  await removeClusterFile(folder);
   print('cluster down');
 }
 

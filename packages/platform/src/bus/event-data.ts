@@ -12,13 +12,15 @@ const position = { step: z.int().min(0), totalSteps: z.int().min(0) };
 const attempt = z.int().min(0);
 
 /** Why an attempt broke off since something was out of reach, and what follows. */
-export const retrySchema = z.object({
+const retrySchema = z.object({
   reason: z.string(),
   /** The attempt that follows, of so many at most. */
   next: z.int(),
   most: z.int(),
   pauseMs: z.number(),
 });
+
+export type RetryData = Readonly<z.output<typeof retrySchema>>;
 
 /** What an event of each kind carries, as a run's followers see it. */
 const eventData = {

@@ -65,7 +65,7 @@ export const reportSchema = z.object({
   model: z.string(),
   parameters: z.int(),
   /** Its name and options. */
-  distiller: z.looseObject({ name: z.string() }),
+  distiller: z.record(z.string(), z.unknown()),
   teacherDigest: z.string(),
   seed: z.int(),
   dataset: datasetSchema,
