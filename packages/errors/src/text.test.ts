@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { clipped, listed, shown } from './text.js';
+import { clipped, listed, messageOf, shown } from './text.js';
 
 it('cuts text between characters, and says so', () => {
   expect(clipped('a😀b', 3)).toBe('a😀b');
@@ -22,4 +22,14 @@ it('shows text of others on one line and bounded', () => {
 it('lists a few and counts the rest', () => {
   expect(listed(['a', 'b'])).toBe('a, b');
   expect(listed(['a', 'b', 'c'], 2)).toBe('a, b and 1 more');
+});
+
+it('finds words for whatever was thrown', () => {
+  expect(messageOf(new Error('no luck'))).toBe('no luck');
+  expect(messageOf(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED');
+  expect([messageOf(new TypeError()), messageOf('a string'), messageOf(undefined)]).toEqual([
+    'TypeError',
+    'a string',
+    'undefined',
+  ]);
 });

@@ -1,3 +1,5 @@
+import { codeOf } from './code.js';
+
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /**
@@ -26,3 +28,7 @@ export function listed(items: readonly string[], most = 5): string {
   const more = items.length > most ? ` and ${items.length - most} more` : '';
   return items.slice(0, most).join(', ') + more;
 }
+
+/** The message of anything that was thrown; its code where it has none, as of a connection that every address refused. */
+export const messageOf = (thrown: unknown): string =>
+  (thrown instanceof Error && (thrown.message || codeOf(thrown))) || String(thrown);

@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '@mcld/errors/code.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import { removeEmptyFolders } from '@mcld/files/empty-folders.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
@@ -153,7 +154,7 @@ function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

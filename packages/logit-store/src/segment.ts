@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { addressOf } from '@mcld/native/rows.js';
 import { parseDocument } from '@mcld/platform/documents.js';
@@ -133,7 +134,7 @@ function map(file: string): ArrayBuffer {
   try {
     return mapFile(file);
   } catch (error) {
-    throw new SegmentError((error as Error).message, { cause: error });
+    throw new SegmentError(messageOf(error), { cause: error });
   }
 }
 

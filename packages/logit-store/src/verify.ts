@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { messageOf } from '@mcld/errors/text.js';
 import { Segment } from './segment.js';
 import type { SegmentFolder, StoredLogits } from './segment-folder.js';
 
@@ -28,7 +29,7 @@ export async function verifyStore(segments: SegmentFolder, { teacher, data }: St
     } catch (error) {
       // Its teacher may have closed it meanwhile: an empty one goes then.
       if (!existsSync(`${file}.keys`)) continue;
-      refused.push(`${name}: ${(error as Error).message}`);
+      refused.push(`${name}: ${messageOf(error)}`);
     }
   }
   return { rows, damagedRows, refused, classes, precision, identities: [...identities].sort() };

@@ -1,4 +1,5 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { addon } from './addon.js';
 import { isOrientation, type Orientation } from './orientation.js';
 
@@ -40,7 +41,7 @@ export async function decodeAvif(bytes: Uint8Array, { width, height }: AvifHeade
   try {
     await addon().decodeAvif(bytes, out);
   } catch (error) {
-    throw new AvifError(McldError.from(error).message);
+    throw new AvifError(messageOf(error));
   }
   return out;
 }

@@ -1,4 +1,5 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { addon } from './addon.js';
 import { assertFits, packed, type Target } from './drawing.js';
 import { isSwapped, type Orientation } from './orientation.js';
@@ -41,6 +42,6 @@ export async function drawJpeg(
   try {
     await addon().drawJpeg(bytes, orientation, packed(target), target.out);
   } catch (error) {
-    throw new JpegError(McldError.from(error).message);
+    throw new JpegError(messageOf(error));
   }
 }

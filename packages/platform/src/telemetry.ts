@@ -1,3 +1,4 @@
+import { messageOf } from '@mcld/errors/text.js';
 import { context, metrics, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 
 /**
@@ -47,7 +48,7 @@ export function inSpan<T>(
     try {
       return await action();
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
+      span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
       throw error;
     } finally {
       span.end();

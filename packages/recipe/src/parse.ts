@@ -1,5 +1,6 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
 import type { FieldViolation } from '@mcld/errors/meaning.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { type Recipe, recipeSchema } from './schema.js';
@@ -53,7 +54,7 @@ export function readRecipe(text: string, overrides: readonly string[] = []): Rec
   try {
     value = parseYaml(text);
   } catch (error) {
-    throw new RecipeError([{ field: '', message: `no valid YAML: ${McldError.from(error).message.split('\n')[0]}` }]);
+    throw new RecipeError([{ field: '', message: `no valid YAML: ${messageOf(error).split('\n')[0]}` }]);
   }
   for (const override of overrides) applyOverride(value, override);
   return parseRecipe(value);

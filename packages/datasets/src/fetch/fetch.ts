@@ -4,8 +4,10 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { codeOf } from '@mcld/errors/code.js';
 import { isFull, noSpace } from '@mcld/errors/foreign-meaning.js';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { lockFile } from '@mcld/native/file-lock.js';
 import type { DatasetSource } from '../facts.js';
 import { unpackTarGz, unpackZip } from './unpack.js';
@@ -65,9 +67,9 @@ async function download(url: string, part: string, onBytes: OnBytes): Promise<vo
     () => 0,
   );
   const response = await fetch(url, have > 0 ? { headers: { range: `bytes=${have}-` } } : {}).catch((error: Error) => {
-    const cause = error.cause as { code?: string; message?: string } | undefined;
+    const why = error.cause === undefined ? error.message : codeOf(error.cause) || messageOf(error.cause);
     throw new FetchError(
-      `cannot reach ${new URL(url).host} (${cause?.code ?? cause?.message ?? error.message}); ` +
+      `cannot reach ${new URL(url).host} (${why}); ` +
         'without a network, copy the data set here by hand and name its folder with --data',
     );
   });
@@ -86,7 +88,7 @@ async function download(url: string, part: string, onBytes: OnBytes): Promise<vo
     await pipeline(body, createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
   } catch (error) {
     if (isFull(error)) throw new FetchError(`no space left for ${part}`, { ...noSpace, cause: error });
-    const why = error instanceof Error ? error.message : error;
+    const why = messageOf(error);
     throw new FetchError(
       `the download of ${url} broke off at ${done} bytes (${why}); the same command goes on from there`,
       { cause: error },

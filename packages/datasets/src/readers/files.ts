@@ -3,6 +3,8 @@ import { constants } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { getSystemErrorMap } from 'node:util';
+import { codeOf } from '@mcld/errors/code.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { DatasetError } from './dataset.js';
 import { shownPath } from './file-names.js';
@@ -11,14 +13,17 @@ import { shownPath } from './file-names.js';
 export const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** What the system says, without the path, which Node mangles where it is no UTF-8. */
-export const reasonOf = ({ errno, message }: NodeJS.ErrnoException): string =>
-  (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message;
+export function reasonOf(error: unknown): string {
+  const number = error instanceof Error && 'errno' in error ? error.errno : undefined;
+  return (typeof number === 'number' ? getSystemErrorMap().get(number)?.[1] : undefined) ?? messageOf(error);
+}
+
+const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 
 /** What to throw where a file or folder cannot be reached. @param what 'cannot read', for the message */
-export function fileError(what: string, file: string, error: NodeJS.ErrnoException): DatasetError {
-  const isMissing = error.code === 'ENOENT' || error.code === 'ENOTDIR';
+export function fileError(what: string, file: string, error: unknown): DatasetError {
   const message = `${what} ${shownPath(file)}: ${reasonOf(error)}`;
-  return new DatasetError(isMissing ? 'missing' : 'damaged', message, { cause: error });
+  return new DatasetError(isMissing(error) ? 'missing' : 'damaged', message, { cause: error });
 }
 
 /** Reads a file of a data set. @throws DatasetError `missing` with a hint where to get it */
@@ -27,11 +32,8 @@ export async function readDataFile(root: string, name: string, hint: string): Pr
   try {
     return await readFile(file, { flag: READ_NOW });
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new DatasetError('missing', `no file ${file}; ${hint}`);
-    }
-    throw fileError('cannot read', file, error as NodeJS.ErrnoException);
+    if (isMissing(error)) throw new DatasetError('missing', `no file ${file}; ${hint}`);
+    throw fileError('cannot read', file, error);
   }
 }
 

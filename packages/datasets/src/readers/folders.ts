@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '@mcld/errors/code.js';
 import { DatasetError } from './dataset.js';
 import { addressOf, byCodePoints, nameOf, readable, shownPath } from './file-names.js';
 import { fileError, reasonOf } from './files.js';
@@ -161,11 +162,10 @@ export class ImageTree {
       return { kind: about.isDirectory() ? 'folder' : about.isFile() ? 'file' : 'other', real };
     } catch (error) {
       if (error instanceof DatasetError) throw error;
-      const { code = '' } = error as NodeJS.ErrnoException;
       const target = await readlink(addressOf(link), 'buffer').then(nameOf, () => '?');
-      const where = `to ${shownPath(target)}: ${reasonOf(error as NodeJS.ErrnoException)}`;
+      const where = `to ${shownPath(target)}: ${reasonOf(error)}`;
       const failure = new DatasetError('damaged', `${what} ${where}`, { cause: error });
-      if (NOWHERE.has(code)) return failure;
+      if (NOWHERE.has(codeOf(error) ?? '')) return failure;
       throw failure;
     }
   }
@@ -192,7 +192,7 @@ async function entriesOf(folder: string): Promise<RootEntry[]> {
     const raw = await readdir(addressOf(folder), { withFileTypes: true, encoding: 'buffer' });
     return raw.map((entry) => ({ name: nameOf(entry.name), kind: kindOf(entry) }));
   } catch (error) {
-    throw fileError('cannot list', folder, error as NodeJS.ErrnoException);
+    throw fileError('cannot list', folder, error);
   }
 }
 

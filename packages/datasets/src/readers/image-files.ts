@@ -52,6 +52,6 @@ async function readImage(name: string): Promise<Buffer> {
   try {
     return await readFile(addressOf(name), { flag: READ_NOW });
   } catch (error) {
-    throw fileError('cannot read', name, error as NodeJS.ErrnoException);
+    throw fileError('cannot read', name, error);
   }
 }

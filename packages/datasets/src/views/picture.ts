@@ -1,3 +1,4 @@
+import { messageOf } from '@mcld/errors/text.js';
 import { drawPixels, type Target } from '@mcld/native/drawing.js';
 import { drawJpeg, type JpegHeader, jpegHeader } from '@mcld/native/jpeg.js';
 import { isSwapped, type Orientation, turned } from '@mcld/native/orientation.js';
@@ -76,7 +77,7 @@ export async function openPicture(bytes: Uint8Array, name: string): Promise<Pict
     const upright = orientation === 1 ? pixels : turned(pixels, [height, width], orientation);
     return isSwapped(orientation) ? new RawPicture(upright, width, height) : new RawPicture(upright, height, width);
   } catch (error) {
-    throw damaged(name, error as Error);
+    throw damaged(name, error);
   }
 }
 
@@ -86,5 +87,5 @@ function openJpeg(bytes: Uint8Array, name: string): JpegPicture {
   return new JpegPicture(bytes, header, orientationOf(jpegNotes(bytes)), name);
 }
 
-const damaged = (name: string, error: Error): DatasetError =>
-  new DatasetError('damaged', `${name} is no image that can be decoded: ${error.message}`, { cause: error });
+const damaged = (name: string, error: unknown): DatasetError =>
+  new DatasetError('damaged', `${name} is no image that can be decoded: ${messageOf(error)}`, { cause: error });

@@ -1,5 +1,5 @@
 import { TensorOutline } from '@mcld/contracts/onnx/model.js';
-import { shown } from '@mcld/errors/text.js';
+import { messageOf, shown } from '@mcld/errors/text.js';
 import { changeTensors, OnnxError, replaceFields } from './onnx-wire.js';
 
 /** A tensor whose values lie in another file. */
@@ -105,7 +105,7 @@ function outlineOf(bytes: Uint8Array): TensorOutline {
   try {
     return TensorOutline.decode(bytes);
   } catch (error) {
-    throw new OnnxError(`no ONNX model: ${(error as Error).message}`);
+    throw new OnnxError(`no ONNX model: ${messageOf(error)}`);
   }
 }
 

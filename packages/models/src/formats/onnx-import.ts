@@ -1,4 +1,5 @@
 import { ModelOutline } from '@mcld/contracts/onnx/model.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { assertSelfContained } from './onnx-external-data.js';
 import { OnnxError } from './onnx-wire.js';
 
@@ -16,9 +17,7 @@ export function assertOnnxClassifier(file: Uint8Array): void {
   try {
     model = ModelOutline.decode(file);
   } catch (error) {
-    throw new OnnxError(
-      `neither safetensors, nor a PyTorch checkpoint, nor an ONNX model: ${(error as Error).message}`,
-    );
+    throw new OnnxError(`neither safetensors, nor a PyTorch checkpoint, nor an ONNX model: ${messageOf(error)}`);
   }
   const { graph, opsetImport } = model;
   if (!graph || graph.node.length === 0 || opsetImport.length === 0) {

@@ -1,5 +1,6 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 
 /** Thrown for bytes that are no ONNX model, or one that cannot be used here. */
 export class OnnxError extends McldError {
@@ -90,7 +91,7 @@ function* fieldsOf(bytes: Uint8Array): Generator<Field> {
       if (!body) reader.skip(type, field);
       yield { field, start, end: reader.pos, body };
     } catch (error) {
-      throw new OnnxError(`no ONNX model: ${(error as Error).message}`);
+      throw new OnnxError(`no ONNX model: ${messageOf(error)}`);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
-import { shown } from '@mcld/errors/text.js';
+import { messageOf, shown } from '@mcld/errors/text.js';
 import { type StateArray, type StateDict, WeightMismatchError } from '../layers/state-dict.js';
 import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
 import type { NamedTensor, StoredTensor } from './stored-tensor.js';
@@ -133,7 +133,7 @@ function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: 
     if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new Error('not an object');
     return { header: header as Record<string, unknown>, data: file.subarray(end) };
   } catch (error) {
-    throw new SafetensorsError(`header is no JSON object: ${(error as Error).message}`);
+    throw new SafetensorsError(`header is no JSON object: ${messageOf(error)}`);
   }
 }
 

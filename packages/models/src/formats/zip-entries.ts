@@ -1,4 +1,4 @@
-import { shown } from '@mcld/errors/text.js';
+import { messageOf, shown } from '@mcld/errors/text.js';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { TorchCheckpointError } from './torch-checkpoint-error.js';
 
@@ -18,7 +18,7 @@ export async function zipEntries(file: Uint8Array): Promise<ZipEntries> {
     for await (const entry of entriesOf(zip)) entries.set(entry.fileName, () => viewOf(zip, entry, file));
     return entries;
   } catch (error) {
-    throw new TorchCheckpointError(`no valid zip archive, or one that is cut off: ${(error as Error).message}`);
+    throw new TorchCheckpointError(`no valid zip archive, or one that is cut off: ${messageOf(error)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '@mcld/errors/text.js';
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
@@ -41,7 +42,7 @@ export class NatsBus implements EventBus, WorkQueue {
         retries: 5,
       });
     } catch (error) {
-      throw new BusError(`NATS: cannot publish ${subject}: ${(error as Error).message}`, { cause: error });
+      throw new BusError(`NATS: cannot publish ${subject}: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '@mcld/errors/text.js';
 import {
   AckPolicy,
   DeliverPolicy,
@@ -23,7 +24,7 @@ export async function connectNats(url: string): Promise<NatsConnection> {
     await makeStreams(connection);
     return connection;
   } catch (error) {
-    throw new BusError(`NATS at ${url}: ${(error as Error).message}; is a nats-server with JetStream running there?`, {
+    throw new BusError(`NATS at ${url}: ${messageOf(error)}; is a nats-server with JetStream running there?`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { createServer, type Server } from 'nice-grpc';
 import { errorDetailsServerMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryServerMiddleware } from 'nice-grpc-opentelemetry';
@@ -84,7 +85,7 @@ async function listen(server: Server, target: string, tls: TlsConfig): Promise<n
   try {
     return await server.listen(target, serverCredentials(tls));
   } catch (error) {
-    const { message } = error as Error;
+    const message = messageOf(error);
     const taken = message.includes('EADDRINUSE');
     throw new ListenError(
       taken

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import pLimit from 'p-limit';
 import { z } from 'zod';
@@ -64,7 +65,7 @@ export class FileRunStore<R> implements RunStore<R> {
     try {
       await writeWhole(file, Buffer.from(`${jsonText(entry, 2)}\n`));
     } catch (error) {
-      const why = isFull(error) ? 'no space left on its disk' : (error as Error).message;
+      const why = isFull(error) ? 'no space left on its disk' : messageOf(error);
       throw new ObjectStoreError(`cannot write ${file}: ${why}`, { cause: error });
     }
   }

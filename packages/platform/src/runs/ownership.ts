@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import { lockFile } from '@mcld/native/file-lock.js';
 import { z } from 'zod';
@@ -101,7 +102,7 @@ function isLocked(fd: number): boolean {
   try {
     return lockFile(fd);
   } catch (error) {
-    throw new Error(`its disk knows no file locks (${(error as Error).message})`, { cause: error });
+    throw new Error(`its disk knows no file locks (${messageOf(error)})`, { cause: error });
   }
 }
 
@@ -116,7 +117,7 @@ async function writeOwner(home: string, owner: HomeOwner): Promise<void> {
 }
 
 const homeError = (home: string, error: unknown): HomeError =>
-  new HomeError(`cannot work in ${home}: ${(error as Error).message}; choose another folder with --home or MCLD_HOME`, {
+  new HomeError(`cannot work in ${home}: ${messageOf(error)}; choose another folder with --home or MCLD_HOME`, {
     cause: error,
   });
 

@@ -1,6 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '@mcld/errors/code.js';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { isPart, writeWhole } from '@mcld/files/atomic-file.js';
 import { removeEmptyFolders } from '@mcld/files/empty-folders.js';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
@@ -13,11 +15,10 @@ export class FileObjectStore implements ObjectStore {
     try {
       await writeWhole(this.#file(key), body, { ifAbsent: options.ifAbsent ?? false });
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST' && options.ifAbsent) throw new ObjectExistsError(`${key} exists already`);
+      if (codeOf(error) === 'EEXIST' && options.ifAbsent) throw new ObjectExistsError(`${key} exists already`);
       const why = isFull(error)
         ? `no space left on the disk of ${this.folder} to write ${key}`
-        : `cannot write ${this.#file(key)}: ${message}`;
+        : `cannot write ${this.#file(key)}: ${messageOf(error)}`;
       throw new ObjectStoreError(why, { cause: error });
     }
   }
@@ -27,14 +28,14 @@ export class FileObjectStore implements ObjectStore {
       return await readFile(this.#file(key));
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw new ObjectStoreError(`cannot read ${this.#file(key)}: ${(error as Error).message}`, { cause: error });
+      throw new ObjectStoreError(`cannot read ${this.#file(key)}: ${messageOf(error)}`, { cause: error });
     }
   }
 
   async list(prefix: string): Promise<string[]> {
     const folder = this.#file(prefix.slice(0, prefix.lastIndexOf('/') + 1));
     const files = await filesUnder(folder).catch((error) => {
-      throw new ObjectStoreError(`cannot list ${folder}: ${(error as Error).message}`, { cause: error });
+      throw new ObjectStoreError(`cannot list ${folder}: ${messageOf(error)}`, { cause: error });
     });
     return files
       .map((file) => path.relative(this.folder, file))
@@ -77,6 +78,6 @@ async function filesUnder(folder: string): Promise<string[]> {
 }
 
 function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = codeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import { ObjectStoreError } from './object-store.js';
 import { type S3Access, s3Client } from './s3-object-store.js';
@@ -44,8 +45,7 @@ export async function fetchS3Folder(
       await writeWhole(etagFile(file), `${etag} ${size}`);
     }
   } catch (error) {
-    const { code, message } = error as { code?: string; message?: string };
-    throw new ObjectStoreError(`S3 at ${access.endpoint}: cannot fetch ${address}: ${message || code || error}`, {
+    throw new ObjectStoreError(`S3 at ${access.endpoint}: cannot fetch ${address}: ${messageOf(error)}`, {
       cause: error,
     });
   }

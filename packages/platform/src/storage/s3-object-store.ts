@@ -1,3 +1,5 @@
+import { codeOf } from '@mcld/errors/code.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { Client } from 'minio';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
@@ -32,9 +34,9 @@ export class S3ObjectStore implements ObjectStore {
     const store = new S3ObjectStore(client, bucket, access.endpoint);
     await store.#attempt(`open bucket ${bucket}`, async () => {
       if (await client.bucketExists(bucket)) return;
-      await client.makeBucket(bucket).catch((error: { code?: string }) => {
+      await client.makeBucket(bucket).catch((error: unknown) => {
         // Another service was faster.
-        if (error.code !== 'BucketAlreadyOwnedByYou') throw error;
+        if (codeOf(error) !== 'BucketAlreadyOwnedByYou') throw error;
       });
     });
     return store;
@@ -44,8 +46,8 @@ export class S3ObjectStore implements ObjectStore {
     const headers = options.ifAbsent ? { 'If-None-Match': '*' } : {};
     await this.#attempt(`write ${key}`, async () => {
       const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-      await this.client.putObject(this.bucket, key, bytes, bytes.length, headers).catch((error: { code?: string }) => {
-        if (error.code === 'PreconditionFailed') throw new ObjectExistsError(`${key} exists already`);
+      await this.client.putObject(this.bucket, key, bytes, bytes.length, headers).catch((error: unknown) => {
+        if (codeOf(error) === 'PreconditionFailed') throw new ObjectExistsError(`${key} exists already`);
         throw error;
       });
     });
@@ -58,7 +60,7 @@ export class S3ObjectStore implements ObjectStore {
         for await (const chunk of await this.client.getObject(this.bucket, key)) chunks.push(chunk as Buffer);
         return Buffer.concat(chunks);
       } catch (error) {
-        const { code } = error as { code?: string };
+        const code = codeOf(error);
         if (code === 'NoSuchKey' || code === 'NotFound') return undefined;
         throw error;
       }
@@ -88,10 +90,7 @@ export class S3ObjectStore implements ObjectStore {
       return await action();
     } catch (error) {
       if (error instanceof ObjectExistsError) throw error;
-      const { code, message } = error as { code?: string; message?: string };
-      throw new ObjectStoreError(`S3 at ${this.endpoint}: cannot ${what}: ${message || code || error}`, {
-        cause: error,
-      });
+      throw new ObjectStoreError(`S3 at ${this.endpoint}: cannot ${what}: ${messageOf(error)}`, { cause: error });
     }
   }
 }

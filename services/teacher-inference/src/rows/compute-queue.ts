@@ -17,7 +17,7 @@ export interface Coming {
 interface Wanted extends ViewAddress {
   readonly row: Promise<Float32Array>;
   resolve(row: Float32Array): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
   urgent: boolean;
 }
 
@@ -96,7 +96,7 @@ export class ComputeQueue {
       const rows = await this.computer.compute(batch, await fetched);
       for (const [i, wanted] of batch.entries()) wanted.resolve(rows[i] as Float32Array);
     } catch (error) {
-      for (const wanted of batch) wanted.reject(error as Error);
+      for (const wanted of batch) wanted.reject(error);
     } finally {
       for (const wanted of batch) this.#inHand.delete(keyOf(wanted));
     }
@@ -104,7 +104,7 @@ export class ComputeQueue {
 }
 
 function wantedOf({ index, code }: ViewAddress): Wanted {
-  let [resolve, reject] = [(_: Float32Array) => {}, (_: Error) => {}];
+  let [resolve, reject] = [(_: Float32Array) => {}, (_: unknown) => {}];
   const row = new Promise<Float32Array>((done, failed) => {
     [resolve, reject] = [done, failed];
   });
