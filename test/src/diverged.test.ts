@@ -116,6 +116,20 @@ describe('a student that diverges in its last step', () => {
     expect((await readFile(file)).equals(await readFile(best))).toBe(true);
   });
 
+  it('leaves as it is at any step that is asked for, and not at a step that has no checkpoint', async () => {
+    const file = path.join(place.folder, 'at-a-step.safetensors');
+    const weights = path.join(pipeline.home, 'store/runs', run.id, 'checkpoints');
+    for (const step of [8, 3]) {
+      expect((await command('export', run.id, '--step', String(step), '-o', file)).code).toBe(0);
+      const expected = await readFile(path.join(weights, String(step).padStart(12, '0'), 'model.safetensors'));
+      expect((await readFile(file)).equals(expected)).toBe(true);
+    }
+    const missing = await command('export', run.id, '--step', '99', '-o', file);
+    const there = `run ${run.id} has no checkpoint at step 99: it has those at steps 1, 2, 3, 4, 5, 6, 7, 8`;
+    expect([missing.code, missing.stderr]).toEqual([3, expect.stringContaining(there)]);
+    expect((await command('export', run.id, '--step', 'x', '-o', file)).code).toBe(2);
+  });
+
   it('has no figure that could be taken for a result', async () => {
     expect(run.metrics).toMatchObject({ count: 64, nonFinite: 64, top1: 0, top5: 0 });
     expect([run.metrics?.crossEntropy, run.metrics?.ece]).toEqual([Number.NaN, Number.NaN]);

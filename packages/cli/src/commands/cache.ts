@@ -7,12 +7,12 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { homeFolder } from '../embedded.js';
 import { CliError, Exit } from '../exit.js';
 import { withSession } from '../session.js';
 import { table } from '../table.js';
-import { type CommonOptions, placedRecipe, print, printJson, recipeOf, repeated } from './common.js';
+import { type CommonOptions, placedRecipe, print, printJson, recipeOf, repeated, wholeNumber } from './common.js';
 
 const MEGABYTE = 2 ** 20;
 
@@ -124,11 +124,6 @@ async function warm(options: WarmOptions): Promise<void> {
   });
 }
 
-function whole(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
-}
-
 export function addCacheCommands(program: Command, common: (command: Command) => Command): void {
   const cache = program.command('cache').description("teachers' stored logits");
   const local = (command: Command) =>
@@ -136,12 +131,12 @@ export function addCacheCommands(program: Command, common: (command: Command) =>
   local(cache.command('ls').description('list what is stored on this disk')).action(list);
   local(cache.command('verify').description('check every stored row; exit 1 where one is damaged')).action(verify);
   local(cache.command('gc').description('remove what was used longest ago'))
-    .option('--max-mb <n>', 'most MiB that stay (MCLD_LOGIT_STORE_MB)', whole)
+    .option('--max-mb <n>', 'most MiB that stay (MCLD_LOGIT_STORE_MB)', wholeNumber)
     .option('--teacher <digest>', "instead: this teacher's (a beginning of its digest)")
     .action(collect);
   common(cache.command('warm').description("compute and store a recipe's teacher logits ahead of its run"))
     .requiredOption('-f, --file <recipe.yaml>', 'the recipe')
     .option('--set <path=value>', 'change a field of the recipe (repeatable)', repeated, [])
-    .option('--epochs <n>', "instead of the recipe's", whole)
+    .option('--epochs <n>', "instead of the recipe's", wholeNumber)
     .action(warm);
 }

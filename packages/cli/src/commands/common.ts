@@ -5,6 +5,7 @@ import { readConfig } from '@mcld/platform/config.js';
 import { jsonText } from '@mcld/platform/json.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
+import { InvalidArgumentError } from 'commander';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
@@ -29,6 +30,12 @@ export const printJson = (value: unknown): void => print(jsonText(value, 2));
 
 /** Values of an option that may be given several times. */
 export const repeated = (value: string, before: string[]): string[] => [...before, value];
+
+/** The value of an option that is a number, 0 or more. */
+export function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('expected a whole number');
+  return Number(value);
+}
 
 /** The recipe of a file, with `a.b=c` overrides. @throws CliError when it cannot be read, RecipeError */
 export async function recipeOf(file: string, overrides: readonly string[]): Promise<Recipe> {

@@ -6,13 +6,14 @@ import type { Command } from 'commander';
 import { CliError, Exit } from '../exit.js';
 import { writeOutput } from '../output-file.js';
 import { withSession } from '../session.js';
-import { type CommonOptions, print, printJson } from './common.js';
+import { type CommonOptions, print, printJson, wholeNumber } from './common.js';
 
 interface ExportOptions extends CommonOptions {
   readonly out: string;
   readonly keepNorms?: boolean;
   readonly rawPixels?: boolean;
   readonly labels?: string;
+  readonly step?: number;
 }
 
 const formats: Readonly<Record<string, StudentFormat>> = {
@@ -21,14 +22,14 @@ const formats: Readonly<Record<string, StudentFormat>> = {
 };
 
 async function exportStudent(runId: string, options: ExportOptions): Promise<void> {
-  const { out, keepNorms = false, rawPixels = false } = options;
+  const { out, keepNorms = false, rawPixels = false, step = 0 } = options;
   const format = formats[path.extname(out)];
   if (format === undefined) {
     throw new CliError(`--out ${out}: expected a name that ends in ${Object.keys(formats).join(' or ')}`, Exit.usage);
   }
   const labels = options.labels ? await linesOf(options.labels) : [];
   await withSession({ ...options, use: 'brief' }, async ({ client }) => {
-    const request = { runId, format, keepNorms, rawPixels, labels };
+    const request = { runId, format, keepNorms, rawPixels, labels, step };
     const { bytes: file } = await wholeFile(client.exportStudent(request), ({ chunk }) => chunk, 'a student');
     await writeOutput(out, file);
     if (options.json) printJson({ run: runId, file: out, bytes: file.length });
@@ -46,6 +47,7 @@ async function linesOf(file: string): Promise<string[]> {
 export function addExportCommand(program: Command, common: (command: Command) => Command): void {
   common(program.command('export <run>').description("write a run's student as a file"))
     .requiredOption('-o, --out <file>', 'student.safetensors, or student.onnx')
+    .option('--step <step>', 'of the checkpoint at this step, instead of the newest', wholeNumber)
     .option('--keep-norms', 'ONNX: keep batch norms apart instead of folding them into convolutions')
     .option('--raw-pixels', 'ONNX: take raw pixels, uint8 [N, height, width, 3], and normalise them inside')
     .option('--labels <file>', 'ONNX: names of the classes, one a line, kept as metadata')
