@@ -1,8 +1,15 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
+import { codeOf } from '@mcld/errors/code.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { engine, type Tensor } from '@tensorflow/tfjs-core';
 
 export type Device = 'cpu' | 'gpu';
+
+/** Thrown when the build of TensorFlow for a device is not installed. */
+export class DeviceError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'NO_DEVICE' } as const;
+}
 
 /** An op's attribute in the addon's form: a TF_ATTR_* number tells how `value` is read. */
 export interface OpAttribute {
@@ -74,7 +81,7 @@ export function prepareEnvironment(): void {
 /**
  * Loads native TensorFlow into this thread, once.
  * @param device `auto` takes the GPU build where it is installed, else the CPU build
- * @throws Error when the wanted build is not installed
+ * @throws DeviceError when the build that is asked for is not installed
  */
 export function loadBackend(device: Device | 'auto' = 'auto'): { backend: NativeBackend; device: Device } {
   if (loaded) return loaded;
@@ -92,10 +99,9 @@ function requireBuild(require: NodeRequire, device: Device | 'auto'): Device {
       require('@tensorflow/tfjs-node-gpu');
       return 'gpu';
     } catch (error) {
-      const isMissing = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
-      if (!isMissing) throw error;
+      if (codeOf(error) !== 'MODULE_NOT_FOUND') throw error;
       if (device === 'gpu') {
-        throw new Error('MCLD_DEVICE=gpu, but @tensorflow/tfjs-node-gpu is not installed');
+        throw new DeviceError('MCLD_DEVICE=gpu, but @tensorflow/tfjs-node-gpu is not installed');
       }
     }
   }

@@ -1,7 +1,9 @@
 /** The evaluator's compute thread: a frozen student's features and logits, and linear probes on features. */
+
 import { workerData } from 'node:worker_threads';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
+import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import { isModelName } from '@mcld/models/zoo/registry.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
@@ -20,7 +22,8 @@ export const handlers = {
     loadBackend((workerData as EvaluatorWorkerData).device);
     const { metadata, tensors } = decodeSafetensors(weights);
     const { model = '', classes = '0' } = metadata;
-    if (!isModelName(model)) throw new Error(`the checkpoint is of model '${model}', which is not known here`);
+    if (!isModelName(model))
+      throw new WeightMismatchError(`the checkpoint is of model '${model}', which is not known here`);
     network?.dispose();
     network = new InferenceNetwork(model, Number(classes), tensors);
     return { classes: Number(classes) };

@@ -1,4 +1,5 @@
-import { isOf, McldError } from '@mcld/errors/mcld-error.js';
+import { isOf } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import { writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { pruneCheckpoints, type RetentionPolicy } from '@mcld/platform/runs/retention.js';
@@ -50,7 +51,7 @@ export class Checkpointing {
     const { objects, runs } = parts.adapters;
     await assertClaimed(runs, record);
     const state = await student.snapshot().catch((error: unknown) => {
-      throw isOf(error, WeightMismatchError) ? diverged(step, McldError.from(error).message, this.#newest) : error;
+      throw isOf(error, WeightMismatchError) ? diverged(step, messageOf(error), this.#newest) : error;
     });
     const epochSummary = history.epochs.at(-1) ?? null;
     const manifest = {

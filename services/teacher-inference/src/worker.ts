@@ -1,7 +1,9 @@
 /** The teacher's compute thread: weights in, logits out, always in one fixed batch shape. */
+
 import { workerData } from 'node:worker_threads';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { InferenceNetwork } from '@mcld/models/layers/inference-network.js';
+import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import { isModelName, type ModelName } from '@mcld/models/zoo/registry.js';
 import { computeIdentity, type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
@@ -36,7 +38,8 @@ export const handlers = {
     loadBackend(device);
     const { metadata, tensors } = decodeSafetensors(weights);
     const { model = '', classes = '0' } = metadata;
-    if (!isModelName(model)) throw new Error(`teacher ${digest} is of model '${model}', which is not known here`);
+    if (!isModelName(model))
+      throw new WeightMismatchError(`teacher ${digest} is of model '${model}', which is not known here`);
     const handle = nextHandle++;
     networks.set(handle, new InferenceNetwork(model, Number(classes), tensors));
     return { handle, model, classes: Number(classes) };
