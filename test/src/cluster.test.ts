@@ -6,6 +6,7 @@ import { startEmbedded } from '@mcld/cli/embedded.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { type Adapters, openAdapters } from '@mcld/platform/adapters.js';
 import { type Delivery, runEvent, type WorkItem } from '@mcld/platform/bus/events.js';
+import { NatsBus } from '@mcld/platform/bus/nats-bus.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { asRunId } from '@mcld/platform/ids.js';
@@ -94,6 +95,21 @@ describe('JetStream', () => {
     for await (const { kind } of adapters.events.watch(run, AbortSignal.timeout(10_000), { live: false }))
       kinds.push(kind);
     expect(kinds).toEqual(['created', 'started']);
+  });
+
+  it('passes over events and work that are not what they should be', async () => {
+    const run = asRunId('damaged-test');
+    const { events } = adapters;
+    if (!(events instanceof NatsBus)) throw new Error('the cluster has no NATS');
+    // The pipeline of the cluster gets them too: the runs below would wait for it.
+    for (const text of ['not JSON', '{"type":"mcld.run.trained"}']) {
+      events.connection.publish(`mcld.events.${run}.trained`, text);
+    }
+    events.connection.publish('mcld.work.train', '{"run":"NO ID"}');
+    await events.publish(runEvent(run, 'trained', '1', { step: 1, attempt: 1 }, 'test'));
+    const kinds: string[] = [];
+    for await (const { kind } of events.watch(run, AbortSignal.timeout(10_000), { live: false })) kinds.push(kind);
+    expect(kinds).toEqual(['trained']);
   });
 
   it('changes records by compare-and-set', async () => {

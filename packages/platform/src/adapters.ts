@@ -36,12 +36,12 @@ export async function openAdapters<R>(
   const objects = await openObjectStore(config);
   if (!config.MCLD_NATS_URL) {
     const bus = new LocalBus();
-    const runs = new FileRunStore(path.join(config.MCLD_HOME, 'records'), parseRecipe, logger);
+    const runs = new FileRunStore(path.join(config.MCLD_HOME, 'records'), parseRecipe);
     return { objects, events: bus, work: bus, runs, close: async () => {} };
   }
   const connection = await connectNats(config.MCLD_NATS_URL);
   const bus = new NatsBus(connection, logger);
-  const runs = await NatsRunStore.open(connection, parseRecipe, logger);
+  const runs = await NatsRunStore.open(connection, parseRecipe);
   return { objects, events: bus, work: bus, runs, close: () => connection.drain() };
 }
 

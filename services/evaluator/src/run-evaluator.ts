@@ -79,7 +79,7 @@ export class RunEvaluator {
         },
         epochs: recipe.epochs,
         step: checkpoint.manifest.step,
-        modelSha256: checkpoint.manifest.parts['model.safetensors']?.sha256 ?? '',
+        modelSha256: checkpoint.manifest.parts['model.safetensors'].sha256,
         metrics: evaluation.metrics,
         ...(evaluation.diverged && { diverged: evaluation.diverged }),
         ...(evaluation.teacherFault && { teacherFault: evaluation.teacherFault }),

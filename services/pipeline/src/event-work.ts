@@ -1,8 +1,9 @@
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { type RunEvent, runEvent } from '@mcld/platform/bus/events.js';
+import { DocumentError } from '@mcld/platform/documents.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
-import { changeRun, unlessUnreadable } from '@mcld/platform/runs/run-store.js';
+import { changeRun, type RunStore } from '@mcld/platform/runs/run-store.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
 import type { Work } from '@mcld/platform/work/serve-work.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -29,13 +30,27 @@ export function eventWork(adapters: Adapters<Recipe>, logger: Logger): Work<RunE
     spanOf: ({ kind }) => (kind === 'progress' ? undefined : `event ${kind}`),
     begin: async (event) => ({
       async run() {
-        const change = () => changeRun(adapters.runs, event.run, (record) => applyEvent(record, event));
-        const record = await unlessUnreadable(event.run, logger, change);
+        const record = await changed(adapters.runs, event, logger);
         if (record) await follow(adapters, record, event);
         return 'done';
       },
     }),
   };
+}
+
+/** @returns undefined where there is no record, or none that can be read: that must not hold up other runs' events */
+async function changed(
+  runs: RunStore<Recipe>,
+  event: RunEvent,
+  logger: Logger,
+): Promise<RunRecord<Recipe> | undefined> {
+  try {
+    return await changeRun(runs, event.run, (record) => applyEvent(record, event));
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    logger.error({ run: event.run, event: event.id, err: error }, 'passing over an event');
+    return undefined;
+  }
 }
 
 async function follow({ work, events }: Adapters, record: RunRecord<Recipe>, event: RunEvent): Promise<void> {

@@ -132,7 +132,8 @@ export class Runs {
   /** In embedded mode a run that was in hand when the process died has no worker any more. */
   async markInterrupted(): Promise<void> {
     if (!this.embedded) return;
-    for (const { id } of await this.adapters.runs.list()) {
+    const { records } = await this.adapters.runs.list();
+    for (const { id } of records) {
       await changeRun(this.adapters.runs, id, (found) =>
         hasEnded(found.state) || found.state === 'interrupted' ? undefined : { ...found, state: 'interrupted' },
       );

@@ -35,12 +35,16 @@ export function pipelineService(
     async listRuns({ pageSize, pageToken }) {
       if (pageSize > 500) throw new RequestError(`page_size ${pageSize}: expected at most 500`);
       const size = pageSize || 50;
-      const all = await runs.adapters.runs.list();
+      const { records: all, unreadable } = await runs.adapters.runs.list();
       const after = pageToken === '' ? -1 : all.findIndex(({ id }) => id === pageToken);
       if (pageToken !== '' && after < 0) throw new RequestError(`page_token '${pageToken}' is not known`);
       const page = all.slice(after + 1, after + 1 + size);
       const more = after + 1 + size < all.length;
-      return { runs: page.map(toWire), nextPageToken: more ? (page.at(-1)?.id ?? '') : '' };
+      return {
+        runs: page.map(toWire),
+        nextPageToken: more ? (page.at(-1)?.id ?? '') : '',
+        unreadable: unreadable.map(({ message }) => message),
+      };
     },
 
     watchRun: ({ runId }, { signal }) => watch(runs, asRunId(runId), AbortSignal.any([signal, closing])),

@@ -6,7 +6,6 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import type { RunEvent } from '@mcld/platform/bus/events.js';
 import { LocalBus } from '@mcld/platform/bus/local-bus.js';
 import { asRunId } from '@mcld/platform/ids.js';
-import { createLogger } from '@mcld/platform/logging.js';
 import { FencedError, listCheckpoints, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { FileRunStore } from '@mcld/platform/runs/file-run-store.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
@@ -37,7 +36,7 @@ let record: RunRecord;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'mcld-checkpointing-'));
   objects = new FileObjectStore(path.join(folder, 'store'));
-  runs = new FileRunStore(path.join(folder, 'records'), (value) => value, createLogger('test', 'silent'));
+  runs = new FileRunStore(path.join(folder, 'records'), (value) => value);
   bus = new LocalBus();
   await runs.create({
     ...{ id, name: 'r', requestId: 'q', state: 'queued', recipe: {}, createdAt: '', updatedAt: '', step: 0 },

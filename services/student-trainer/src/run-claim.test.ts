@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { asRunId } from '@mcld/platform/ids.js';
-import { createLogger } from '@mcld/platform/logging.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import { FileRunStore } from '@mcld/platform/runs/file-run-store.js';
 import type { RunRecord, RunState } from '@mcld/platform/runs/run-record.js';
@@ -16,7 +15,7 @@ let runs: FileRunStore<unknown>;
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'mcld-claim-'));
-  runs = new FileRunStore(folder, (recipe) => recipe, createLogger('test', 'silent'));
+  runs = new FileRunStore(folder, (recipe) => recipe);
 });
 
 afterEach(() => rm(folder, { recursive: true }));

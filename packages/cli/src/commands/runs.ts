@@ -10,6 +10,7 @@ import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
 import { writeOutput } from '../output-file.js';
 import { runJson, shareOf, stateName } from '../run-state.js';
+import { say } from '../say.js';
 import { type PipelineClient, type Session, withSession } from '../session.js';
 import { table } from '../table.js';
 import {
@@ -87,15 +88,16 @@ async function list(options: CommonOptions): Promise<void> {
   });
 }
 
+/** All runs; those whose records cannot be read are named on standard error. */
 async function allRuns(client: PipelineClient): Promise<Run[]> {
   const runs: Run[] = [];
-  let pageToken = '';
-  do {
-    const page = await client.listRuns({ pageSize: 500, pageToken });
+  let page = await client.listRuns({ pageSize: 500 });
+  for (const line of page.unreadable) say(`not listed: ${line}`);
+  for (;;) {
     runs.push(...page.runs);
-    pageToken = page.nextPageToken;
-  } while (pageToken);
-  return runs;
+    if (!page.nextPageToken) return runs;
+    page = await client.listRuns({ pageSize: 500, pageToken: page.nextPageToken });
+  }
 }
 
 async function get(id: string, options: CommonOptions): Promise<void> {

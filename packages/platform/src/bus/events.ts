@@ -1,5 +1,6 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
-import type { RunId } from '../ids.js';
+import { z } from 'zod';
+import { type RunId, runIdSchema } from '../ids.js';
 import type { Carrier } from '../telemetry.js';
 import type { EventBodyOf, EventData, EventKind } from './event-data.js';
 
@@ -66,13 +67,15 @@ export interface EventBus {
 export type WorkKind = 'train' | 'evaluate';
 
 /** What a worker is asked to do. */
-export interface WorkItem {
-  readonly run: RunId;
+export const workItemSchema = z.object({
+  run: runIdSchema,
   /** Of the checkpoint to evaluate. */
-  readonly step?: number;
+  step: z.int().min(0).exactOptional(),
   /** The run's last evaluation: report and transfer too. */
-  readonly final?: boolean;
-}
+  final: z.boolean().exactOptional(),
+});
+
+export type WorkItem = Readonly<z.output<typeof workItemSchema>>;
 
 /** Work for one worker each. */
 export interface WorkQueue {

@@ -1,4 +1,5 @@
 import { messageOf } from '@mcld/errors/text.js';
+
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { RunId } from '../ids.js';
@@ -14,6 +15,7 @@ import {
   type WorkItem,
   type WorkKind,
   type WorkQueue,
+  workItemSchema,
 } from './events.js';
 import { EVENTS_STREAM, sharedConsumer, WORK_STREAM } from './nats-connection.js';
 
@@ -49,9 +51,9 @@ export class NatsBus implements EventBus, WorkQueue {
   async *consume(name: string, signal: AbortSignal): AsyncIterable<Delivery<RunEvent>> {
     const consumer = await sharedConsumer(this.connection, EVENTS_STREAM, name, 'mcld.events.*.*', 1);
     for await (const message of drained(await consumer.consume({ max_messages: 1 }), signal)) {
-      const event = this.#eventOf(message);
+      const event = this.#read(message, fromCloudEvent);
       if (event) yield this.#delivered(message, event);
-      else message.ack();
+      else message.term();
     }
   }
 
@@ -62,19 +64,19 @@ export class NatsBus implements EventBus, WorkQueue {
     const { num_pending: kept } = await consumer.info();
     if (!live && kept === 0) return;
     for await (const message of drained(await consumer.consume(), signal)) {
-      const event = this.#eventOf(message);
+      const event = this.#read(message, fromCloudEvent);
       if (event) yield event;
       if (!live && message.info.pending === 0) return;
     }
   }
 
-  /** @returns undefined for what is not an event, which is logged: it would come again and again */
-  #eventOf(message: JsMsg): RunEvent | undefined {
+  /** @returns undefined for a message that cannot be read, which is logged: it must not come again and again */
+  #read<T>(message: JsMsg, parse: (value: unknown) => T): T | undefined {
     try {
-      return fromCloudEvent(message.json());
+      return parse(message.json());
     } catch (error) {
       const { subject, seq } = message;
-      this.logger.error({ subject, seq, err: error }, 'passing over an event that cannot be read');
+      this.logger.error({ subject, seq, err: error }, 'passing over a message that cannot be read');
       return undefined;
     }
   }
@@ -89,7 +91,9 @@ export class NatsBus implements EventBus, WorkQueue {
         message.nak();
         return;
       }
-      yield this.#delivered(message, message.json<WorkItem>());
+      const item = this.#read(message, workItemSchema.parse);
+      if (item) yield this.#delivered(message, item);
+      else message.term();
     }
   }
 

@@ -1,4 +1,5 @@
 import { messageOf } from '@mcld/errors/text.js';
+
 import {
   AckPolicy,
   DeliverPolicy,

@@ -6,6 +6,8 @@ import type { RunId } from '../ids.js';
 import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
 import { ObjectExistsError, type ObjectStore, putJson } from '../storage/object-store.js';
 
+const partSchema = z.object({ sha256: z.string(), size: z.int() });
+
 const manifestSchema = z.object({
   version: z.literal(1),
   step: z.int().min(0),
@@ -13,7 +15,7 @@ const manifestSchema = z.object({
   /** The next batch: what a resume begins with. */
   cursor: z.object({ epoch: z.int().min(0), step: z.int().min(0) }),
   rng: z.object({ generator: z.literal('philox4x32-10'), seed: z.int(), dataSeed: z.int() }),
-  parts: z.record(z.string(), z.object({ sha256: z.string(), size: z.int() })),
+  parts: z.object({ 'model.safetensors': partSchema, 'optimizer.safetensors': partSchema, 'history.json': partSchema }),
   attempt: z.int().min(1),
   metrics: z.record(z.string(), z.number()),
   createdAt: z.string(),
@@ -32,9 +34,9 @@ export class FencedError extends McldError {
   static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'FENCED' } as const;
 }
 
-export type CheckpointParts = Readonly<
-  Record<'model.safetensors' | 'optimizer.safetensors' | 'history.json', Uint8Array>
->;
+type PartName = keyof Manifest['parts'];
+
+export type CheckpointParts = Readonly<Record<PartName, Uint8Array>>;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -53,11 +55,16 @@ export async function writeCheckpoint(
   if (existing && existing.attempt > manifest.attempt) throw fenced(run, existing);
   // A resumed run that comes by a step again has the same bytes to write: nothing to do.
   if (existing && (await readParts(store, run, existing).catch(() => undefined))) return;
-  const described: Manifest['parts'] = {};
-  for (const [name, body] of Object.entries(parts)) {
+  const put = async (name: PartName) => {
+    const body = parts[name];
     await store.put(`${prefix}${name}`, body);
-    described[name] = { sha256: sha256(body), size: body.byteLength };
-  }
+    return { sha256: sha256(body), size: body.byteLength };
+  };
+  const described = {
+    'model.safetensors': await put('model.safetensors'),
+    'optimizer.safetensors': await put('optimizer.safetensors'),
+    'history.json': await put('history.json'),
+  };
   const whole: Manifest = { version: 1, ...manifest, parts: described, createdAt: new Date().toISOString() };
   try {
     // A damaged checkpoint is replaced; otherwise the first manifest stays.
@@ -104,7 +111,8 @@ export async function readCheckpoint(store: ObjectStore, run: RunId, step: numbe
 }
 
 async function readParts(store: ObjectStore, run: RunId, manifest: Manifest): Promise<CheckpointParts> {
-  const entries = Object.entries(manifest.parts).map(async ([name, expected]) => {
+  const read = async (name: PartName): Promise<Uint8Array> => {
+    const expected = manifest.parts[name];
     const key = `${checkpointPrefix(run, manifest.step)}${name}`;
     const body = await store.get(key);
     if (!body) throw new CheckpointError(`${key} is missing`);
@@ -112,9 +120,14 @@ async function readParts(store: ObjectStore, run: RunId, manifest: Manifest): Pr
     if (found !== expected.sha256) {
       throw new CheckpointError(`${key} is damaged: sha256 ${found}, its manifest says ${expected.sha256}`);
     }
-    return [name, body] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries)) as CheckpointParts;
+    return body;
+  };
+  const [model, optimizer, history] = await Promise.all([
+    read('model.safetensors'),
+    read('optimizer.safetensors'),
+    read('history.json'),
+  ]);
+  return { 'model.safetensors': model, 'optimizer.safetensors': optimizer, 'history.json': history };
 }
 
 /**

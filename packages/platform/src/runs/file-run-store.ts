@@ -8,10 +8,9 @@ import { z } from 'zod';
 import { readDocument } from '../documents.js';
 import { type RunId, runIdSchema } from '../ids.js';
 import { jsonText } from '../json.js';
-import type { Logger } from '../logging.js';
 import { ObjectStoreError } from '../storage/object-store.js';
 import { type ParseRecipe, type RunRecord, readRunRecord } from './run-record.js';
-import { RevisionConflictError, type RunStore, readableRuns, type Versioned } from './run-store.js';
+import { listedRuns, RevisionConflictError, type RunList, type RunStore, type Versioned } from './run-store.js';
 
 const storedSchema = z.object({ record: z.unknown(), revision: z.int() });
 
@@ -23,7 +22,6 @@ export class FileRunStore<R> implements RunStore<R> {
   constructor(
     readonly folder: string,
     readonly parseRecipe: ParseRecipe<R>,
-    readonly logger: Logger,
   ) {}
 
   async get(id: RunId): Promise<Versioned<R> | undefined> {
@@ -47,13 +45,13 @@ export class FileRunStore<R> implements RunStore<R> {
     });
   }
 
-  async list(): Promise<RunRecord<R>[]> {
+  async list(): Promise<RunList<R>> {
     await mkdir(this.folder, { recursive: true });
     const ids = (await readdir(this.folder)).flatMap((name) => {
       const id = name.endsWith('.json') && runIdSchema.safeParse(name.slice(0, -'.json'.length)).data;
       return id ? [id] : [];
     });
-    return readableRuns(this, ids, this.logger);
+    return listedRuns(this, ids);
   }
 
   async delete(id: RunId): Promise<void> {

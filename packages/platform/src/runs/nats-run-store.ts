@@ -5,9 +5,8 @@ import { z } from 'zod';
 import { parseDocument } from '../documents.js';
 import { asRunId, type RunId } from '../ids.js';
 import { jsonText } from '../json.js';
-import type { Logger } from '../logging.js';
 import { type ParseRecipe, type RunRecord, readRunRecord } from './run-record.js';
-import { RevisionConflictError, type RunStore, readableRuns, type Versioned } from './run-store.js';
+import { listedRuns, RevisionConflictError, type RunList, type RunStore, type Versioned } from './run-store.js';
 
 const BUCKET = 'mcld_runs';
 
@@ -18,16 +17,11 @@ export class NatsRunStore<R> implements RunStore<R> {
   private constructor(
     readonly bucket: KV,
     readonly parseRecipe: ParseRecipe<R>,
-    readonly logger: Logger,
   ) {}
 
-  static async open<R>(
-    connection: NatsConnection,
-    parseRecipe: ParseRecipe<R>,
-    logger: Logger,
-  ): Promise<NatsRunStore<R>> {
+  static async open<R>(connection: NatsConnection, parseRecipe: ParseRecipe<R>): Promise<NatsRunStore<R>> {
     const bucket = await new Kvm(connection).create(BUCKET, { history: 1 });
-    return new NatsRunStore(bucket, parseRecipe, logger);
+    return new NatsRunStore(bucket, parseRecipe);
   }
 
   async get(id: RunId): Promise<Versioned<R> | undefined> {
@@ -46,10 +40,10 @@ export class NatsRunStore<R> implements RunStore<R> {
     await conflictAware(record.id, () => this.bucket.update(record.id, jsonText(record), revision));
   }
 
-  async list(): Promise<RunRecord<R>[]> {
+  async list(): Promise<RunList<R>> {
     const ids: RunId[] = [];
     for await (const id of await this.bucket.keys()) ids.push(asRunId(id));
-    return readableRuns(this, ids, this.logger);
+    return listedRuns(this, ids);
   }
 
   async delete(id: RunId): Promise<void> {

@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { isFull } from '@mcld/errors/foreign-meaning.js';
@@ -8,6 +8,7 @@ import { messageOf } from '@mcld/errors/text.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 import { lockFile } from '@mcld/native/file-lock.js';
 import { z } from 'zod';
+import { readDocument } from '../documents.js';
 
 const ownerSchema = z.object({
   pid: z.int(),
@@ -122,14 +123,8 @@ const homeError = (home: string, error: unknown): HomeError =>
   });
 
 /** What the last process to work on a home told; undefined where it told nothing, or nothing that can be read. */
-export async function ownerOf(home: string): Promise<HomeOwner | undefined> {
-  const text = await readFile(ownerFile(home), 'utf8').catch(() => '');
-  try {
-    return ownerSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
+export const ownerOf = (home: string): Promise<HomeOwner | undefined> =>
+  readDocument(ownerFile(home), ownerSchema).catch(() => undefined);
 
 /** Who an owner is, in words. */
 export function ownerName(owner: HomeOwner | undefined): string {

@@ -1,7 +1,6 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { DocumentError } from '../documents.js';
 import type { RunId } from '../ids.js';
-import type { Logger } from '../logging.js';
 import type { RunRecord } from './run-record.js';
 
 /** Thrown when a record changed since it was read. */
@@ -14,6 +13,14 @@ export interface Versioned<R = unknown> {
   readonly revision: number;
 }
 
+/** All runs of a store. */
+export interface RunList<R = unknown> {
+  /** Newest first. */
+  readonly records: readonly RunRecord<R>[];
+  /** Why each of the others is not among them. */
+  readonly unreadable: readonly DocumentError[];
+}
+
 /** Run records with their recipes, changed only by compare-and-set. */
 export interface RunStore<R = unknown> {
   /** @throws DocumentError for a record that is damaged, or whose recipe this build does not take */
@@ -22,8 +29,7 @@ export interface RunStore<R = unknown> {
   create(record: RunRecord<R>): Promise<void>;
   /** @throws RevisionConflictError when `revision` is not the newest */
   update(record: RunRecord<R>, revision: number): Promise<void>;
-  /** All records that can be read, newest first; others are logged. */
-  list(): Promise<RunRecord<R>[]>;
+  list(): Promise<RunList<R>>;
   delete(id: RunId): Promise<void>;
 }
 
@@ -54,30 +60,24 @@ export async function changeRun<R>(
   throw new RevisionConflictError(`run ${id} changed 20 times while it was being updated`);
 }
 
-/** The records of a store that can be read, newest first; each of the others is logged, by its message. */
-export async function readableRuns<R>(
-  store: Pick<RunStore<R>, 'get'>,
-  ids: readonly RunId[],
-  logger: Logger,
-): Promise<RunRecord<R>[]> {
-  const stored = await Promise.all(ids.map((id) => unlessUnreadable(id, logger, () => store.get(id))));
-  return stored.flatMap((versioned) => (versioned ? [versioned.record] : [])).sort(newestFirst);
+/** The records of a store, given their ids. */
+export async function listedRuns<R>(store: Pick<RunStore<R>, 'get'>, ids: readonly RunId[]): Promise<RunList<R>> {
+  const records: RunRecord<R>[] = [];
+  const unreadable: DocumentError[] = [];
+  const take = async (id: RunId): Promise<void> => {
+    try {
+      const stored = await store.get(id);
+      if (stored) records.push(stored.record);
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      unreadable.push(error);
+    }
+  };
+  await Promise.all(ids.map(take));
+  return { records: records.sort(newestFirst), unreadable: unreadable.sort(byMessage) };
 }
 
-/** What `read` gives; undefined where the run's record cannot be read, which is logged: others are not held up by it. */
-export async function unlessUnreadable<T>(
-  run: RunId,
-  logger: Logger,
-  read: () => Promise<T | undefined>,
-): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof DocumentError)) throw error;
-    logger.error({ run, err: error }, 'passing over a run whose record cannot be read');
-    return undefined;
-  }
-}
+const byMessage = (a: Error, b: Error): number => a.message.localeCompare(b.message);
 
 const newestFirst = (a: RunRecord, b: RunRecord): number =>
   b.createdAt.localeCompare(a.createdAt) || b.id.localeCompare(a.id);
