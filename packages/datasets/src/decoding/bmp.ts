@@ -7,11 +7,7 @@ const packings = { plain: 0, runs8: 1, runs4: 2, masks: 3 } as const;
 const headerSizes: ReadonlySet<number> = new Set([12, 40, 52, 56, 64, 108, 124]);
 
 /** Bits that are red, green and blue where the file does not say. */
-const defaultMasks: Readonly<Record<number, Masks>> = {
-  16: [0x7c00, 0x03e0, 0x001f],
-  24: [0xff0000, 0x00ff00, 0x0000ff],
-  32: [0xff0000, 0x00ff00, 0x0000ff],
-};
+const defaultMasks = (bits: number): Masks => (bits === 16 ? [0x7c00, 0x03e0, 0x001f] : [0xff0000, 0x00ff00, 0x0000ff]);
 
 type Masks = readonly [red: number, green: number, blue: number];
 
@@ -65,7 +61,7 @@ function readHeader(view: DataView): Header {
   // Some writers forget the palette in it.
   if (bits <= 8 && pixelsAt === paletteAt) pixelsAt += colours * colourBytes;
   if (pixelsAt === 0) pixelsAt = paletteAt + (bits <= 8 ? colours * colourBytes : masked && size === 40 ? 12 : 0);
-  const masks = masked ? readMasks(view, bits) : (defaultMasks[bits] ?? [0, 0, 0]);
+  const masks = masked ? readMasks(view, bits) : defaultMasks(bits);
   return { width, height, topDown: signedHeight < 0, bits, packing, colours, colourBytes, paletteAt, masks, pixelsAt };
 }
 
@@ -86,7 +82,7 @@ function assertPacking(bits: number, packing: number): void {
 function readMasks(view: DataView, bits: number): Masks {
   if (view.byteLength < 66) throw new Error('it ends before its masks');
   const masks: Masks = [view.getUint32(54, true), view.getUint32(58, true), view.getUint32(62, true)];
-  return masks.every((mask) => mask === 0) ? (defaultMasks[bits] as Masks) : masks;
+  return masks.every((mask) => mask === 0) ? defaultMasks(bits) : masks;
 }
 
 /** Red, green and blue of 256 numbers; those that the file leaves out are black. */
@@ -103,10 +99,10 @@ function paint(numbers: Uint8Array, palette: Uint8Array, { width, height, topDow
   for (let row = 0, from = 0; row < height; row++) {
     let at = (topDown ? row : height - 1 - row) * width * 3;
     for (let x = 0; x < width; x++) {
-      const colour = (numbers[from++] as number) * 3;
-      pixels[at++] = palette[colour] as number;
-      pixels[at++] = palette[colour + 1] as number;
-      pixels[at++] = palette[colour + 2] as number;
+      const colour = (numbers[from++] ?? 0) * 3;
+      pixels[at++] = palette[colour] ?? 0;
+      pixels[at++] = palette[colour + 1] ?? 0;
+      pixels[at++] = palette[colour + 2] ?? 0;
     }
   }
 }
@@ -130,7 +126,7 @@ function plainNumbers(bytes: Uint8Array, header: Header): Uint8Array {
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const bit = x * bits;
-      const byte = bytes[pixelsAt + y * stride + (bit >> 3)] as number;
+      const byte = bytes[pixelsAt + y * stride + (bit >> 3)] ?? 0;
       numbers[at++] = (byte >> (8 - bits - (bit & 7))) & most;
     }
   }
@@ -143,7 +139,7 @@ function runNumbers(bytes: Uint8Array, { width, height, bits, pixelsAt }: Header
   const number = (byte: number, i: number) => (bits === 8 ? byte : i % 2 === 0 ? byte >> 4 : byte & 15);
   let [at, x, from] = [0, 0, pixelsAt];
   while (at < numbers.length && from + 2 <= bytes.length) {
-    const [count, value] = [bytes[from] as number, bytes[from + 1] as number];
+    const [count = 0, value = 0] = bytes.subarray(from, from + 2);
     from += 2;
     if (count > 0) {
       const taken = Math.max(0, Math.min(count, width - x));
@@ -162,7 +158,7 @@ function runNumbers(bytes: Uint8Array, { width, height, bits, pixelsAt }: Header
       const taken = Math.min(value, numbers.length - at);
       const size = Math.ceil((taken * bits) / 8);
       if (from + size > bytes.length) break;
-      for (let i = 0; i < taken; i++) numbers[at++] = number(bytes[from + ((i * bits) >> 3)] as number, i);
+      for (let i = 0; i < taken; i++) numbers[at++] = number(bytes[from + ((i * bits) >> 3)] ?? 0, i);
       x += value;
       from += size + ((from + size) % 2);
     }
@@ -175,7 +171,9 @@ function readColours(bytes: Uint8Array, header: Header, pixels: Uint8Array): voi
   const { width, height, topDown, bits, masks, pixelsAt } = header;
   const stride = assertRows(bytes.length, header);
   const step = bits / 8;
-  const [red, green, blue] = masks.map((mask) => readerOf(mask, bytes, step)) as [Reader, Reader, Reader];
+  const red = readerOf(masks[0], bytes, step);
+  const green = readerOf(masks[1], bytes, step);
+  const blue = readerOf(masks[2], bytes, step);
   for (let row = 0; row < height; row++) {
     let from = pixelsAt + row * stride;
     let at = (topDown ? row : height - 1 - row) * width * 3;
@@ -195,10 +193,10 @@ function readerOf(mask: number, bytes: Uint8Array, step: number): Reader {
   const shift = 31 - Math.clz32(mask & -mask);
   const most = mask >>> shift;
   const byte = shift / 8;
-  if (most === 255 && Number.isInteger(byte)) return (from) => bytes[from + byte] as number;
+  if (most === 255 && Number.isInteger(byte)) return (from) => bytes[from + byte] ?? 0;
   return (from) => {
     let number = 0;
-    for (let i = 0; i < step; i++) number |= (bytes[from + i] as number) << (8 * i);
+    for (let i = 0; i < step; i++) number |= (bytes[from + i] ?? 0) << (8 * i);
     return Math.floor((((number & mask) >>> shift) * 255) / most);
   };
 }

@@ -9,8 +9,6 @@ const END = 0x3b;
 
 const CUT = 'it ends before its first frame';
 
-type Rectangle = [left: number, top: number, width: number, height: number];
-
 /** Where the first frame lies on the canvas, and what Pillow fills the rest with. */
 interface FirstFrame {
   readonly left: number;
@@ -39,7 +37,8 @@ function firstFrame(gif: Uint8Array): FirstFrame {
   const shared = paletteAt(view, 10, 13);
   const { at, transparent } = skipToFrame(view, 13 + (shared?.size ?? 0));
   if (at + 10 > gif.length) throw new Error(CUT);
-  const [left, top, width, height] = [1, 3, 5, 7].map((offset) => view.getUint16(at + offset, true)) as Rectangle;
+  const [left, top] = [view.getUint16(at + 1, true), view.getUint16(at + 3, true)];
+  const [width, height] = [view.getUint16(at + 5, true), view.getUint16(at + 7, true)];
   assertSize(Math.max(view.getUint16(6, true), left + width), Math.max(view.getUint16(8, true), top + height));
   const palette = paletteAt(view, at + 9, at + 10) ?? shared;
   if (!palette) throw new Error('it has no palette');

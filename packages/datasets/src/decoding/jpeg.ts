@@ -18,14 +18,15 @@ export function jpegNotes(jpeg: Uint8Array): Notes {
 
 /** What is in the APP1 segments before the first scan. */
 function* applicationSegments(jpeg: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(jpeg.buffer, jpeg.byteOffset, jpeg.length);
   let at = 2;
   while (at + 4 <= jpeg.length) {
-    const marker = jpeg[at + 1] as number;
+    const marker = view.getUint8(at + 1);
     // Stuffing between segments, and markers that stand alone.
-    if (jpeg[at] !== 0xff || marker === 0xff) at++;
+    if (view.getUint8(at) !== 0xff || marker === 0xff) at++;
     else if (marker === 0 || (marker >= 0xd0 && marker <= 0xd8)) at += 2;
     else {
-      const end = at + 2 + (((jpeg[at + 2] as number) << 8) | (jpeg[at + 3] as number));
+      const end = at + 2 + view.getUint16(at + 2);
       if (marker === 0xda || marker === 0xd9 || end < at + 4) return;
       if (marker === 0xe1) yield jpeg.subarray(at + 4, end);
       at = end;

@@ -14,7 +14,7 @@ interface Header {
 
 /** Reads PBM, PGM and PPM, as text (P1 to P3) or in binary (P4 to P6), as Pillow does. */
 export function readPnm(bytes: Uint8Array): StoredImage {
-  const variant = (bytes[1] as number) - 0x30;
+  const variant = (bytes[1] ?? 0) - 0x30;
   const tokens = new Tokens(bytes);
   const header = readHeader(tokens, variant);
   const { width, height, channels } = header;
@@ -22,10 +22,10 @@ export function readPnm(bytes: Uint8Array): StoredImage {
   const levels = levelsOf(header);
   const pixels = new Uint8Array(width * height * 3);
   for (let at = 0; at < pixels.length; at += 3) {
-    const red = levels[next()] as number;
+    const red = levels[next()] ?? 0;
     pixels[at] = red;
-    pixels[at + 1] = channels === 1 ? red : (levels[next()] as number);
-    pixels[at + 2] = channels === 1 ? red : (levels[next()] as number);
+    pixels[at + 1] = channels === 1 ? red : (levels[next()] ?? 0);
+    pixels[at + 2] = channels === 1 ? red : (levels[next()] ?? 0);
   }
   return { pixels, height, width };
 }
@@ -61,12 +61,13 @@ function binarySamples(data: Uint8Array, { channels, width, height, white }: Hea
   if (data.length < rowBytes * height) {
     throw new Error(`it is truncated: ${data.length} of ${rowBytes * height} bytes of pixels`);
   }
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
   let at = 0;
-  if (white > 255) return () => ((data[at++] as number) << 8) | (data[at++] as number);
-  if (white > 0) return () => data[at++] as number;
+  if (white > 255) return () => view.getUint16(2 * at++);
+  if (white > 0) return () => view.getUint8(at++);
   return () => {
     const [y, x] = [Math.floor(at / width), at++ % width];
-    return ((data[y * rowBytes + (x >> 3)] as number) >> (7 - (x & 7))) & 1;
+    return (view.getUint8(y * rowBytes + (x >> 3)) >> (7 - (x & 7))) & 1;
   };
 }
 

@@ -77,7 +77,7 @@ async function decodeInks(bytes: Uint8Array, depth: 'uchar' | 'ushort'): Promise
 function bytesOf(data: Uint8Array, size: number, channels: number, wanted: number): Uint8Array {
   const out = new Uint8Array((data.length / (channels * size)) * wanted);
   for (let from = size - 1, at = 0; at < out.length; from += channels * size, at += wanted) {
-    for (let c = 0; c < wanted; c++) out[at + c] = data[from + c * size] as number;
+    for (let c = 0; c < wanted; c++) out[at + c] = data[from + c * size] ?? 0;
   }
   return out;
 }
@@ -103,7 +103,7 @@ async function decodeLongGrey(bytes: Uint8Array, depth: keyof typeof longTypes, 
   const { height, width, channels } = info;
   const pixels = new Uint8Array(width * height * 3);
   for (let from = 0, at = 0; at < pixels.length; from += channels, at += 3) {
-    pixels[at] = pixels[at + 1] = pixels[at + 2] = Math.min(255, Math.max(0, values[from] as number));
+    pixels[at] = pixels[at + 1] = pixels[at + 2] = Math.min(255, Math.max(0, values[from] ?? 0));
   }
   return { pixels, height, width };
 }

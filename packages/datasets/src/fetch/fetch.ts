@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '@mcld/errors/code.js';
 import { isFull, noSpace } from '@mcld/errors/foreign-meaning.js';
@@ -79,13 +78,15 @@ async function download(url: string, part: string, onBytes: OnBytes): Promise<vo
   let done = resumed ? have : 0;
   const length = Number(response.headers.get('content-length'));
   const total = length > 0 ? done + length : undefined;
-  const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
-  body.on('data', (chunk: Buffer) => {
-    done += chunk.length;
-    onBytes(done, total);
-  });
+  async function* counted(body: AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
+      yield chunk;
+      done += chunk.length;
+      onBytes(done, total);
+    }
+  }
   try {
-    await pipeline(body, createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
+    await pipeline(counted(response.body), createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
   } catch (error) {
     if (isFull(error)) throw new FetchError(`no space left for ${part}`, { ...noSpace, cause: error });
     const why = messageOf(error);

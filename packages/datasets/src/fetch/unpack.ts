@@ -3,15 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { x as extractTar } from 'tar';
-import yauzl, { type Entry } from 'yauzl';
+import yauzl from 'yauzl';
 
-/** What yauzl 3.4 has beyond its published types. */
-interface PromisedZip {
-  eachEntry(): AsyncIterable<Entry>;
-  openReadStreamPromise(entry: Entry): Promise<NodeJS.ReadableStream>;
+// What yauzl 3.4 has beyond its published types.
+declare module 'yauzl' {
+  function openPromise(file: string): Promise<ZipFile>;
+  interface ZipFile {
+    eachEntry(): AsyncIterable<Entry>;
+    openReadStreamPromise(entry: Entry): Promise<NodeJS.ReadableStream>;
+  }
 }
-
-const { openPromise } = yauzl as unknown as { openPromise(file: string): Promise<PromisedZip> };
 
 /** Unpacks a .tar.gz; entries that would leave the folder are refused by the library. */
 export async function unpackTarGz(archive: string, folder: string): Promise<void> {
@@ -21,7 +22,7 @@ export async function unpackTarGz(archive: string, folder: string): Promise<void
 
 /** Unpacks a .zip; yauzl refuses names that would leave the folder. */
 export async function unpackZip(archive: string, folder: string): Promise<void> {
-  const zip = await openPromise(archive);
+  const zip = await yauzl.openPromise(archive);
   for await (const entry of zip.eachEntry()) {
     const target = path.join(folder, entry.fileName);
     if (entry.fileName.endsWith('/')) {

@@ -103,7 +103,7 @@ async function openCifar(layout: Layout, { root, split }: DatasetLocation): Prom
   let row = 0;
   for (const { file, data } of parts) {
     for (let at = 0; at < data.length; at += record, row++) {
-      const label = data[at + labelBytes - 1] as number;
+      const label = data.readUInt8(at + labelBytes - 1);
       if (label >= classNames.length) {
         const where = `${path.join(root, file)}: record ${at / record} (byte ${at + labelBytes - 1})`;
         throw new DatasetError('damaged', `${where} has label ${label}, expected 0 to ${classNames.length - 1}`);
@@ -156,8 +156,8 @@ const isFile = (file: string): Promise<boolean> =>
 
 function interleave(planes: Buffer, from: number, out: Uint8Array, to: number): void {
   for (let p = 0, at = to; p < PLANE; p++) {
-    out[at++] = planes[from + p] as number;
-    out[at++] = planes[from + PLANE + p] as number;
-    out[at++] = planes[from + 2 * PLANE + p] as number;
+    out[at++] = planes[from + p] ?? 0;
+    out[at++] = planes[from + PLANE + p] ?? 0;
+    out[at++] = planes[from + 2 * PLANE + p] ?? 0;
   }
 }

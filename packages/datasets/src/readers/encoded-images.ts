@@ -72,7 +72,11 @@ export async function openEncoded<T extends { readonly label: number }>(
     standIn: await standInOf(root),
     passedOver: notUsed(images, findings.damaged, kept),
     encoded: true,
-    picture: (row) => openItem(images, kept[row] as T),
+    picture(row) {
+      const item = kept[row];
+      if (item === undefined) throw new RangeError(`image ${row} of ${kept.length}`);
+      return openItem(images, item);
+    },
   };
 }
 
@@ -83,7 +87,10 @@ function notUsed<T extends { readonly label: number }>(
 ): PassedOver[] {
   const passedOver = new Tally();
   passedOver.addAll(images.passedOver);
-  for (const row of damaged) passedOver.add(DAMAGED, images.nameOf(images.items[row] as T));
+  const isDamaged = new Set(damaged);
+  for (const [row, item] of images.items.entries()) {
+    if (isDamaged.has(row)) passedOver.add(DAMAGED, images.nameOf(item));
+  }
   const empty = images.labelled ? labelsWithout(images.classNames, kept) : [];
   for (const label of empty) passedOver.add(WITHOUT_IMAGES, images.placeOf(label));
   return passedOver.list();

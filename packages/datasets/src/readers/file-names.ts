@@ -18,10 +18,11 @@ export function nameOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
   let name = '';
   for (let at = 0; at < bytes.length; ) {
-    const length = sequenceLength(bytes[at] as number);
+    const first = bytes.readUInt8(at);
+    const length = sequenceLength(first);
     const sequence = bytes.subarray(at, at + length);
     const isWhole = length > 0 && sequence.length === length && isUtf8(sequence);
-    name += isWhole ? sequence.toString() : String.fromCharCode(0xdc00 + (bytes[at] as number));
+    name += isWhole ? sequence.toString() : String.fromCharCode(0xdc00 + first);
     at += isWhole ? length : 1;
   }
   return name;
@@ -53,7 +54,7 @@ export const shownPath = (path: string): string => clipped(readable(path), SHOWN
 export function byCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
-    if (a.charCodeAt(i) !== b.charCodeAt(i)) return (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
+    if (a.charCodeAt(i) !== b.charCodeAt(i)) return (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0);
   }
   return a.length - b.length;
 }
@@ -63,4 +64,4 @@ export const composed = (name: string): string => name.normalize('NFC');
 
 /** Tells apart what looks alike: all but ASCII as `\u00e9`. */
 export const spelledOut = (name: string): string =>
-  readable(name).replace(/[^ -~]/gu, (c) => `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`);
+  readable(name).replace(/[^ -~]/gu, (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);

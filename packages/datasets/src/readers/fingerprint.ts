@@ -2,15 +2,18 @@ import { createHash, type Hash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { writeWhole } from '@mcld/files/atomic-file.js';
+import { z } from 'zod';
 import { addressOf, readable } from './file-names.js';
 import { fileError } from './files.js';
 
-/** What opening a data set found out by reading all of it. */
-export interface Findings {
-  readonly fingerprint: string;
+const findingsSchema = z.object({
+  fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
   /** Rows of files that cannot be decoded, of the whole list. */
-  readonly damaged: readonly number[];
-}
+  damaged: z.array(z.int().min(0)).readonly(),
+});
+
+/** What opening a data set found out by reading all of it. */
+export type Findings = Readonly<z.output<typeof findingsSchema>>;
 
 /**
  * Remembers what reading a data set of many files told, by their names, sizes and times of change: so a fingerprint over
@@ -23,11 +26,10 @@ export class FingerprintMemory {
   /** @param stamp of the files as they are now */
   async recall(stamp: string): Promise<Findings | undefined> {
     if (!this.folder) return undefined;
-    const text = await readFile(path.join(this.folder, `${stamp}.json`), 'utf8').catch(() => undefined);
     try {
-      const found = text === undefined ? undefined : (JSON.parse(text) as Findings);
-      return /^[0-9a-f]{64}$/.test(found?.fingerprint ?? '') ? found : undefined;
+      return findingsSchema.parse(JSON.parse(await readFile(path.join(this.folder, `${stamp}.json`), 'utf8')));
     } catch {
+      // Not there, or not to be read: it is found out again.
       return undefined;
     }
   }

@@ -60,9 +60,9 @@ function rowMajor(data: Uint8Array, from: number): Uint8Array {
   for (let row = 0, at = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
       const inPlane = from + column * SIDE + row;
-      out[at++] = data[inPlane] as number;
-      out[at++] = data[inPlane + PLANE] as number;
-      out[at++] = data[inPlane + 2 * PLANE] as number;
+      out[at++] = data[inPlane] ?? 0;
+      out[at++] = data[inPlane + PLANE] ?? 0;
+      out[at++] = data[inPlane + 2 * PLANE] ?? 0;
     }
   }
   return out;

@@ -17,11 +17,16 @@ const HINT = "get it with 'mcld data fetch tiny-imagenet', or name its folder as
 export async function openTinyImagenet(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
   const wnids = await readList(root, 'wnids.txt', HINT);
-  const words = new Map((await readLines(root, 'words.txt', HINT)).map((line) => line.split('\t') as [string, string]));
+  const words = new Map(
+    (await readLines(root, 'words.txt', HINT)).map((line) => {
+      const [wnid = '', names = wnid] = line.split('\t');
+      return [wnid, names];
+    }),
+  );
   const tree = await ImageTree.open(location);
   return openImageFiles(location, {
     kind: 'tiny-imagenet',
-    classNames: wnids.map((wnid) => (words.get(wnid) ?? wnid).split(',')[0] as string),
+    classNames: wnids.map((wnid) => (words.get(wnid) ?? wnid).replace(/,.*/s, '')),
     classPlaces: split === 'train' ? wnids.map(trainFolder) : wnids,
     imageSize: { height: SIDE, width: SIDE },
     ...(split === 'train' ? await listTrain(tree, wnids) : await listVal(tree, wnids, location.skipDamaged)),

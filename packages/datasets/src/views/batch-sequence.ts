@@ -54,10 +54,12 @@ export class BatchSequence {
     const { viewsPerStep } = augmentation;
     const index = new Uint32Array(images.length * viewsPerStep);
     const code = new Uint32Array(index.length);
-    for (let row = 0; row < index.length; row++) {
-      const image = images[Math.floor(row / viewsPerStep)] as number;
-      index[row] = image;
-      code[row] = this.#code(image, epoch * viewsPerStep + (row % viewsPerStep));
+    for (const [i, image] of images.entries()) {
+      for (let view = 0; view < viewsPerStep; view++) {
+        const row = i * viewsPerStep + view;
+        index[row] = image;
+        code[row] = this.#code(image, epoch * viewsPerStep + view);
+      }
     }
     return { index, code };
   }

@@ -6,7 +6,7 @@
 const byte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : Math.floor(value));
 
 const luma = (image: Uint8Array, at: number): number =>
-  Math.floor(0.2989 * (image[at] as number) + 0.587 * (image[at + 1] as number) + 0.114 * (image[at + 2] as number));
+  Math.floor(0.2989 * (image[at] ?? 0) + 0.587 * (image[at + 1] ?? 0) + 0.114 * (image[at + 2] ?? 0));
 
 /** factor·image: 0 is black, 1 the image. */
 export function adjustBrightness(image: Uint8Array, factor: number): void {
@@ -25,14 +25,14 @@ export function adjustContrast(image: Uint8Array, factor: number): void {
 export function adjustSaturation(image: Uint8Array, factor: number): void {
   for (let at = 0; at < image.length; at += 3) {
     const rest = (1 - factor) * luma(image, at);
-    for (let c = at; c < at + 3; c++) image[c] = byte(factor * (image[c] as number) + rest);
+    for (let c = at; c < at + 3; c++) image[c] = byte(factor * (image[c] ?? 0) + rest);
   }
 }
 
 /** Turns the hue. @param turns −0.5 to 0.5 */
 export function adjustHue(image: Uint8Array, turns: number): void {
   for (let at = 0; at < image.length; at += 3) {
-    const [r, g, b] = [image[at] as number, image[at + 1] as number, image[at + 2] as number];
+    const [r, g, b] = [image[at] ?? 0, image[at + 1] ?? 0, image[at + 2] ?? 0];
     const most = Math.max(r, g, b);
     const spread = most - Math.min(r, g, b);
     if (spread === 0) continue;
@@ -56,10 +56,10 @@ export function adjustSharpness(image: Uint8Array, width: number, factor: number
     for (let x = 1; x < width - 1; x++) {
       for (let c = 0; c < 3; c++) {
         const at = (y * width + x) * 3 + c;
-        let sum = 4 * (source[at] as number);
+        let sum = 4 * (source[at] ?? 0);
         for (let dy = -1; dy <= 1; dy++)
-          for (let dx = -1; dx <= 1; dx++) sum += source[at + (dy * width + dx) * 3] as number;
-        image[at] = byte(factor * (source[at] as number) + (1 - factor) * Math.round(sum / 13));
+          for (let dx = -1; dx <= 1; dx++) sum += source[at + (dy * width + dx) * 3] ?? 0;
+        image[at] = byte(factor * (source[at] ?? 0) + (1 - factor) * Math.round(sum / 13));
       }
     }
   }
@@ -89,7 +89,7 @@ export function autoContrast(image: Uint8Array): void {
 /** Equalises each channel's histogram. */
 export function equalize(image: Uint8Array): void {
   eachChannel(image, (counts) => {
-    const last = counts.findLast((n) => n > 0) as number;
+    const last = counts.findLast((n) => n > 0) ?? 0;
     const step = Math.floor((counts.reduce((a, b) => a + b) - last) / 255);
     if (step === 0) return Uint8Array.from({ length: 256 }, (_, v) => v);
     let below = 0;
@@ -103,14 +103,17 @@ export function equalize(image: Uint8Array): void {
 
 function mapValues(image: Uint8Array, of: (value: number) => number): void {
   const table = Uint8Array.from({ length: 256 }, (_, value) => of(value));
-  for (let i = 0; i < image.length; i++) image[i] = table[image[i] as number] as number;
+  for (let i = 0; i < image.length; i++) image[i] = table[image[i] ?? 0] ?? 0;
 }
 
 function eachChannel(image: Uint8Array, tableOf: (counts: number[]) => Uint8Array): void {
   for (let c = 0; c < 3; c++) {
     const counts = new Array<number>(256).fill(0);
-    for (let i = c; i < image.length; i += 3) counts[image[i] as number] = (counts[image[i] as number] as number) + 1;
+    for (let i = c; i < image.length; i += 3) {
+      const value = image[i] ?? 0;
+      counts[value] = (counts[value] ?? 0) + 1;
+    }
     const table = tableOf(counts);
-    for (let i = c; i < image.length; i += 3) image[i] = table[image[i] as number] as number;
+    for (let i = c; i < image.length; i += 3) image[i] = table[image[i] ?? 0] ?? 0;
   }
 }

@@ -13,7 +13,6 @@ export function jitterColors(image: Uint8Array, strengths: ColorJitter, draws: D
     [hue, () => adjustHue(image, draws.uniform(-hue, hue))],
   ];
   for (let left = changes.length; left > 0; left--) {
-    const [[strength, change]] = changes.splice(draws.below(left), 1) as [[number, () => void]];
-    if (strength > 0) change();
+    for (const [strength, change] of changes.splice(draws.below(left), 1)) if (strength > 0) change();
   }
 }

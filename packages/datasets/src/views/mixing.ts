@@ -56,7 +56,7 @@ export function mixBatch(pixels: Uint8Array, { height, width }: ImageSize, { sha
 
 function blend(pixels: Uint8Array, a: number, b: number, bytes: number, share: number): void {
   for (let i = 0; i < bytes; i++) {
-    const [one, other] = [pixels[a + i] as number, pixels[b + i] as number];
+    const [one, other] = [pixels[a + i] ?? 0, pixels[b + i] ?? 0];
     pixels[a + i] = Math.round(share * one + (1 - share) * other);
     pixels[b + i] = Math.round(share * other + (1 - share) * one);
   }

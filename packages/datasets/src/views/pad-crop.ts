@@ -11,18 +11,18 @@ export function padCrops(
   images: Uint8Array,
   { height, width }: ImageSize,
   augmentation: Augmentation,
-  { index, code }: { readonly index: ArrayLike<number>; readonly code: ArrayLike<number> },
+  { index, code }: { readonly index: Uint32Array | readonly number[]; readonly code: Uint32Array | readonly number[] },
   out: Uint8Array,
 ): void {
   const { cropPadding: p, horizontalFlip } = augmentation;
   const offsets = 2 * p + 1;
   const codes = cropCodes(augmentation);
   const shifts = new Int32Array(index.length * SHIFT_WORDS);
-  for (let i = 0; i < index.length; i++) {
-    const view = code[i] as number;
+  for (const [i, image] of index.entries()) {
+    const view = code[i] ?? 0;
     if (view >= codes) throw new RangeError(`view code ${view} of ${codes}`);
     const place = horizontalFlip ? view >>> 1 : view;
-    shifts[i * SHIFT_WORDS] = index[i] as number;
+    shifts[i * SHIFT_WORDS] = image;
     shifts[i * SHIFT_WORDS + 1] = (place % offsets) - p;
     shifts[i * SHIFT_WORDS + 2] = Math.floor(place / offsets) - p;
     shifts[i * SHIFT_WORDS + 3] = horizontalFlip ? view & 1 : 0;

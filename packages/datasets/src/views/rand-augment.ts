@@ -29,9 +29,11 @@ const upTo =
     share * most;
 const none = () => 0;
 
+const identity: Change = { strength: none, signed: false, apply: () => {} };
+
 /** The fourteen operations of torchvision's RandAugment with its ranges; magnitude 30 is the greatest. */
 const changes: readonly Change[] = [
-  { strength: none, signed: false, apply: () => {} },
+  identity,
   { strength: upTo(0.3), signed: true, apply: (image, size, s) => warp(image, size, [1, -s, 0, 0, 1, 0]) },
   { strength: upTo(0.3), signed: true, apply: (image, size, s) => warp(image, size, [1, 0, 0, -s, 1, 0]) },
   {
@@ -60,7 +62,7 @@ const GREATEST = 30;
 /** Changes an image, uint8 [height, width, 3], in place. */
 export function randAugment(image: Uint8Array, size: ImageSize, { ops, magnitude }: RandAugment, draws: Draws): void {
   for (let i = 0; i < ops; i++) {
-    const { strength, signed, apply } = changes[draws.below(changes.length)] as Change;
+    const { strength, signed, apply } = changes[draws.below(changes.length)] ?? identity;
     const negative = draws.below(2) === 1;
     const value = strength(magnitude / GREATEST, size);
     apply(image, size, signed && negative ? -value : value);
@@ -84,7 +86,7 @@ function warp(image: Uint8Array, { height, width }: ImageSize, [a, b, c, d, e, f
       const inside = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
       const from = (fromY * width + fromX) * 3;
       for (let channel = 0; channel < 3; channel++) {
-        image[at + channel] = inside ? (source[from + channel] as number) : 0;
+        image[at + channel] = inside ? (source[from + channel] ?? 0) : 0;
       }
     }
   }
