@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { McldError } from '@mcld/errors/mcld-error.js';
+import { messageOf } from '@mcld/errors/text.js';
 
 /** The functions of native/addon.cc, which trusts its arguments: only the files of this folder call it. */
 interface Addon {
@@ -23,12 +25,28 @@ interface Addon {
   ): void;
 }
 
+/** Thrown where this project was not set up, or not for this user: nothing is wrong with what was to be worked on. */
+export class AddonError extends McldError {
+  static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'NO_ADDON', retryable: false } as const;
+}
+
 let loaded: Addon | undefined;
 
-/** Loads it when first asked for: to load it sets how the whole process keeps its memory; see memory.ts. */
+/**
+ * Loads it when first asked for: to load it sets how the whole process keeps its memory; see memory.ts.
+ * @throws AddonError
+ */
 export function addon(): Addon {
   loaded ??= load();
   return loaded;
 }
 
-const load = (): Addon => createRequire(import.meta.url)('../build/native.node');
+function load(): Addon {
+  try {
+    return createRequire(import.meta.url)('../build/native.node');
+  } catch (error) {
+    throw new AddonError(`the native addon cannot be loaded: ${messageOf(error)}; 'npm run build' makes it`, {
+      cause: error,
+    });
+  }
+}

@@ -7,9 +7,9 @@ export function permutation(n: number, seed: number, epoch: number): Uint32Array
   const block = new Uint32Array(4);
   for (let i = n - 1; i > 0; i--) {
     if ((i & 3) === 3 || i === n - 1) philox(block, i >>> 2, epoch, 0, Purpose.permutation, seed, 0);
-    const j = below(block[i & 3] as number, i + 1);
-    const kept = order[i] as number;
-    order[i] = order[j] as number;
+    const j = below(block[i & 3] ?? 0, i + 1);
+    const kept = order[i] ?? 0;
+    order[i] = order[j] ?? 0;
     order[j] = kept;
   }
   return order;
@@ -19,7 +19,7 @@ export function permutation(n: number, seed: number, epoch: number): Uint32Array
 export function viewCode(image: number, choices: number, seed: number, epoch: number): number {
   const block = new Uint32Array(4);
   philox(block, image, epoch, 0, Purpose.view, seed, 0);
-  return below(block[0] as number, choices);
+  return below(block[0] ?? 0, choices);
 }
 
 /** Draws for one thing, one after another; equal addresses give equal draws. */
@@ -38,7 +38,7 @@ export class Draws {
   #word(): number {
     const at = this.#drawn++;
     if ((at & 3) === 0) philox(this.#block, this.place, this.part, at >>> 2, this.purpose, this.seed, 0);
-    return this.#block[at & 3] as number;
+    return this.#block[at & 3] ?? 0;
   }
 
   /** An integer of 0…n−1. */
@@ -67,8 +67,8 @@ export function normals(
   const block = new Uint32Array(4);
   for (let i = 0; i < n; i += 2) {
     if ((i & 3) === 0) philox(block, i >>> 2, stream, 0, purpose, seed, 0);
-    const u1 = ((block[i & 3] as number) + 1) / 0x1_0000_0000;
-    const u2 = (block[(i & 3) + 1] as number) / 0x1_0000_0000;
+    const u1 = ((block[i & 3] ?? 0) + 1) / 0x1_0000_0000;
+    const u2 = (block[(i & 3) + 1] ?? 0) / 0x1_0000_0000;
     const radius = std * Math.sqrt(-2 * Math.log(u1));
     values[i] = radius * Math.cos(2 * Math.PI * u2);
     if (i + 1 < n) values[i + 1] = radius * Math.sin(2 * Math.PI * u2);

@@ -5,15 +5,6 @@ import { pipeline } from 'node:stream/promises';
 import { x as extractTar } from 'tar';
 import yauzl from 'yauzl';
 
-// What yauzl 3.4 has beyond its published types.
-declare module 'yauzl' {
-  function openPromise(file: string): Promise<ZipFile>;
-  interface ZipFile {
-    eachEntry(): AsyncIterable<Entry>;
-    openReadStreamPromise(entry: Entry): Promise<NodeJS.ReadableStream>;
-  }
-}
-
 /** Unpacks a .tar.gz; entries that would leave the folder are refused by the library. */
 export async function unpackTarGz(archive: string, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -1,4 +1,5 @@
 import { messageOf } from '@mcld/errors/text.js';
+import { AddonError } from '@mcld/native/addon.js';
 import { drawPixels, type Target } from '@mcld/native/drawing.js';
 import { drawJpeg, type JpegHeader, jpegHeader } from '@mcld/native/jpeg.js';
 import { isSwapped, type Orientation, turned } from '@mcld/native/orientation.js';
@@ -77,6 +78,7 @@ export async function openPicture(bytes: Uint8Array, name: string): Promise<Pict
     const upright = orientation === 1 ? pixels : turned(pixels, [height, width], orientation);
     return isSwapped(orientation) ? new RawPicture(upright, width, height) : new RawPicture(upright, height, width);
   } catch (error) {
+    if (error instanceof AddonError) throw error;
     throw damaged(name, error);
   }
 }
