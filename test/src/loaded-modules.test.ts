@@ -35,6 +35,15 @@ describe('loads no more than it needs:', () => {
     expect(beyondFacts(loaded)).toEqual([]);
   });
 
+  it.each(['runs/report', 'runs/run-record', 'bus/event-data', 'storage/teachers'])(
+    'the schemas of kept documents in %s, zod',
+    async (name) => {
+      const { packages, own } = await loadedByImport(`@mcld/platform/${name}.js`);
+      expect(packages).toEqual(['zod']);
+      expect(own.filter((file) => !/^packages\/(platform|errors)\//.test(file))).toEqual([]);
+    },
+  );
+
   it('the control plane, nothing that computes or decodes', async () => {
     const loaded = await loadedByImport('@mcld/pipeline/main.js');
     expect([...heavyPackages(loaded), ...addons(loaded)]).toEqual(['yauzl']);

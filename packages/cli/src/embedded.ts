@@ -7,7 +7,7 @@ import { createLogger } from '@mcld/platform/logging.js';
 import { holdHome } from '@mcld/platform/runs/ownership.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
-import { addressSetting, type ServiceName, serviceNames, services } from './services.js';
+import { addressSetting, byService, type ServiceName, serviceNames, services } from './services.js';
 
 export interface EmbeddedPipeline {
   /** The pipeline service's address: on TCP where it was asked to listen there. */
@@ -48,8 +48,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   try {
     const sockets = await socketFolder();
     closers.push(() => rm(sockets, { recursive: true, force: true }));
-    const named = serviceNames.map((name) => [name, `unix://${path.join(sockets, `${name}.sock`)}`]);
-    const addresses = Object.fromEntries(named) as Record<ServiceName, string>;
+    const addresses = byService((name) => `unix://${path.join(sockets, `${name}.sock`)}`);
     const tcp = await startServices(embeddedConfig(home, addresses, options), addresses, options, closers);
     const { pipeline, 'teacher-inference': teacher } = addresses;
     if (!options.brief) await held.tell({ pipeline, teacher, ...(tcp && { endpoint: tcp }) });
@@ -73,7 +72,10 @@ function embeddedConfig(
   addresses: Readonly<Record<ServiceName, string>>,
   { listen, settings }: EmbeddedOptions,
 ): Config {
-  const named = Object.entries(addressSetting).map(([name, setting]) => [setting, addresses[name as ServiceName]]);
+  const named = serviceNames.flatMap((name) => {
+    const setting = addressSetting[name];
+    return setting ? [[setting, addresses[name]]] : [];
+  });
   return readConfig({
     ...process.env,
     MCLD_HOME: home,

@@ -25,3 +25,12 @@ export const addressSetting: Partial<Record<ServiceName, string>> = {
   'teacher-inference': 'MCLD_TEACHER_INFERENCE',
   evaluator: 'MCLD_EVALUATOR',
 };
+
+/** Something for each service. */
+export const byService = <T>(of: (name: ServiceName) => T): Readonly<Record<ServiceName, T>> => ({
+  'data-loader': of('data-loader'),
+  'teacher-inference': of('teacher-inference'),
+  evaluator: of('evaluator'),
+  pipeline: of('pipeline'),
+  'student-trainer': of('student-trainer'),
+});

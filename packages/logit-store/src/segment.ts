@@ -123,10 +123,10 @@ export class Segment {
   /** Whether a row holds what its key says. */
   isRight(row: number): boolean {
     const at = row * KEY_WORDS;
-    const [index, code] = [this.keys[at] as number, this.keys[at + 1] as number];
+    const { keys } = this;
     const { words } = this.header;
-    const check = checkWords(this.rows, row * words, words - 1, index, code);
-    return check === this.keys[at + 2] && check === this.rows[(row + 1) * words - 1];
+    const check = checkWords(this.rows, row * words, words - 1, keys[at] ?? 0, keys[at + 1] ?? 0);
+    return check === keys[at + 2] && check === this.rows[(row + 1) * words - 1];
   }
 }
 
@@ -141,7 +141,7 @@ function map(file: string): ArrayBuffer {
 /** Keys up to the first that is not right: only the end of a file can be torn. */
 function rightKeys(keys: Int32Array): number {
   for (let at = 0; at < keys.length; at += KEY_WORDS) {
-    const check = checkKey(keys[at] as number, keys[at + 1] as number, keys[at + 2] as number);
+    const check = checkKey(keys[at] ?? 0, keys[at + 1] ?? 0, keys[at + 2] ?? 0);
     if (check !== keys[at + 3]) return at / KEY_WORDS;
   }
   return keys.length / KEY_WORDS;

@@ -47,12 +47,7 @@ export async function openAdapters<R>(
 
 /** @throws ObjectStoreError when it cannot be reached */
 export async function openObjectStore(config: Config): Promise<ObjectStore> {
-  const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey, MCLD_S3_SECRET_KEY: secretKey } = config;
+  const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey = '', MCLD_S3_SECRET_KEY: secretKey = '' } = config;
   if (!endpoint) return new FileObjectStore(path.join(config.MCLD_HOME, 'store'));
-  return S3ObjectStore.open({
-    endpoint,
-    bucket: config.MCLD_S3_BUCKET,
-    accessKey: accessKey as string,
-    secretKey: secretKey as string,
-  });
+  return S3ObjectStore.open({ endpoint, bucket: config.MCLD_S3_BUCKET, accessKey, secretKey });
 }

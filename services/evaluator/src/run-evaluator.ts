@@ -7,6 +7,7 @@ import { type Checkpoint, listCheckpoints, newestCheckpoint, readCheckpoint } fr
 import { keepEvaluation, storedEvaluations } from '@mcld/platform/runs/evaluations.js';
 import { historyOf } from '@mcld/platform/runs/history.js';
 import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
+import type { LogitReport, Report } from '@mcld/platform/runs/report.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -17,7 +18,6 @@ import { evaluateSplit } from './measure/evaluation.js';
 import type { InferenceParts } from './measure/inference.js';
 import { probeTransfer } from './measure/transfer.js';
 import { keepReport } from './report/kept-reports.js';
-import type { LogitReport, Report } from './report/report.js';
 
 export interface EvaluatorParts extends InferenceParts {
   readonly adapters: Adapters<Recipe>;

@@ -7,9 +7,9 @@ import { filePieces } from '@mcld/feeds/files.js';
 import { NotFoundError, RequestError } from '@mcld/platform/grpc/errors.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import { wireMetrics } from '@mcld/platform/runs/metrics.js';
+import type { Report } from '@mcld/platform/runs/report.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { keptReport } from './report/kept-reports.js';
-import type { Report } from './report/report.js';
 import { reportHtml } from './report/report-html.js';
 import type { RunEvaluator } from './run-evaluator.js';
 

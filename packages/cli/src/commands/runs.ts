@@ -102,17 +102,18 @@ async function allRuns(client: PipelineClient): Promise<Run[]> {
 
 async function get(id: string, options: CommonOptions): Promise<void> {
   await withSession({ ...options, use: 'brief' }, async ({ client }) => {
-    const found = present((await client.getRun({ runId: id })).run);
-    if (options.json) return printJson(runJson(found));
+    const run = present((await client.getRun({ runId: id })).run);
+    if (options.json) return printJson(runJson(run));
+    const error: [string, string][] = run.error ? [['error', run.error]] : [];
     const rows: [string, string][] = [
-      ['run', found.id],
-      ['state', stateName(found)],
-      ['step', `${found.step} of ${found.totalSteps}`],
-      ['attempt', String(found.attempt)],
-      ['top-1', shareOf(found, 'top1')],
-      ['teacher', found.teacherDigest || '–'],
-      ['trace', found.traceId || '–'],
-      ...(found.error ? [['error', found.error] as [string, string]] : []),
+      ['run', run.id],
+      ['state', stateName(run)],
+      ['step', `${run.step} of ${run.totalSteps}`],
+      ['attempt', String(run.attempt)],
+      ['top-1', shareOf(run, 'top1')],
+      ['teacher', run.teacherDigest || '–'],
+      ['trace', run.traceId || '–'],
+      ...error,
     ];
     print(rows.map(([name, value]) => `${name.padEnd(8)} ${value}`).join('\n'));
   });

@@ -1,4 +1,4 @@
-import type { ClassConfusion } from '../report/report.js';
+import type { ClassConfusion } from '@mcld/platform/runs/report.js';
 
 /** How the images of one class were guessed. */
 interface Tally {
@@ -20,6 +20,10 @@ interface Row {
 /** Other classes that are named for each. */
 const TAKEN_FOR = 3;
 
+/** A class's name; its number where the data set names fewer. */
+export const classNameOf = (classNames: readonly string[], label: number): string =>
+  classNames[label] ?? `class ${label}`;
+
 /**
  * The classes that are recognised worst, and what they are taken for; of equals the lower class first. Work and memory
  * grow with the images, not with the square of the classes (21,843 of them would make a matrix of 1.9 GB).
@@ -30,7 +34,7 @@ export function worstClasses(
   classNames: readonly string[],
   most: number,
 ): ClassConfusion[] {
-  const named = (label: number): string => classNames[label] as string;
+  const named = (label: number): string => classNameOf(classNames, label);
   return [...tallied(labels, guesses)]
     .map(([label, tally]) => rowOf(label, tally))
     .sort((a, b) => a.recall - b.recall || mostTaken(b) - mostTaken(a) || a.label - b.label)
@@ -46,7 +50,7 @@ export function worstClasses(
 function tallied(labels: ArrayLike<number>, guesses: ArrayLike<number>): Map<number, Tally> {
   const tallies = new Map<number, Tally>();
   for (let i = 0; i < labels.length; i++) {
-    const [label, guess] = [labels[i] as number, guesses[i] as number];
+    const [label, guess] = [labels[i] ?? 0, guesses[i] ?? 0];
     const tally = tallies.get(label) ?? { count: 0, right: 0, wrong: new Map<number, number>() };
     tallies.set(label, tally);
     tally.count++;

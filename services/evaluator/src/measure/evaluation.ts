@@ -1,10 +1,10 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { isDiverged, type MetricsRecord, recordOf } from '@mcld/platform/runs/metrics.js';
+import type { ClassConfusion, Example } from '@mcld/platform/runs/report.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { allFinite } from '@mcld/tensor/finite.js';
-import type { ClassConfusion, Example } from '../report/report.js';
-import { worstClasses } from './confusion.js';
+import { classNameOf, worstClasses } from './confusion.js';
 import { encodeExample } from './examples.js';
 import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
 import { MetricsAccumulator } from './metrics.js';
@@ -40,6 +40,7 @@ export async function evaluateSplit(
 ): Promise<Evaluation> {
   const described = await parts.loader.describeDataset({ dataset });
   const { classNames, height, width, count } = described;
+  const nameOf = (label: number) => classNameOf(classNames, label);
   const metrics = new MetricsAccumulator();
   const labels: number[] = [];
   const guesses: number[] = [];
@@ -64,9 +65,9 @@ export async function evaluateSplit(
           const bytes = height * width * 3;
           examples.push({
             image: await encodeExample(batch.pixels.subarray(i * bytes, (i + 1) * bytes), height, width),
-            label: classNames[label] as string,
-            student: allFinite(row) ? (classNames[argmax(row)] as string) : NO_GUESS,
-            ...(teacherRow && { teacher: classNames[argmax(teacherRow)] as string }),
+            label: nameOf(label),
+            student: allFinite(row) ? nameOf(argmax(row)) : NO_GUESS,
+            ...(teacherRow && { teacher: nameOf(argmax(teacherRow)) }),
           });
         }
         labels.push(label);
@@ -77,12 +78,12 @@ export async function evaluateSplit(
     await teacher?.return(undefined);
   }
   if (teacherFault !== undefined) metrics.forgetTeacher();
-  const found = recordOf(metrics.result());
-  const diverged = isDiverged(found)
-    ? `${found.nonFinite} of ${found.count} test images have logits that are no finite numbers (the first: image ${metrics.firstNonFinite})`
+  const record = recordOf(metrics.result());
+  const diverged = isDiverged(record)
+    ? `${record.nonFinite} of ${record.count} test images have logits that are no finite numbers (the first: image ${metrics.firstNonFinite})`
     : undefined;
   const worst = diverged ? [] : worstClasses(labels, guesses, classNames, WORST);
-  return { metrics: found, diverged, teacherFault, worst, examples };
+  return { metrics: record, diverged, teacherFault, worst, examples };
 }
 
 const nextRow = async (rows: AsyncGenerator<Float32Array, undefined> | undefined): Promise<Float32Array | undefined> =>

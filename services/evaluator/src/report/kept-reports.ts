@@ -1,8 +1,8 @@
 import { getDocument } from '@mcld/platform/documents.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { reportKey } from '@mcld/platform/layout.js';
+import { type Report, reportSchema } from '@mcld/platform/runs/report.js';
 import { type ObjectStore, putJson } from '@mcld/platform/storage/object-store.js';
-import { type Report, reportSchema } from './report.js';
 import { reportHtml } from './report-html.js';
 
 /** Writes a run's report, as JSON and as a page. */

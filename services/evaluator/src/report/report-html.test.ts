@@ -1,6 +1,6 @@
 import { asRunId } from '@mcld/platform/ids.js';
+import type { Report } from '@mcld/platform/runs/report.js';
 import { describe, expect, it } from 'vitest';
-import type { Report } from './report.js';
 import { reportHtml } from './report-html.js';
 
 const report: Report = {

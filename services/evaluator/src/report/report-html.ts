@@ -1,10 +1,10 @@
 import { unusedLines } from '@mcld/datasets/readers/passed-over.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
 import { isDiverged } from '@mcld/platform/runs/metrics.js';
+import type { Report } from '@mcld/platform/runs/report.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import { html } from 'ghtml';
 import { lineChart, type Series } from './charts.js';
-import type { Report } from './report.js';
 
 const DIVERGED = 'diverged';
 

@@ -1,9 +1,9 @@
-import { runIdSchema } from '@mcld/platform/ids.js';
-import { epochSummarySchema } from '@mcld/platform/runs/history.js';
-import { evaluationPointSchema, metricsSchema } from '@mcld/platform/runs/metrics.js';
-import { passedOverSchema } from '@mcld/platform/runs/passed-over.js';
-import { transferSchema } from '@mcld/platform/runs/transfer.js';
 import { z } from 'zod';
+import { runIdSchema } from '../ids.js';
+import { epochSummarySchema } from './history.js';
+import { evaluationPointSchema, metricsSchema } from './metrics.js';
+import { passedOverSchema } from './passed-over.js';
+import { transferSchema } from './transfer.js';
 
 /** What a run's teacher logits were read from. */
 const logitReportSchema = z.object({
