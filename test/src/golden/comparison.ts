@@ -26,26 +26,22 @@ export function share({ deviation, tolerance }: Comparison): number {
   return Number.isNaN(deviation) ? Number.POSITIVE_INFINITY : deviation / tolerance;
 }
 
-export const maxAbs = (values: ArrayLike<number>): number =>
-  Array.prototype.reduce.call(
-    values,
-    (m: unknown, v: unknown) => Math.max(m as number, Math.abs(v as number)),
-    0,
-  ) as number;
+export function maxAbs(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}
 
 /** Largest |a − b|; NaN when any is, Infinity when the lengths differ. */
 export function maxDeviation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let worstSoFar = 0;
-  for (let i = 0; i < a.length; i++) {
-    const deviation = Math.abs((a[i] as number) - (b[i] as number));
-    if (Number.isNaN(deviation)) return Number.NaN;
-    worstSoFar = Math.max(worstSoFar, deviation);
-  }
-  return worstSoFar;
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
 }
 
-export const norm = (values: ArrayLike<number>): number =>
-  Math.sqrt(
-    Array.prototype.reduce.call(values, (s: unknown, v: unknown) => (s as number) + (v as number) ** 2, 0) as number,
-  );
+export function norm(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! ** 2;
+  return Math.sqrt(sum);
+}

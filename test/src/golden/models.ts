@@ -10,6 +10,7 @@ import { type Comparison, type FileResult, maxAbs, maxDeviation, norm } from './
 const schema = z.object({
   model: z.string(),
   seed: z.number(),
+  imageSize: z.number().default(32),
   batch: z.number(),
   targets: z.array(z.number()),
   parameters: z.array(z.tuple([z.string(), z.array(z.number())])),
@@ -31,57 +32,57 @@ const schema = z.object({
 type Reference = z.output<typeof schema>;
 
 const CLASSES = 100;
-const SIZE = 32;
 
 /** fill(k, n)[i] = 2·frac( sin(12.9898 i + 78.233 k + 37.719 seed) · 43758.5453 ) − 1. */
 function fill(k: number, n: number, seed: number): Float32Array {
-  return Float32Array.from({ length: n }, (_, i) => {
+  return new Float32Array(n).map((_, i) => {
     const h = Math.sin(12.9898 * i + 78.233 * k + 37.719 * seed) * 43758.5453;
     return 2 * (h - Math.floor(h)) - 1;
   });
 }
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
 function stateOf({ parameters, seed }: Reference): StateDict {
   return new Map(
     parameters.map(([name, shape], k): [string, StateArray] => {
-      const v = fill(
-        k,
-        shape.reduce((a, b) => a * b, 1),
-        seed,
-      );
-      return [name, { shape, data: v.map((x) => scaled(name, shape, x)) }];
+      const data = fill(k, sizeOf(shape), seed).map(scaling(name, shape));
+      return [name, { shape, data }];
     }),
   );
 }
 
-function scaled(name: string, shape: readonly number[], v: number): number {
+/** What a parameter is made of by its noise, each operation rounded to float32. */
+function scaling(name: string, shape: readonly number[]): (v: number) => number {
   const { fround } = Math;
-  if (name.endsWith('running_mean')) return fround(fround(0.1) * v);
-  if (name.endsWith('running_var')) return fround(1 + fround(fround(0.5) * v));
-  if (shape.length === 1 && name.endsWith('weight')) return fround(1 + fround(fround(0.2) * v));
-  if (shape.length === 1) return fround(fround(0.1) * v);
-  return fround(v * fround(Math.sqrt(6 / shape.slice(1).reduce((a, b) => a * b, 1))));
+  if (name.endsWith('running_mean')) return (v) => fround(0.1) * v;
+  if (name.endsWith('running_var')) return (v) => 1 + fround(fround(0.5) * v);
+  if (shape.length === 1 && name.endsWith('weight')) return (v) => 1 + fround(fround(0.2) * v);
+  if (shape.length === 1) return (v) => fround(0.1) * v;
+  const spread = fround(Math.sqrt(6 / sizeOf(shape.slice(1))));
+  return (v) => v * spread;
 }
 
-function imagesOf({ batch, seed }: Reference): tf.Tensor4D {
-  const nchw = fill(1000, batch * 3 * SIZE * SIZE, seed).map((v) => Math.fround(Math.fround(1.7) * v));
-  return tf.tidy(() => tf.transpose(tf.tensor4d(nchw, [batch, 3, SIZE, SIZE]), [0, 2, 3, 1]));
+function imagesOf({ batch, imageSize: size, seed }: Reference): tf.Tensor4D {
+  const nchw = fill(1000, batch * 3 * size * size, seed).map((v) => Math.fround(Math.fround(1.7) * v));
+  return tf.tidy(() => tf.transpose(tf.tensor4d(nchw, [batch, 3, size, size]), [0, 2, 3, 1]));
 }
 
 export function checkModel(file: string, content: unknown): FileResult {
   const reference = schema.parse(content);
   if (!isModelName(reference.model)) return { file, comparisons: [], unsupported: [reference.model] };
   const images = imagesOf(reference);
+  const state = stateOf(reference);
   const comparisons = [
-    ...checkInference(reference.model, reference, images),
-    ...checkTraining(reference.model, reference, images),
+    ...checkInference(reference.model, state, reference, images),
+    ...checkTraining(reference.model, state, reference, images),
   ];
   images.dispose();
   return { file, comparisons, unsupported: [] };
 }
 
-function checkInference(model: ModelName, reference: Reference, images: tf.Tensor4D): Comparison[] {
-  const network = new InferenceNetwork(model, CLASSES, stateOf(reference));
+function checkInference(model: ModelName, weights: StateDict, reference: Reference, images: tf.Tensor4D): Comparison[] {
+  const network = new InferenceNetwork(model, CLASSES, weights);
   const { features, logits } = network.forward(images);
   const norms = tf.tidy(() => tf.sqrt(tf.sum(tf.square(features), 1)).dataSync());
   const tolerance = reference.tolerance.evalLogits;
@@ -99,10 +100,10 @@ function relative(quantity: string, found: ArrayLike<number>, expected: number[]
   return { quantity, deviation: maxDeviation(found, expected) / maxAbs(expected), tolerance };
 }
 
-function checkTraining(model: ModelName, reference: Reference, images: tf.Tensor4D): Comparison[] {
+function checkTraining(model: ModelName, weights: StateDict, reference: Reference, images: tf.Tensor4D): Comparison[] {
   const { tolerance } = reference;
   const network = new TrainableNetwork(model, CLASSES);
-  const state = network.load(stateOf(reference));
+  const state = network.load(weights);
   const y = tf.tensor1d(reference.targets, 'int32');
   let logits: Float32Array = new Float32Array();
   const { loss, gradients, statistics } = network.differentiate(state, images, (z) => {
