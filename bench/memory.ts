@@ -101,7 +101,7 @@ await Promise.all([
   read(open.loader.client.streamBatches(request), (step) => {
     if (step % 2000 === 0 || step === 500) look(step);
   }),
-  read(open.teacher.client.streamLogits({ teacherDigest: digest, ...request }), () => {}),
+  read(open.teacher.client.streamRows({ teacherDigest: digest, ...request }), () => {}),
 ]);
 look(STEPS);
 
@@ -110,7 +110,7 @@ const stalled = [1, 2, 3, 4].flatMap((seed) => {
   const plan = { ...request, spec: { ...request.spec, seed } };
   return [
     open.loader.client.streamBatches(plan)[Symbol.asyncIterator](),
-    open.teacher.client.streamLogits({ teacherDigest: digest, ...plan })[Symbol.asyncIterator](),
+    open.teacher.client.streamRows({ teacherDigest: digest, ...plan })[Symbol.asyncIterator](),
   ];
 });
 await Promise.all(stalled.map((stream) => stream.next()));

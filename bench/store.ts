@@ -9,6 +9,7 @@ import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
 import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { permutation } from '@mcld/random/draws.js';
 import { median, verdict } from './support/figures.js';
 
@@ -24,20 +25,20 @@ const logger = createLogger('bench', 'warn');
 const address = { teacher: 'a'.repeat(64), data: 'b'.repeat(64), images: IMAGES };
 const codec = rowCodec('fp32', CLASSES);
 const segments = new SegmentFolder(folder, undefined, 1e11, logger);
-const open = () => LogitStore.open(segments, address, { codec, identity: 'bench', logger });
+const open = () => LogitStore.open(segments, address, { codec, identity: () => 'bench', logger });
 
 async function fill(): Promise<number> {
   const store = await open();
-  const logits = new Float32Array(BATCH * CLASSES);
+  const rows = Rows.zeros(BATCH, CLASSES);
   const [index, code] = [new Uint32Array(BATCH), new Uint32Array(BATCH)];
   const begin = performance.now();
   for (let row = 0; row < ROWS; row += BATCH) {
     for (let i = 0; i < BATCH; i++) {
       index[i] = (row + i) % IMAGES;
       code[i] = Math.floor((row + i) / IMAGES) % CODES;
-      logits.fill(row + i, i * CLASSES, (i + 1) * CLASSES);
+      rows.row(i).fill(row + i);
     }
-    if (!store.put(index, code, logits)) throw new Error('the store took no more');
+    if (!store.put(index, code, rows)) throw new Error('the store took no more');
   }
   await store.close();
   return ROWS / ((performance.now() - begin) / 1000);
@@ -46,7 +47,7 @@ async function fill(): Promise<number> {
 /** Reads each image once, in an epoch's order, each in some view. */
 function readEpoch(store: LogitStore, epoch: number): number {
   const order = permutation(IMAGES, 1, epoch);
-  const out = new Float32Array(BATCH * CLASSES);
+  const out = Rows.zeros(BATCH, CLASSES);
   let wrong = 0;
   const begin = performance.now();
   const [index, code] = [new Uint32Array(BATCH), new Uint32Array(BATCH)];
@@ -58,7 +59,7 @@ function readEpoch(store: LogitStore, epoch: number): number {
     const there = store.read(index, code, out);
     for (let i = 0; i < BATCH; i++) {
       const right = Math.fround((code[i] as number) * IMAGES + (index[i] as number));
-      if (there[i] !== 1 || out[i * CLASSES] !== right) wrong++;
+      if (there[i] !== 1 || out.values[i * CLASSES] !== right) wrong++;
     }
   }
   const rate = IMAGES / ((performance.now() - begin) / 1000);

@@ -96,7 +96,8 @@ async function bare(): Promise<Bare> {
       step: 0,
       rates: { lr: 0.05, momentum: 0.9 },
     });
-  const forward = () => teacher.call('logits', { handle, pixels: pixels(), height: 32, width: 32, statistics });
+  const forward = () =>
+    teacher.call('compute', { handle, output: 'logits', pixels: pixels(), height: 32, width: 32, statistics });
   const timed = async (work: () => Promise<unknown>) => {
     const times: number[] = [];
     for (let n = 0; n < STEPS / 2; n++) {

@@ -215,7 +215,7 @@ describe('a teacher whose logits are no finite numbers', () => {
     const spec = { dataset: { name: 'cifar-100', root: data, split: 'train' }, batchSize: 64, augmentation: {} };
     const request = { teacherDigest, spec, from: { epoch: 0, step: 0 }, epochs: 1 };
     const read = async () => {
-      for await (const _ of teacher.client.streamLogits(request));
+      for await (const _ of teacher.client.streamRows(request));
     };
     await expect(read()).rejects.toMatchObject({
       status: 'FAILED_PRECONDITION',

@@ -112,7 +112,7 @@ describe('a teacher that cannot teach', () => {
     cut.set('fc.weight', { shape: [7, 64], data: new Float32Array(7 * 64) });
     cut.set('fc.bias', { shape: [7], data: new Float32Array(7) });
     const digest = await imported('', encodeOnnx('resnet8', 7, cut, { fold: true }));
-    expect(await refusal(student({ digest }))).toBe('teacher: the teacher tells 7 classes apart, the data set has 100');
+    expect(await refusal(student({ digest }))).toBe('teacher: the teacher has 7 classes, the data set 100');
   });
 
   it('on a server that is not there is refused by name', async () => {

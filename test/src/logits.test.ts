@@ -51,9 +51,9 @@ async function logitsByView(home: string, batchSize: number) {
   }
   const rows = new Map<string, string>();
   let at = 0;
-  for await (const { logits, rows: count } of teacher.client.streamLogits({ teacherDigest, ...request })) {
-    for (let row = 0; row < count; row++)
-      rows.set(addresses[at++]!, Buffer.from(logits.subarray(row * 400, (row + 1) * 400)).toString('hex'));
+  for await (const { part, values } of teacher.client.streamRows({ teacherDigest, ...request })) {
+    for (let row = 0; row < part!.count; row++)
+      rows.set(addresses[at++]!, Buffer.from(values.subarray(row * 400, (row + 1) * 400)).toString('hex'));
   }
   const { counters } = await teacher.client.describeTeacher({ teacherDigest });
   loader.close();

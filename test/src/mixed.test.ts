@@ -55,7 +55,7 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
     mix,
   };
   const request = { spec, from: { epoch: 0, step: 0 }, epochs: 1 };
-  const told = logits.client.streamLogits({ teacherDigest, ...request })[Symbol.asyncIterator]();
+  const told = logits.client.streamRows({ teacherDigest, ...request })[Symbol.asyncIterator]();
   const shares = new Set<number>();
   for await (const { pixels, labels, ownShare } of loader.client.streamBatches(request)) {
     shares.add(ownShare);
@@ -64,12 +64,12 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
       inputs: [{ name: 'image', datatype: 'UINT8', shape: [labels.length, 32, 32, 3] }],
       rawInputContents: [pixels],
     });
-    const step = (await told.next()).value as { logits: Uint8Array };
-    expect(Buffer.compare(step.logits, rawOutputContents[0]!)).toBe(0);
+    const step = (await told.next()).value as { values: Uint8Array };
+    expect(Buffer.compare(step.values, rawOutputContents[0]!)).toBe(0);
   }
   expect(shares.size).toBe(3);
   expect(Math.min(...shares)).toBeGreaterThan(0.4);
-  const warm = logits.client.warmLogits({ teacherDigest, spec, epochs: 1 })[Symbol.asyncIterator]();
+  const warm = logits.client.warmRows({ teacherDigest, spec, epochs: 1 })[Symbol.asyncIterator]();
   await expect(warm.next()).rejects.toThrow('logits of mixed images are not stored');
   for (const open of [loader, logits, inference]) open.close();
   close();

@@ -166,7 +166,7 @@ describe('CreateRun', () => {
       quickRecipe(data, { teacher: { digest }, distiller: { name: 'kd' }, ...changes });
     expect(await refusal(student({}))).toEqual({
       status: 'INVALID_ARGUMENT',
-      message: 'teacher: the teacher tells 10 classes apart, the data set has 100',
+      message: 'teacher: the teacher has 10 classes, the data set 100',
       fields: ['teacher'],
     });
     const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));

@@ -127,13 +127,13 @@ describe('replicas of the teacher that know each other', () => {
     };
     const read = async ({ client }: (typeof clients)[number]) => {
       const hash = createHash('sha256');
-      for await (const { logits } of client.streamLogits({
+      for await (const { values } of client.streamRows({
         teacherDigest: digest,
         spec,
         from: { epoch: 0, step: 0 },
         epochs: 3,
       }))
-        hash.update(logits);
+        hash.update(values);
       return hash.digest('hex');
     };
     const [first, second] = await Promise.all(clients.map(read));
@@ -184,7 +184,7 @@ describe('four students at once on one teacher', () => {
       shuffle: true,
       seed: 7,
     };
-    const { rows, identities } = await inference.client.describeLogits({ teacherDigest, spec });
+    const { rows, identities } = await inference.client.describeRows({ teacherDigest, spec });
     const { counters } = await inference.client.describeTeacher({ teacherDigest });
     // The final evaluations ask for the test images too, once.
     expect(counters!.computedViews).toBe(rows + 100);

@@ -9,6 +9,7 @@ import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
 import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratch } from './support/data.js';
 import { freshRow, STORE_ADDRESS } from './support/fresh-rows.js';
@@ -54,14 +55,14 @@ async function opened(folder: string): Promise<LogitStore> {
 
 /** @returns how many rows are there, each held against a fresh computation, bit for bit */
 function rightRows(store: LogitStore): number {
-  const row = new Float32Array(codec.classes);
+  const row = Rows.zeros(1, codec.width);
   let found = 0;
   for (let index = 0; index < STORE_ADDRESS.images; index++) {
     for (let code = 0; code < CODES; code++) {
       if (store.read(Uint32Array.of(index), Uint32Array.of(code), row)[0] !== 1) continue;
       found++;
       const fresh = freshRow(index, code);
-      if (Buffer.compare(Buffer.from(row.buffer), Buffer.from(fresh.buffer)) !== 0) {
+      if (Buffer.compare(Buffer.from(row.bytes), Buffer.from(fresh.buffer)) !== 0) {
         throw new Error(`the row of image ${index}, view ${code} is not the one that was computed`);
       }
     }

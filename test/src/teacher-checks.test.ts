@@ -106,8 +106,8 @@ it('a teacher of another deployment is told how to normalise', async () => {
     const { spec } = teacherChecks(parseRecipe(recipe)).train;
     const pieces: Buffer[] = [];
     const views = { index: [0, 1, 2], code: [0, 5, 9] };
-    for await (const { logits } of trial.teachers.computeLogits({ teacherDigest, spec, views }))
-      pieces.push(Buffer.from(logits));
+    for await (const { values } of trial.teachers.computeRows({ teacherDigest, spec, views }))
+      pieces.push(Buffer.from(values));
     return Buffer.concat(pieces);
   };
   const [here, there] = [await rows(weights), await rows(remote)];
@@ -158,7 +158,7 @@ describe('answers that are no logits', () => {
   it('are refused where they are no numbers, by the image', async () => {
     server.served.row = (pixels) => linearRow(pixels, 1).map((value, c) => (c === 3 ? value / 0 : value));
     expect(await trial.checked(served())).toMatch(
-      /^the teacher \(.*\) answers to image 0 with -?Infinity for class 3; a student cannot be held against that$/,
+      /^the teacher \(.*\) answers to image 0 with -?Infinity for class 3; a student cannot learn from that$/,
     );
   });
 

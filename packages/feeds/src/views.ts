@@ -1,11 +1,12 @@
 import type { StreamViewsResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
-import type { ComputeLogitsResponse } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { Augmentation, BatchSpec, DatasetRef, Views } from '@mcld/contracts/mcld/v1/views.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
-import { Rows } from '@mcld/platform/rows.js';
+import type { Rows } from '@mcld/platform/rows.js';
 import type { LoaderClient, TeacherClient } from './clients.js';
 import type { FeedOptions } from './feed.js';
 import { onlyArray, type Piece } from './pieces.js';
+import { rowsOf, rowsPieceOf } from './rows-pieces.js';
+import { StreamError } from './stream-error.js';
 
 /** One image in one of its views; see views.proto. */
 export interface ViewAddress {
@@ -51,18 +52,21 @@ const pixelsOf = ({ part, pixels }: StreamViewsResponse): Piece | undefined => p
 /** Which of a teacher's rows are meant. */
 export interface RowsOf {
   readonly teacherDigest: string;
+  readonly output: string;
   readonly spec: BatchSpec;
   readonly precision: string;
 }
 
-/** Rows of views in the order asked for, of another replica of the teacher. Not tried again: its caller can compute them. */
+/**
+ * Rows of views in the order asked for, of another replica of the teacher. Not tried again: its caller can compute them.
+ * @throws StreamError where there is not one row for each view
+ */
 export async function fetchRows(
-  teacher: Pick<TeacherClient, 'computeLogits'>,
+  teacher: Pick<TeacherClient, 'computeRows'>,
   of: RowsOf,
   views: readonly ViewAddress[],
 ): Promise<Rows> {
-  const { bytes } = await onlyArray(teacher.computeLogits({ ...of, views: wireViews(views) }), rowsOf);
-  return Rows.ofBytes(bytes, bytes.length / 4 / views.length);
+  const rows = rowsOf(await onlyArray(teacher.computeRows({ ...of, views: wireViews(views) }), rowsPieceOf));
+  if (rows.count !== views.length) throw new StreamError(`${rows.count} rows came for ${views.length} views`);
+  return rows;
 }
-
-const rowsOf = ({ logits: bytes, totalBytes, offset }: ComputeLogitsResponse): Piece => ({ bytes, totalBytes, offset });

@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, open, readdir, readFile, truncate, writeFile } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLogger } from '@mcld/platform/logging.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -17,12 +18,12 @@ const temporary = () => mkdtemp(path.join(tmpdir(), 'mcld-logits-'));
 
 function opener(folder: string, { remote, limit = 1 << 30 }: { remote?: FileObjectStore; limit?: number } = {}) {
   const segments = new SegmentFolder(folder, remote, limit, logger);
-  const openStore = (more: { identity?: () => string; precision?: string; classes?: number; teacher?: string } = {}) =>
+  const openStore = (more: { identity?: () => string; precision?: string; width?: number; teacher?: string } = {}) =>
     LogitStore.open(
       segments,
       { ...address, ...(more.teacher && { teacher: more.teacher }) },
       {
-        codec: rowCodec(more.precision ?? 'fp32', more.classes ?? 3),
+        codec: rowCodec(more.precision ?? 'fp32', more.width ?? 3),
         identity: more.identity ?? (() => 'cpu'),
         logger,
       },
@@ -30,12 +31,12 @@ function opener(folder: string, { remote, limit = 1 << 30 }: { remote?: FileObje
   return { segments, openStore };
 }
 
-const put = (store: LogitStore, index: number, code: number, logits: Float32Array) =>
-  store.put(Uint32Array.of(index), Uint32Array.of(code), logits.slice());
+const put = (store: LogitStore, index: number, code: number, values: Float32Array) =>
+  store.put(Uint32Array.of(index), Uint32Array.of(code), new Rows(values.slice(), values.length));
 
 function get(store: LogitStore, index: number, code: number): Float32Array | undefined {
-  const out = new Float32Array(store.codec.classes);
-  return store.read(Uint32Array.of(index), Uint32Array.of(code), out)[0] === 1 ? out : undefined;
+  const out = Rows.zeros(1, store.codec.width);
+  return store.read(Uint32Array.of(index), Uint32Array.of(code), out)[0] === 1 ? out.row(0) : undefined;
 }
 
 async function files(folder: string, end: string): Promise<string[]> {
@@ -126,12 +127,13 @@ describe('LogitStore', () => {
   it.each(['fp32', 'fp16', 'topk:2'])('reads many views at once, and says which were there (%s)', async (precision) => {
     const store = await opener(await temporary()).openStore({ precision });
     const logits = row(1, 2, 3, 4, 5, 6);
-    store.put(Uint32Array.of(4, 9), Uint32Array.of(0, 2), logits);
-    const out = new Float32Array(12).fill(-1);
+    store.put(Uint32Array.of(4, 9), Uint32Array.of(0, 2), new Rows(logits, 3));
+    const out = Rows.zeros(4, 3);
+    out.values.fill(-1);
     const there = store.read(Uint32Array.of(9, 5, 4, 9), Uint32Array.of(2, 0, 0, 1), out);
     expect([...there]).toEqual([1, 0, 1, 0]);
     // As `put` said that they would be read.
-    expect(out).toEqual(row(...logits.slice(3), -1, -1, -1, ...logits.slice(0, 3), -1, -1, -1));
+    expect(out.values).toEqual(row(...logits.slice(3), -1, -1, -1, ...logits.slice(0, 3), -1, -1, -1));
     await store.close();
   });
 
@@ -207,9 +209,9 @@ describe('LogitStore', () => {
     );
   });
 
-  it('passes over a segment of other classes or another precision', async () => {
+  it('passes over a segment of another width or another precision', async () => {
     const folder = await temporary();
-    const store = await opener(folder).openStore({ classes: 4 });
+    const store = await opener(folder).openStore({ width: 4 });
     put(store, 1, 1, row(1, 2, 3, 4));
     await store.close();
     expect((await opener(folder).openStore()).size).toBe(0);

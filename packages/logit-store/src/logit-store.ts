@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { readRows } from '@mcld/native/rows.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import type { Rows } from '@mcld/platform/rows.js';
 import { checkWords } from './checksum.js';
 import type { RowCodec } from './row-codec.js';
-import { KEY_WORDS, Segment, type SegmentHeader } from './segment.js';
+import { KEY_WORDS, Segment } from './segment.js';
 import type { SegmentFolder } from './segment-folder.js';
+import type { SegmentHeader } from './segment-header.js';
 import { SegmentWriter } from './segment-writer.js';
 import { ViewIndex } from './view-index.js';
 
@@ -14,17 +16,17 @@ const SEGMENT_BYTES = 1 << 26;
 const MIN_ROWS = 1 << 10;
 const MAX_ROWS = 1 << 18;
 
-/** What the logits are of. */
+/** What the rows are of. */
 export interface StoreAddress {
   readonly teacher: string;
-  /** Digest over all that a view's pixels depend on, and the precision. */
+  /** Digest over all that a view's pixels depend on, the output and the precision. */
   readonly data: string;
   /** Images in the data set. */
   readonly images: number;
 }
 
 /**
- * One teacher's logits for the views of one data set, in memory-mapped segments. The first row stored for a view stays, so
+ * The rows of one of a teacher's outputs for the views of one data set, in memory-mapped segments. The first row stored for a view stays, so
  * a resumed run reads what the undisturbed one read. One process writes a segment; any number read it.
  */
 export class LogitStore {
@@ -97,9 +99,9 @@ export class LogitStore {
 
   #take(segment: Segment): void {
     const { header, keys, count } = segment;
-    const { classes, precision } = this.codec;
-    if (header.classes !== classes || header.precision !== precision || header.words !== this.#stride) {
-      throw new Error(`it has ${header.classes} classes as ${header.precision}, expected ${classes} as ${precision}`);
+    const { width, precision } = this.codec;
+    if (header.width !== width || header.precision !== precision || header.words !== this.#stride) {
+      throw new Error(`its rows are ${header.width} values as ${header.precision}, expected ${width} as ${precision}`);
     }
     if (count > this.#capacity) throw new Error(`it has ${count} rows, expected at most ${this.#capacity}`);
     if (count === 0) return;
@@ -134,12 +136,13 @@ export class LogitStore {
   }
 
   /**
-   * Copies views' logits, and checks them on the way: a row that is damaged is forgotten, loudly.
-   * @param out float32 [n, classes]
-   * @returns 1 for each view that was there, n of them
+   * Copies views' rows, and checks them on the way: a row that is damaged is forgotten, loudly.
+   * @param out takes a row for each view
+   * @returns 1 for each view that was there
    */
-  read(index: Uint32Array, code: Uint32Array, out: Float32Array): Uint8Array {
-    const { words, classes, precision } = this.codec;
+  read(index: Uint32Array, code: Uint32Array, out: Rows): Uint8Array {
+    const { words, precision } = this.codec;
+    const { values, width } = out;
     const addresses = new Float64Array(index.length);
     for (let i = 0; i < index.length; i++) {
       const place = this.#index.get(index[i] as number, code[i] as number);
@@ -150,12 +153,12 @@ export class LogitStore {
     }
     const isExact = precision === 'fp32';
     const copied = isExact
-      ? new Int32Array(out.buffer, out.byteOffset, out.length)
+      ? new Int32Array(values.buffer, values.byteOffset, values.length)
       : new Int32Array(index.length * words);
     const right = readRows({ addresses, index, code }, words, copied);
     for (let i = 0; i < right.length; i++) {
       if (right[i] === 0 && (addresses[i] as number) > 0) this.#forget(index[i] as number, code[i] as number);
-      else if (right[i] === 1 && !isExact) this.codec.decode(copied, i * words, out, i * classes);
+      else if (right[i] === 1 && !isExact) this.codec.decode(copied, i * words, values, i * width);
     }
     return right;
   }
@@ -168,18 +171,18 @@ export class LogitStore {
 
   /**
    * Stores rows, of which none is stored yet.
-   * @param logits float32 [n, classes]; on return as they will be read: an approximate codec changes them
+   * @param rows one for each view; on return as they will be read: an approximate codec changes them
    * @returns false when there is no room: they must be computed again another time
    */
-  put(index: Uint32Array, code: Uint32Array, logits: Float32Array): boolean {
+  put(index: Uint32Array, code: Uint32Array, rows: Rows): boolean {
     const { codec } = this;
     const stride = this.#stride;
     const encoded = new Int32Array(index.length * stride);
     for (let i = 0, at = 0; i < index.length; i++, at += stride) {
-      codec.encode(logits.subarray(i * codec.classes, (i + 1) * codec.classes), encoded, at);
+      codec.encode(rows.row(i), encoded, at);
       const [image, view] = [(index[i] as number) | 0, (code[i] as number) | 0];
       encoded[at + codec.words] = checkWords(encoded, at, codec.words, image, view);
-      codec.decode(encoded, at, logits, i * codec.classes);
+      codec.decode(encoded, at, rows.values, i * codec.width);
     }
     for (let done = 0; done < index.length; ) {
       const writer = this.#openWriter();
@@ -229,9 +232,9 @@ export class LogitStore {
 
   #header(identity: string): SegmentHeader {
     const { address, codec } = this;
-    const { classes, precision } = codec;
+    const { width, precision } = codec;
     const { teacher, data } = address;
-    return { format: 1, teacher, data, classes, precision, identity, words: this.#stride };
+    return { format: 1, teacher, data, width, precision, identity, words: this.#stride };
   }
 
   #refuse(why: string, error?: unknown): void {

@@ -7,44 +7,45 @@ import { Float16Array, setFloat16 } from '@petamoriken/float16';
  */
 export type Precision = 'fp32' | 'fp16' | `topk:${number}`;
 
-/** A row of logits as 32-bit words. */
+/** A row as 32-bit words. */
 export interface RowCodec {
   readonly precision: Precision;
-  readonly classes: number;
+  /** Values of a row. */
+  readonly width: number;
   /** How many of a row's values are kept, the greatest: all of them, or N of `topk:N`. */
   readonly kept: number;
   /** Words of a stored row. */
   readonly words: number;
   /** @param out takes `words` words from `at` on */
   encode(row: Float32Array, out: Int32Array, at: number): void;
-  /** Words to float32 [classes] at `to`. */
+  /** Words to float32 [width] at `to`. */
   decode(words: Int32Array, at: number, out: Float32Array, to: number): void;
 }
 
-/** Thrown for a precision that is none, or more classes than there are. */
+/** Thrown for a precision that does not exist, or that keeps more values than a row has. */
 export class PrecisionError extends McldError {
   static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_PRECISION' } as const;
 }
 
 /** @param precision '' is fp32 @throws PrecisionError */
-export function rowCodec(precision: string, classes: number): RowCodec {
-  if (precision === 'fp32' || precision === '') return exact(classes);
-  if (precision === 'fp16') return half(classes);
+export function rowCodec(precision: string, width: number): RowCodec {
+  if (precision === 'fp32' || precision === '') return exact(width);
+  if (precision === 'fp16') return half(width);
   const kept = Number(/^topk:(\d{1,5})$/.exec(precision)?.[1]);
   if (!(kept >= 1)) throw new PrecisionError(`precision '${precision}': expected fp32, fp16 or topk:N`);
-  if (kept >= classes) throw new PrecisionError(`precision ${precision}: expected N below the ${classes} classes`);
-  return topK(kept, classes);
+  if (kept >= width) throw new PrecisionError(`precision ${precision}: expected N below ${width}, the values of a row`);
+  return topK(kept, width);
 }
 
-function exact(classes: number): RowCodec {
+function exact(width: number): RowCodec {
   return {
     precision: 'fp32',
-    classes,
-    kept: classes,
-    words: classes,
-    encode: (row, out, at) => out.set(new Int32Array(row.buffer, row.byteOffset, classes), at),
+    width,
+    kept: width,
+    words: width,
+    encode: (row, out, at) => out.set(new Int32Array(row.buffer, row.byteOffset, width), at),
     decode(words, at, out, to) {
-      new Int32Array(out.buffer, out.byteOffset, out.length).set(words.subarray(at, at + classes), to);
+      new Int32Array(out.buffer, out.byteOffset, out.length).set(words.subarray(at, at + width), to);
     },
   };
 }
@@ -58,33 +59,33 @@ const HALF_MOST = 65504;
 const halves = (): Float32Array =>
   new Float32Array(new Float16Array(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits).buffer));
 
-function half(classes: number): RowCodec {
+function half(width: number): RowCodec {
   const values = halves();
   return {
     precision: 'fp16',
-    classes,
-    kept: classes,
-    words: Math.ceil(classes / 2),
+    width,
+    kept: width,
+    words: Math.ceil(width / 2),
     encode(row, out, at) {
       const view = viewOf(out);
-      for (let i = 0; i < classes; i++) {
+      for (let i = 0; i < width; i++) {
         const value = Math.max(-HALF_MOST, Math.min(HALF_MOST, row[i] as number));
         setFloat16(view, at * 4 + i * 2, value, true);
       }
     },
     decode(words, at, out, to) {
       const view = viewOf(words);
-      for (let i = 0; i < classes; i++) out[to + i] = values[view.getUint16(at * 4 + i * 2, true)] ?? Number.NaN;
+      for (let i = 0; i < width; i++) out[to + i] = values[view.getUint16(at * 4 + i * 2, true)] ?? Number.NaN;
     },
   };
 }
 
-/** Words: what each of the rest gets, then N values, then N classes, two a word. */
-function topK(kept: number, classes: number): RowCodec {
+/** Words: what each of the rest gets, then N values, then N places, two a word. */
+function topK(kept: number, width: number): RowCodec {
   const words = 1 + kept + Math.ceil(kept / 2);
   return {
     precision: `topk:${kept}`,
-    classes,
+    width,
     kept,
     words,
     encode(row, out, at) {
@@ -99,10 +100,10 @@ function topK(kept: number, classes: number): RowCodec {
     },
     decode(stored, at, out, to) {
       const view = viewOf(stored);
-      out.fill(view.getFloat32(at * 4, true), to, to + classes);
+      out.fill(view.getFloat32(at * 4, true), to, to + width);
       for (let i = 0; i < kept; i++) {
         const place = view.getUint16((at + 1 + kept) * 4 + i * 2, true);
-        if (place < classes) out[to + place] = view.getFloat32((at + 1 + i) * 4, true);
+        if (place < width) out[to + place] = view.getFloat32((at + 1 + i) * 4, true);
       }
     },
   };

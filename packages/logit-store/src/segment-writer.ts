@@ -2,7 +2,8 @@ import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, rmSync, w
 import path from 'node:path';
 import { writeWholeSync } from '@mcld/files/atomic-file.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
-import { encodeHeader, HEADER_BYTES, KEY_WORDS, Segment, type SegmentHeader, writeKey } from './segment.js';
+import { KEY_WORDS, Segment, writeKey } from './segment.js';
+import { encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
 /**
  * Appends rows to a new segment, which nobody else writes to. Rows are on their way to the disk when `append` returns (a

@@ -1,73 +1,12 @@
-import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { McldError } from '@mcld/errors/mcld-error.js';
 import { messageOf } from '@mcld/errors/text.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
 import { addressOf } from '@mcld/native/rows.js';
-import { parseDocument } from '@mcld/platform/documents.js';
-import { z } from 'zod';
 import { checkWords } from './checksum.js';
-
-const headerSchema = z.object({
-  format: z.literal(1),
-  teacher: z.string(),
-  data: z.string(),
-  classes: z.int().min(1),
-  precision: z.string(),
-  /** What computed them: rows of another may differ in the last bits. */
-  identity: z.string(),
-  /** 32-bit words of a row; the last is its checksum. */
-  words: z.int().min(1),
-});
-
-/** What all rows of a segment have in common. */
-export type SegmentHeader = Readonly<z.output<typeof headerSchema>>;
-
-/** Thrown for a file that is not a segment. */
-export class SegmentError extends McldError {
-  static override readonly meaning = { status: 'DATA_LOSS', reason: 'SEGMENT' } as const;
-}
-
-/**
- * A segment is two files. `<name>.keys`: a header of 1,024 bytes (magic, length, JSON, sha256 at its end), then 16 bytes
- * a row: image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another, each with
- * its checksum behind it (there, since to look for it elsewhere would be one more wait for memory). A row is written before its key, so a key whose checksum is right names a row that was written; both only grow.
- */
-const MAGIC = 'MCLDSEG1';
-export const HEADER_BYTES = 1024;
-const DIGEST_BYTES = 32;
-const JSON_AT = 12;
+import { decodeHeader, HEADER_BYTES, SegmentError, type SegmentHeader } from './segment-header.js';
 
 /** 32-bit words of a key. */
 export const KEY_WORDS = 4;
-
-export function encodeHeader(header: SegmentHeader): Buffer {
-  const json = Buffer.from(JSON.stringify(header));
-  const bytes = Buffer.alloc(HEADER_BYTES);
-  if (json.length > HEADER_BYTES - JSON_AT - DIGEST_BYTES) throw new SegmentError('the header does not fit');
-  bytes.write(MAGIC, 'latin1');
-  bytes.writeUInt32LE(json.length, MAGIC.length);
-  json.copy(bytes, JSON_AT);
-  digestOf(bytes).copy(bytes, HEADER_BYTES - DIGEST_BYTES);
-  return bytes;
-}
-
-const digestOf = (bytes: Buffer): Buffer =>
-  createHash('sha256')
-    .update(bytes.subarray(0, HEADER_BYTES - DIGEST_BYTES))
-    .digest();
-
-/** @throws SegmentError, DocumentError */
-export function decodeHeader(bytes: Buffer): SegmentHeader {
-  if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw new SegmentError('it does not begin as a segment does');
-  }
-  if (!digestOf(bytes).equals(bytes.subarray(HEADER_BYTES - DIGEST_BYTES, HEADER_BYTES))) {
-    throw new SegmentError('the sha256 of its header (byte 992) does not match');
-  }
-  const json = bytes.subarray(JSON_AT, JSON_AT + bytes.readUInt32LE(MAGIC.length));
-  return parseDocument('its header', json, headerSchema);
-}
 
 /** The checksum of a key, from its first three words. */
 export function checkKey(index: number, code: number, row: number): number {
@@ -82,7 +21,12 @@ export function writeKey(keys: Int32Array, at: number, index: number, code: numb
   keys[at + 3] = checkKey(index | 0, code | 0, row);
 }
 
-/** A segment's rows for reading. */
+/**
+ * A segment's rows for reading. A segment is two files. `<name>.keys`: a header (segment-header.ts), then 16 bytes a row:
+ * image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another, each with
+ * its checksum behind it (there, since to look for it elsewhere would be one more wait for memory). A row is written
+ * before its key, so a key whose checksum is right names a row that was written; both only grow.
+ */
 export class Segment {
   /** Of the first row. */
   readonly address: number;

@@ -9,21 +9,22 @@ export interface Verification {
   readonly damagedRows: number;
   /** Segments that cannot be opened, with the reason. */
   readonly refused: readonly string[];
-  readonly classes: number;
+  /** Values of a row. */
+  readonly width: number;
   readonly precision: string;
   readonly identities: readonly string[];
 }
 
 /** Reads all of a store and checks every row. */
 export async function verifyStore(segments: SegmentFolder, { teacher, data }: StoredLogits): Promise<Verification> {
-  let [rows, damagedRows, classes, precision] = [0, 0, 0, ''];
+  let [rows, damagedRows, width, precision] = [0, 0, 0, ''];
   const refused: string[] = [];
   const identities = new Set<string>();
   for (const { name, file } of await segments.list(teacher, data)) {
     try {
       const segment = Segment.open(name, file);
       rows += segment.count;
-      ({ classes, precision } = segment.header);
+      ({ width, precision } = segment.header);
       identities.add(segment.header.identity);
       for (let row = 0; row < segment.count; row++) if (!segment.isRight(row)) damagedRows++;
     } catch (error) {
@@ -32,5 +33,5 @@ export async function verifyStore(segments: SegmentFolder, { teacher, data }: St
       refused.push(`${name}: ${messageOf(error)}`);
     }
   }
-  return { rows, damagedRows, refused, classes, precision, identities: [...identities].sort() };
+  return { rows, damagedRows, refused, width, precision, identities: [...identities].sort() };
 }

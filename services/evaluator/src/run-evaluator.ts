@@ -137,7 +137,7 @@ async function describeLogits(
   teacherDigest: string,
   recipe: Recipe,
 ): Promise<LogitReport> {
-  const { precision, rows, identities, probedViews, meanKl, maxKl } = await teacher.describeLogits({
+  const { precision, rows, identities, probedViews, meanKl, maxKl } = await teacher.describeRows({
     teacherDigest,
     spec: trainingPlan(recipe),
     precision: recipe.logitPrecision,

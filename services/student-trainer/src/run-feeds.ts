@@ -27,7 +27,7 @@ export class RunFeeds {
     const request = { spec: BatchSpec.fromPartial(trainingPlan(recipe)), from, epochs, stepsPerEpoch };
     this.#batches = openBatches(loader, request, options);
     if (needsTeacher(recipe.distiller)) {
-      this.#logits = openStepRows(teacher, { ...request, teacherDigest, precision }, options);
+      this.#logits = openStepRows(teacher, { ...request, teacherDigest, output: 'logits', precision }, options);
     }
   }
 

@@ -1,22 +1,21 @@
 import {
-  type ComputeLogitsRequest,
-  type ComputeLogitsResponse,
-  type StreamLogitsRequest,
-  StreamLogitsResponse,
+  type ComputeRowsRequest,
+  ComputeRowsResponse,
+  type StreamRowsRequest,
+  StreamRowsResponse,
   TeacherInferenceServiceDefinition,
   type TeacherInferenceServiceImplementation,
-  type WarmLogitsRequest,
-  type WarmLogitsResponse,
+  type WarmRowsRequest,
+  type WarmRowsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
 import { isMixed } from '@mcld/datasets/views/mix.js';
-import { START } from '@mcld/feeds/cursors.js';
 import { MAX_PEER_VIEWS } from '@mcld/feeds/limits.js';
-import { piecesOf } from '@mcld/feeds/pieces.js';
+import { rowsMessages } from '@mcld/feeds/rows-pieces.js';
 import { addressesOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { Rows } from '@mcld/platform/rows.js';
+import { LOGITS } from './computers/computer.js';
 import { pinEndpoint } from './computers/endpoint-model.js';
 import { mixedRows } from './rows/mixed-rows.js';
 import { plannedRows } from './rows/planned-rows.js';
@@ -26,12 +25,13 @@ import type { TeacherPool } from './teacher-pool.js';
 
 const { methods } = TeacherInferenceServiceDefinition;
 
-/** The service with its logits written without needless copies. */
+/** The service with its rows written without needless copies. */
 export const teacherInferenceDefinition = {
   ...TeacherInferenceServiceDefinition,
   methods: {
     ...methods,
-    streamLogits: { ...methods.streamLogits, responseType: largeBytes(StreamLogitsResponse, 'logits', 4) },
+    streamRows: { ...methods.streamRows, responseType: largeBytes(StreamRowsResponse, 'values', 3) },
+    computeRows: { ...methods.computeRows, responseType: largeBytes(ComputeRowsResponse, 'values', 2) },
   },
 } as unknown as typeof TeacherInferenceServiceDefinition;
 
@@ -42,28 +42,25 @@ export function teacherInferenceService(teachers: TeacherPool): TeacherInference
     async describeTeacher({ teacherDigest }) {
       using lease = await teachers.lease(teacherDigest);
       const { computer, counters } = lease.value;
-      const { model, classes, parameters } = computer;
-      return { model, classes, parameters, counters };
+      const { model, widths, parameters } = computer;
+      return { model, classes: widths[LOGITS], parameters, counters };
     },
-    async checkTeacher({ teacherDigest, spec: wanted, precision, accept }) {
-      const spec = specOf(wanted);
+    async checkTeacher({ teacherDigest, spec, precision, accept }) {
       using lease = await teachers.lease(teacherDigest);
-      const teacher = lease.value;
-      await checkTeacher(await teacher.source(spec, precision), spec, accept);
-      return { classes: teacher.classes };
+      const source = await lease.value.source({ spec, precision, output: LOGITS });
+      await checkTeacher(source, isMixed(spec?.mix), accept);
+      return { classes: source.width };
     },
     pinEndpoint: async (address) => ({ teacherDigest: await pinEndpoint(objects, address, endpoints) }),
-    streamLogits: (request, { signal }) => streamLogits(request, teachers, signal),
-    computeLogits: (request) => computeLogits(request, teachers),
-    warmLogits: (request, { signal }) => warmLogits(request, teachers, signal),
+    streamRows: (request, { signal }) => streamRows(request, teachers, signal),
+    computeRows: (request) => computeRows(request, teachers),
+    warmRows: (request, { signal }) => warmRows(request, teachers, signal),
 
-    async describeLogits({ teacherDigest, spec: wanted, precision }) {
-      const spec = specOf(wanted);
-      using lease = await teachers.lease(teacherDigest);
-      const teacher = lease.value;
-      const source = await teacher.source(spec, precision);
-      if (isMixed(spec.mix)) {
-        const { identity } = teacher.computer;
+    async describeRows(request) {
+      using lease = await teachers.lease(request.teacherDigest);
+      const source = await lease.value.source(request);
+      if (isMixed(request.spec?.mix)) {
+        const { identity } = lease.value.computer;
         return { rows: 0, precision: UNSTORED, identities: [identity], probedViews: 0, meanKl: 0, maxKl: 0 };
       }
       await source.store.refresh();
@@ -84,56 +81,41 @@ const NO_PROBE = { views: 0, mean: 0, max: 0 };
 /** Between two reports of a warming store. */
 const REPORT_MS = 500;
 
-function specOf(spec: BatchSpec | undefined): BatchSpec {
-  if (!spec) throw new RequestError('spec is missing');
-  return spec;
-}
-
-async function* streamLogits(
-  { teacherDigest, spec: wanted, from, epochs, precision }: StreamLogitsRequest,
+async function* streamRows(
+  request: StreamRowsRequest,
   teachers: TeacherPool,
   signal: AbortSignal,
-): AsyncGenerator<StreamLogitsResponse> {
-  const spec = specOf(wanted);
-  using lease = await teachers.lease(teacherDigest);
-  const teacher = lease.value;
-  const source = await teacher.source(spec, precision);
+): AsyncGenerator<StreamRowsResponse> {
+  using lease = await teachers.lease(request.teacherDigest);
+  const source = await lease.value.source(request);
   await source.store.refresh();
-  const request = source.steps(spec, from ?? START, epochs);
-  const steps = isMixed(spec.mix)
-    ? mixedRows(source, request, signal)
-    : plannedRows(source.plans(request, signal), source);
+  const steps = source.steps(request);
+  const rowsOfSteps = isMixed(steps.spec.mix)
+    ? mixedRows(source, steps, signal)
+    : plannedRows(source.plans(steps, signal), source);
   try {
-    for await (const { cursor, rows } of steps) {
-      const { count, width: classes } = rows;
-      for (const { bytes: logits, totalBytes, offset } of piecesOf(rows.bytes)) {
-        yield { cursor, rows: count, classes, logits, totalBytes, offset };
-      }
+    for await (const { cursor, rows } of rowsOfSteps) {
+      for (const message of rowsMessages(rows)) yield { cursor, ...message };
     }
   } finally {
     await source.store.save();
   }
 }
 
-async function* computeLogits(
-  { teacherDigest, spec, precision, views }: ComputeLogitsRequest,
+async function* computeRows(
+  { views, ...request }: ComputeRowsRequest,
   teachers: TeacherPool,
-): AsyncGenerator<ComputeLogitsResponse> {
+): AsyncGenerator<ComputeRowsResponse> {
   const { index, code } = views ?? { index: [], code: [] };
-  using lease = await teachers.lease(teacherDigest);
-  const teacher = lease.value;
-  const source = await teacher.source(specOf(spec), precision);
+  using lease = await teachers.lease(request.teacherDigest);
+  const source = await lease.value.source(request);
   const { count } = source.described;
-  if (
-    index.length === 0 ||
-    index.length !== code.length ||
-    index.length > MAX_PEER_VIEWS ||
-    index.some((i) => i >= count)
-  ) {
+  const isBounded = index.length > 0 && index.length <= MAX_PEER_VIEWS;
+  if (!isBounded || index.length !== code.length || index.some((image) => image >= count)) {
     throw new RequestError(`views: expected 1 to ${MAX_PEER_VIEWS} of images 0 to ${count - 1}, with a code each`);
   }
-  const rows = Rows.zeros(index.length, teacher.classes);
-  const stored = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows.values);
+  const rows = Rows.zeros(index.length, source.width);
+  const stored = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows);
   const missing = addressesOf({ index, code }).map(async (view, i) => {
     if (stored[i] === 1) return;
     const { row } = source.queue.request(view);
@@ -141,41 +123,42 @@ async function* computeLogits(
     rows.set(i, await row);
   });
   await Promise.all(missing);
-  for (const { bytes: logits, totalBytes, offset } of piecesOf(rows.bytes)) yield { logits, totalBytes, offset };
+  yield* rowsMessages(rows);
 }
 
-async function* warmLogits(
-  { teacherDigest, spec: wanted, epochs, precision }: WarmLogitsRequest,
+async function* warmRows(
+  request: WarmRowsRequest,
   teachers: TeacherPool,
   signal: AbortSignal,
-): AsyncGenerator<Partial<WarmLogitsResponse>> {
-  const spec = specOf(wanted);
-  if (isMixed(spec.mix))
+): AsyncGenerator<Partial<WarmRowsResponse>> {
+  if (isMixed(request.spec?.mix)) {
     throw new RequestError('spec.mix: logits of mixed images are not stored, so there is nothing to warm');
-  using lease = await teachers.lease(teacherDigest);
-  const teacher = lease.value;
-  const source = await teacher.source(spec, precision);
+  }
+  using lease = await teachers.lease(request.teacherDigest);
+  const { counters } = lease.value;
+  const source = await lease.value.source(request);
   await source.store.refresh();
-  const request = source.steps(spec, START, epochs);
-  const totalSteps = request.stepsPerEpoch * epochs;
-  const before = teacher.counters.computedViews;
-  const progress = (steps: number) => ({ steps, totalSteps, computedViews: teacher.counters.computedViews - before });
-  let [steps, told] = [0, 0];
+  const steps = source.steps(request);
+  const totalSteps = steps.stepsPerEpoch * steps.epochs;
+  const before = counters.computedViews;
+  const progress = (done: number) => ({ steps: done, totalSteps, computedViews: counters.computedViews - before });
+  let [done, reported] = [0, 0];
   try {
-    for await (const _ of plannedRows(source.plans(request, signal), source)) {
-      steps++;
-      if (performance.now() - told < REPORT_MS) continue;
-      told = performance.now();
-      yield progress(steps);
+    for await (const _ of plannedRows(source.plans(steps, signal), source)) {
+      done++;
+      if (performance.now() - reported < REPORT_MS) continue;
+      reported = performance.now();
+      yield progress(done);
     }
   } finally {
     await source.store.save();
   }
-  yield progress(steps);
+  yield progress(done);
 }
 
 /** The views of the first step. */
 async function firstViews(source: RowSource): Promise<ViewAddress[]> {
-  for await (const { views } of source.plans(source.steps(source.spec, START, 1))) return addressesOf(views);
+  const steps = source.steps({ epochs: 1 });
+  for await (const { views } of source.plans(steps)) return addressesOf(views);
   return [];
 }

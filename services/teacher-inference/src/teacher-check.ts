@@ -1,6 +1,4 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
-import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
-import { isMixed } from '@mcld/datasets/views/mix.js';
 import type { ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { differenceOf, isConstant, isSame, squashing } from './computers/answers.js';
@@ -13,7 +11,7 @@ const acceptable = ['probabilities', 'random'] as const;
 
 type Acceptable = (typeof acceptable)[number];
 
-/** Something about a model's answers that no student should be held against, unless it is meant. */
+/** Something about a model's answers that a student should not learn from, unless it is meant. */
 interface Finding {
   readonly accept: Acceptable;
   readonly message: string;
@@ -24,7 +22,7 @@ interface Finding {
  * elsewhere is still the one that it was, what its answers to real images are, and whether stored rows are its answers.
  * @throws RequestError, ForeignModelError, EndpointAwayError: what was found, and what would be right
  */
-export async function checkTeacher(source: RowSource, spec: BatchSpec, accept: readonly string[]): Promise<void> {
+export async function checkTeacher(source: RowSource, mixed: boolean, accept: readonly string[]): Promise<void> {
   const unknown = accept.find((name) => !acceptable.some((known) => known === name));
   if (unknown !== undefined) throw new RequestError(`accept '${unknown}': expected ${acceptable.join(' or ')}`);
   const computers = singleComputers(source.teacher.computer);
@@ -35,7 +33,7 @@ export async function checkTeacher(source: RowSource, spec: BatchSpec, accept: r
     if (finding) throw new ForeignModelError(finding.message);
   }
   const isElsewhere = computers.some(({ assertUnchanged }) => assertUnchanged !== undefined);
-  if (isElsewhere && !isMixed(spec.mix) && !accept.includes('random')) await assertStoredRows(source);
+  if (isElsewhere && !mixed && !accept.includes('random')) await assertStoredRows(source);
 }
 
 function assertSides({ model, sides }: Computer, { height, width }: DescribeDatasetResponse): void {
@@ -75,9 +73,8 @@ async function tried(computer: Computer, source: RowSource): Promise<Finding[]> 
     const asked = views.slice(from, from + size);
     const pixels = await source.fetch(asked);
     // A computer may take them away.
-    images.push(...partsOf(pixels.slice(), size));
-    const logits = await source.answers(pixels, (row) => `image ${asked[row]?.index}`, computer);
-    return partsOf(logits, size);
+    images.push(...imagesOf(pixels.slice(), size));
+    return [...(await source.answers(pixels, (row) => `image ${asked[row]?.index}`, computer))];
   };
   const shift = total - size;
   const [first, second] = [await answers(0), await answers(shift)];
@@ -91,11 +88,10 @@ async function tried(computer: Computer, source: RowSource): Promise<Finding[]> 
   return found.filter((finding) => finding !== undefined);
 }
 
-const partsOf = <T extends Uint8Array | Float32Array>(whole: T, count: number): T[] =>
-  Array.from(
-    { length: count },
-    (_, i) => whole.subarray((i * whole.length) / count, ((i + 1) * whole.length) / count) as T,
-  );
+const imagesOf = (pixels: Uint8Array, count: number): Uint8Array[] => {
+  const bytes = pixels.length / count;
+  return Array.from({ length: count }, (_, i) => pixels.subarray(i * bytes, (i + 1) * bytes));
+};
 
 /** @throws ForeignModelError: nobody can mean a teacher that tells nothing */
 function assertVaried({ model }: Computer, images: readonly Uint8Array[], rows: readonly Float32Array[]): void {
@@ -106,7 +102,10 @@ function assertVaried({ model }: Computer, images: readonly Uint8Array[], rows: 
 }
 
 const paired = (first: readonly Float32Array[], second: readonly Float32Array[]) =>
-  first.map((row, i) => [row, second[i] as Float32Array] as const);
+  first.flatMap((row, i) => {
+    const other = second[i];
+    return other ? [[row, other] as const] : [];
+  });
 
 function squashed({ model }: Computer, rows: readonly Float32Array[]): Finding | undefined {
   const how = squashing(rows);

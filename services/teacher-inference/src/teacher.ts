@@ -8,7 +8,7 @@ import type { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { retrying } from '@mcld/platform/grpc/retrying.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
-import type { Computer } from './computers/computer.js';
+import { type Computer, LOGITS, widthOf } from './computers/computer.js';
 import { type ComputerParts, openComputer } from './computers/open-computer.js';
 import { RowSource, type RowSourceParts } from './rows/row-source.js';
 
@@ -17,7 +17,22 @@ export interface TeacherParts extends ComputerParts, RowSourceParts {
   readonly segments: SegmentFolder;
 }
 
-/** One teacher, with its sources of logits by data set. */
+/** Which rows are asked for, as every request says it. */
+export interface RowsRequest {
+  readonly spec: BatchSpec | undefined;
+  /** '' is logits. */
+  readonly output: string;
+  /** Of stored rows; '' is fp32. */
+  readonly precision: string;
+}
+
+/** Rows of the logits have the key that they had when there were no others. */
+function storeKey(viewsDigest: string, precision: string, output: string): string {
+  const parts = [viewsDigest, precision, ...(output === LOGITS ? [] : [output])];
+  return createHash('sha256').update(parts.join(' ')).digest('hex');
+}
+
+/** One teacher, with its sources of rows by output, data set and precision. */
 export class Teacher {
   readonly counters: LogitCounters = { computedViews: 0, storedViews: 0, computeBatches: 0, paddedRows: 0 };
   /** One for each store, so that a view wanted by several streams is computed once. */
@@ -34,35 +49,39 @@ export class Teacher {
     return new Teacher(digest, await openComputer(digest, parts), parts);
   }
 
-  get classes(): number {
-    return this.computer.classes;
-  }
-
   /**
-   * What the views of a batch specification need.
-   * @param precision of stored rows; '' is fp32 @throws RequestError, PrecisionError
+   * The rows of one of its outputs for the views of a batch specification.
+   * @throws RequestError, PrecisionError
    */
-  async source(spec: BatchSpec, precision: string): Promise<RowSource> {
+  async source({ spec, output, precision }: RowsRequest): Promise<RowSource> {
+    if (!spec?.dataset) throw new RequestError(spec ? 'spec.dataset is missing' : 'spec is missing');
     const { dataset, augmentation, seed } = spec;
-    if (!dataset) throw new RequestError('spec.dataset is missing');
     const described = await retrying(() => this.parts.loader.describeDataset({ dataset, augmentation, seed }));
-    if (described.classes !== this.classes) {
-      throw new RequestError(`the teacher tells ${this.classes} classes apart, the data set has ${described.classes}`);
+    const classes = this.computer.widths[LOGITS];
+    if (described.classes !== classes) {
+      throw new RequestError(`the teacher has ${classes} classes, the data set ${described.classes}`);
     }
-    const codec = rowCodec(precision, this.classes);
-    const data = createHash('sha256').update(`${described.viewsDigest} ${codec.precision}`).digest('hex');
-    const source = this.#sources.get(data) ?? this.#open(spec, described, data, codec);
+    const name = output || LOGITS;
+    const codec = rowCodec(precision, widthOf(this.computer, name));
+    const data = storeKey(described.viewsDigest, codec.precision, name);
+    const source = this.#sources.get(data) ?? this.#open(name, spec, described, data, codec);
     this.#sources.set(data, source);
     source.catch(() => this.#sources.delete(data));
     return source;
   }
 
-  async #open(spec: BatchSpec, described: DescribeDatasetResponse, data: string, codec: RowCodec): Promise<RowSource> {
+  async #open(
+    output: string,
+    spec: BatchSpec,
+    described: DescribeDatasetResponse,
+    data: string,
+    codec: RowCodec,
+  ): Promise<RowSource> {
     const { segments, logger } = this.parts;
     const address = { teacher: this.digest, data, images: described.count };
     const identity = () => this.computer.identity;
     const store = await LogitStore.open(segments, address, { codec, identity, logger });
-    return new RowSource(this, this.parts, spec, described, store);
+    return new RowSource(this, output, this.parts, spec, described, store);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The teacher's compute thread: weights in, logits out, always in one fixed batch shape. */
+/** The teacher's compute thread: weights in, outputs out, always in one fixed batch shape. */
 
 import { workerData } from 'node:worker_threads';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
@@ -12,7 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 export interface TeacherWorkerData {
   readonly device: Device | 'auto';
-  /** Rows of every compute batch: an image's logits depend on it, so it never varies. */
+  /** Rows of every compute batch: an image's outputs depend on it, so it never varies. */
   readonly batch: number;
 }
 
@@ -24,6 +24,16 @@ interface LoadedNetwork {
   readonly handle: number;
   readonly model: ModelName;
   readonly classes: number;
+}
+
+interface ComputeRequest {
+  readonly handle: number;
+  /** By name, as `InferenceNetwork.forward` gives it. */
+  readonly output: string;
+  readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly statistics: ChannelStatistics;
 }
 
 export const handlers = {
@@ -51,25 +61,22 @@ export const handlers = {
   },
 
   /**
-   * @param pixels uint8 [n, height, width, 3], n ≤ batch; the rest of the batch is zeros
-   * @returns float32 [n, classes]
+   * @param request.pixels uint8 [n, height, width, 3], n ≤ batch; the rest of the batch is zeros
+   * @returns one of the network's outputs, float32 [n, width]
    */
-  logits(request: {
-    handle: number;
-    pixels: Uint8Array;
-    height: number;
-    width: number;
-    statistics: ChannelStatistics;
-  }): Float32Array {
-    const { handle, pixels, height, width, statistics } = request;
+  compute(request: ComputeRequest): { readonly values: Float32Array<ArrayBuffer>; readonly width: number } {
+    const { handle, output, pixels, height, width, statistics } = request;
     const network = networks.get(handle);
     if (!network) throw new Error(`network ${handle} is not loaded`);
     const images = normalise(pixels, [batch, height, width], statistics);
-    const { features, logits } = network.forward(images);
-    const rows = pixels.length / (height * width * 3);
-    const values = (logits.dataSync() as Float32Array).slice(0, rows * network.classes);
-    tf.dispose([images, features, logits]);
-    return values;
+    const outputs = new Map(Object.entries(network.forward(images)));
+    const tensor = outputs.get(output);
+    if (!tensor) throw new Error(`network ${handle} has no output '${output}'`);
+    const count = pixels.length / (height * width * 3);
+    const [, values = 0] = tensor.shape;
+    const result = { values: tensor.dataSync<'float32'>().slice(0, count * values), width: values };
+    tf.dispose([images, ...outputs.values()]);
+    return result;
   },
 };
 

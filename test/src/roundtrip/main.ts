@@ -114,7 +114,7 @@ try {
     const teacher = await onnxComputer(readFileSync(path.join(folder, `${model}.torch.onnx`)), ROWS);
     const size = models[model].imageSize;
     const images = { pixels: pixelsOf(size), height: size, width: size, statistics };
-    compare(`${model}: ONNX of PyTorch → here`, await teacher.logits(images), ownLogits);
+    compare(`${model}: ONNX of PyTorch → here`, (await teacher.compute(images, 'logits')).values, ownLogits);
     await teacher.unload();
   }
 } finally {

@@ -3,6 +3,7 @@ import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { rowCodec } from '@mcld/logit-store/row-codec.js';
 import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { freshRow, STORE_ADDRESS } from './fresh-rows.js';
 
 const [, , folder = '', precision = 'fp32'] = process.argv;
@@ -20,10 +21,10 @@ for (let first = 0; ; first += BATCH) {
     .filter(({ index, code }) => index < STORE_ADDRESS.images && !store.has(index, code));
   if (first > STORE_ADDRESS.images * CODES) break;
   if (views.length === 0) continue;
-  const logits = new Float32Array(views.length * codec.classes);
-  for (const [i, { index, code }] of views.entries()) logits.set(freshRow(index, code), i * codec.classes);
+  const rows = Rows.zeros(views.length, codec.width);
+  for (const [i, { index, code }] of views.entries()) rows.set(i, freshRow(index, code));
   const [index, code] = [Uint32Array.from(views, (v) => v.index), Uint32Array.from(views, (v) => v.code)];
-  if (!store.put(index, code, logits)) throw new Error('the store took no more');
+  if (!store.put(index, code, rows)) throw new Error('the store took no more');
   await store.save();
   process.stdout.write(`${store.size}\n`);
 }

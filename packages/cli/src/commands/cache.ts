@@ -110,7 +110,7 @@ async function warm(options: WarmOptions): Promise<void> {
       await client.checkTeacher({ teacherDigest, ...train });
       const { spec, precision } = train;
       const request = { teacherDigest, spec, precision, epochs: options.epochs ?? recipe.epochs };
-      for await (const progress of client.warmLogits(request, { signal })) {
+      for await (const progress of client.warmRows(request, { signal })) {
         if (shown && last.steps === 0) bar.start(progress.totalSteps, progress.steps);
         else if (shown) bar.update(progress.steps);
         last = progress;

@@ -1,30 +1,28 @@
 import { StreamBatchesResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { StreamLogitsResponse } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { StreamRowsResponse } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { describe, expect, it } from 'vitest';
 import { allocateLarge, largeBytes } from './large-bytes.js';
 
 describe('largeBytes', () => {
   it.each([0, 1, 127, 128, 16_384, 300_000])('writes the same message with %i bytes', (length) => {
-    const logits = Uint8Array.from({ length }, (_, i) => i * 7);
-    const message = StreamLogitsResponse.create({
+    const values = Uint8Array.from({ length }, (_, i) => i * 7);
+    const message = StreamRowsResponse.create({
       cursor: { epoch: 3, step: 200 },
-      rows: 64,
-      classes: 100,
-      logits,
-      totalBytes: 9e9,
+      part: { count: 64, width: 100, totalBytes: 9e9, offset: 0 },
+      values,
     });
-    const type = largeBytes(StreamLogitsResponse, 'logits', 4);
+    const type = largeBytes(StreamRowsResponse, 'values', 3);
     const written = type.encode(message).finish();
-    expect(StreamLogitsResponse.decode(Uint8Array.from(written))).toEqual(
-      StreamLogitsResponse.decode(StreamLogitsResponse.encode(message).finish()),
+    expect(StreamRowsResponse.decode(Uint8Array.from(written))).toEqual(
+      StreamRowsResponse.decode(StreamRowsResponse.encode(message).finish()),
     );
-    expect(type.decode(written).logits.length).toBe(length);
+    expect(type.decode(written).values.length).toBe(length);
     const roomy = allocateLarge(length);
-    roomy.set(logits);
-    const around = type.encode({ ...message, logits: roomy }).finish();
+    roomy.set(values);
+    const around = type.encode({ ...message, values: roomy }).finish();
     expect(Buffer.compare(around, written)).toBe(0);
     // Written again, for another stream, it is the same.
-    expect(Buffer.compare(type.encode({ ...message, logits: roomy }).finish(), written)).toBe(0);
+    expect(Buffer.compare(type.encode({ ...message, values: roomy }).finish(), written)).toBe(0);
     expect(around.buffer).toBe(roomy.buffer);
   });
 

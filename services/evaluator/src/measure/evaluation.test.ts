@@ -12,6 +12,7 @@ const dataset = DatasetRef.fromPartial({ name: 'cifar-10', root: 'own', split: '
 function partsWith(failure: Error): InferenceParts {
   let hasFailed = false;
   const logits = Float32Array.of(2, 0, 0, 2);
+  const part = { count: 2, width: 2, totalBytes: 16 };
   const bytes = (array: Float32Array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
   return {
     thread: { call: async () => ({ logits, features: new Float32Array(2) }) },
@@ -22,13 +23,13 @@ function partsWith(failure: Error): InferenceParts {
       },
     },
     teacher: {
-      async *streamLogits() {
-        yield { cursor: START, logits: bytes(logits.subarray(0, 2)), totalBytes: 16, offset: 0, classes: 2 };
+      async *streamRows() {
+        yield { cursor: START, part: { ...part, offset: 0 }, values: bytes(logits.subarray(0, 2)) };
         if (!hasFailed) {
           hasFailed = true;
           throw failure;
         }
-        yield { cursor: START, logits: bytes(logits.subarray(2)), totalBytes: 16, offset: 8, classes: 2 };
+        yield { cursor: START, part: { ...part, offset: 8 }, values: bytes(logits.subarray(2)) };
       },
     },
     logger: createLogger('test', 'silent'),
@@ -38,7 +39,7 @@ function partsWith(failure: Error): InferenceParts {
 describe('a teacher that refuses a test image', () => {
   it('leaves the student its figures, without a comparison', async () => {
     const why = 'the teacher (onnx) answers to image 1 with Infinity for class 0';
-    const parts = partsWith(new RemoteError('/StreamLogits', why, { status: 'FAILED_PRECONDITION' }));
+    const parts = partsWith(new RemoteError('/StreamRows', why, { status: 'FAILED_PRECONDITION' }));
     const { metrics, teacherFault } = await evaluateSplit(parts, dataset, 'a'.repeat(64));
     expect(teacherFault).toBe(why);
     expect(metrics).toMatchObject({ count: 2, nonFinite: 0, top1: 1 });
@@ -47,11 +48,11 @@ describe('a teacher that refuses a test image', () => {
   });
 
   it('is not one that is away: that is asked again, nor one that is broken: then there are no figures', async () => {
-    const away = new RemoteError('/StreamLogits', 'connection refused', { status: 'UNAVAILABLE' });
+    const away = new RemoteError('/StreamRows', 'connection refused', { status: 'UNAVAILABLE' });
     const { metrics, teacherFault } = await evaluateSplit(partsWith(away), dataset, 'a'.repeat(64));
     expect(teacherFault).toBeUndefined();
     expect(metrics).toMatchObject({ count: 2, agreement: 1, teacherTop1: 1 });
-    const broken = new RemoteError('/StreamLogits', 'a damaged image', { status: 'DATA_LOSS' });
+    const broken = new RemoteError('/StreamRows', 'a damaged image', { status: 'DATA_LOSS' });
     await expect(evaluateSplit(partsWith(broken), dataset, 'a'.repeat(64))).rejects.toBe(broken);
   });
 });

@@ -60,7 +60,7 @@ export async function* teacherRows(
   dataset: DatasetRef,
   described: DescribeDatasetResponse,
 ): AsyncGenerator<Float32Array, undefined> {
-  const request = { ...wholeSplit(dataset, described), teacherDigest, precision: '' };
+  const request = { ...wholeSplit(dataset, described), teacherDigest, output: 'logits', precision: '' };
   for await (const { rows } of openStepRows(teacher, request, { onRetry: logRetries(logger) })) yield* rows;
   return undefined;
 }

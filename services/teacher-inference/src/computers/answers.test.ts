@@ -1,3 +1,4 @@
+import { Rows } from '@mcld/platform/rows.js';
 import { describe, expect, it } from 'vitest';
 import { assertNumbers, differenceOf, isConstant, isSame, squashing } from './answers.js';
 import { foreignLogits } from './foreign-model.js';
@@ -62,9 +63,9 @@ describe('the difference of two answers', () => {
 });
 
 it('answers that are no numbers are refused by image and class', () => {
-  const about = { model: 'onnx', classes: 3 };
-  expect(() => assertNumbers(row(0, 1, 2, 0, Number.NaN, 1), about, (i) => `image ${i + 40}`)).toThrow(
-    'the teacher (onnx) answers to image 41 with NaN for class 1; a student cannot be held against that',
+  const rows = new Rows(Float32Array.of(0, 1, 2, 0, Number.NaN, 1), 3);
+  expect(() => assertNumbers(rows, { model: 'onnx' }, (i) => `image ${i + 40}`)).toThrow(
+    'the teacher (onnx) answers to image 41 with NaN for class 1; a student cannot learn from that',
   );
 });
 
@@ -89,7 +90,7 @@ describe('a foreign model', () => {
       [6, 7, 8, 9, 10, 11],
       [12, 13, 14, 0, 0, 0],
     ]);
-    expect([...logits]).toEqual([0, 1, 3, 4, 6, 7, 9, 10, 12, 13]);
+    expect([...logits.values]).toEqual([0, 1, 3, 4, 6, 7, 9, 10, 12, 13]);
   });
 
   it('whose output does not follow the batch is refused', async () => {

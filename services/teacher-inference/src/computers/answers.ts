@@ -1,17 +1,21 @@
 /** What can be told of a model from its answers alone. */
+import type { Rows } from '@mcld/platform/rows.js';
 import type { Computer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 
-/** @param logits float32 [n, classes] @param nameOf what a row is @throws ForeignModelError for NaN and infinities */
+/**
+ * @param nameOf what a row is, by its place
+ * @throws ForeignModelError for NaN and infinities
+ */
 export function assertNumbers(
-  logits: Float32Array,
-  { model, classes }: Pick<Computer, 'model' | 'classes'>,
+  { values, width }: Rows,
+  { model }: Pick<Computer, 'model'>,
   nameOf: (row: number) => string,
 ): void {
-  const at = logits.findIndex((value) => !Number.isFinite(value));
+  const at = values.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return;
   throw new ForeignModelError(
-    `the teacher (${model}) answers to ${nameOf(Math.floor(at / classes))} with ${logits[at]} for class ${at % classes}; a student cannot be held against that`,
+    `the teacher (${model}) answers to ${nameOf(Math.floor(at / width))} with ${values[at]} for class ${at % width}; a student cannot learn from that`,
   );
 }
 

@@ -5,7 +5,7 @@ import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { float32Of } from '@mcld/platform/rows.js';
 import type { EndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import { OUR_PLATFORM } from '../open-inference/definition.js';
-import type { Computer, ImageBatch } from './computer.js';
+import { type Computer, type ImageBatch, LOGITS } from './computer.js';
 import {
   batchLimit,
   classifierOf,
@@ -54,7 +54,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
     };
     return {
       model: `${clipped(platform, 40) || 'remote'} ${clipped(labelOf(model), 100)}`,
-      classes,
+      widths: { [LOGITS]: classes },
       parameters: 0,
       get identity() {
         return `${clipped(`${platform} ${labelOf(model)} at ${endpoint}`, 200)} batch ${rows}`;
@@ -62,7 +62,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
       sides: fixedSides(layout, input.shape),
       isForeign: true,
       members: [],
-      async logits(images) {
+      async compute(images) {
         const asked = rows;
         try {
           return await answers(images);

@@ -1,4 +1,5 @@
 import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { describe, expect, it } from 'vitest';
 import type { Computer } from './computer.js';
 import { ensembleComputer } from './ensemble-computer.js';
@@ -9,9 +10,13 @@ function loaderOf(classesOf: Readonly<Record<string, number>>) {
     const classes = classesOf[member];
     if (classes === undefined) throw new Error(`no teacher ${member}`);
     return {
-      ...{ model: member, classes, parameters: 1, identity: 'cpu', isForeign: false, members: [] },
+      ...{ model: member, widths: { logits: classes }, parameters: 1, identity: 'cpu', isForeign: false, members: [] },
       sides: { height: undefined, width: undefined },
-      logits: async ({ pixels }) => Float32Array.from({ length: classes }, (_, i) => i * (pixels[0] ?? 0)),
+      compute: async ({ pixels }) =>
+        new Rows(
+          Float32Array.from({ length: classes }, (_, i) => i * (pixels[0] ?? 0)),
+          classes,
+        ),
       async unload() {
         unloaded.push(member);
         if (member === 'stuck') throw new Error('does not unload');

@@ -1,12 +1,13 @@
 import { clipped } from '@mcld/errors/text.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { Rows } from '@mcld/platform/rows.js';
 import type { EnsembleTeacher } from '@mcld/platform/storage/teachers.js';
-import type { Computer } from './computer.js';
+import { type Computer, LOGITS } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 
 /**
  * The mean of several teachers: of their logits, or of their softmax probabilities, whose logarithm then are the logits.
- * @throws ForeignModelError when they tell different numbers of classes apart
+ * @throws ForeignModelError when they have different numbers of classes
  */
 export async function ensembleComputer(
   { members, mean }: EnsembleTeacher,
@@ -18,18 +19,18 @@ export async function ensembleComputer(
     const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
     if (errors.length > 0) throw new AggregateError(errors, 'not every teacher of an ensemble could be unloaded');
   };
+  let classes: number;
   try {
     for (const member of members) computers.push(await load(member));
-    assertSameClasses(computers);
+    classes = commonClasses(computers);
   } catch (error) {
     // Why it was not loaded matters more.
     await unload().catch(() => {});
     throw error;
   }
-  const [{ classes }] = computers as [Computer];
   return {
     model: computers.map(({ model }) => model).join(' + '),
-    classes,
+    widths: { [LOGITS]: classes },
     parameters: computers.reduce((sum, { parameters }) => sum + parameters, 0),
     // No more of it than fits into the header of a segment; the digest knows the members.
     get identity() {
@@ -38,37 +39,44 @@ export async function ensembleComputer(
     sides: { height: undefined, width: undefined },
     isForeign: false,
     members: computers,
-    async logits(images) {
-      const rows: Float32Array[] = [];
-      // Each may take the pixels away.
-      for (const { logits } of computers)
-        rows.push(await logits({ ...images, pixels: Uint8Array.from(images.pixels) }));
-      return mean === 'logits' ? meanOf(rows) : meanOf(rows.map((row) => softmax(row, classes))).map(Math.log);
+    async compute(images) {
+      const answers: Rows[] = [];
+      for (const computer of computers) {
+        // Each may take the pixels away.
+        const own = { ...images, pixels: Uint8Array.from(images.pixels) };
+        answers.push(await computer.compute(own, LOGITS));
+      }
+      const values = mean === 'logits' ? meanOf(answers) : meanOf(answers.map(softmax)).map(Math.log);
+      return new Rows(values, classes);
     },
     unload,
   };
 }
 
-function assertSameClasses(computers: readonly Computer[]): void {
-  const [first, ...others] = computers.map(({ classes }) => classes);
+function commonClasses(computers: readonly Computer[]): number {
+  const [first = 0, ...others] = computers.map(({ widths }) => widths[LOGITS]);
   const other = others.find((classes) => classes !== first);
   if (other !== undefined) throw new ForeignModelError(`an ensemble of ${first} and of ${other} classes`);
+  return first;
 }
 
-/** In float64, member after member, so that it is the same each time. */
-function meanOf(members: readonly Float32Array[]): Float32Array {
-  const [first] = members as [Float32Array];
-  return Float32Array.from(first, (_, i) => members.reduce((sum, row) => sum + (row[i] as number), 0) / members.length);
+/** Values of all rows, in float64, member after member, so that they are the same each time. */
+function meanOf(members: readonly Rows[]): Float32Array<ArrayBuffer> {
+  const sums = new Float64Array(members[0]?.values.length ?? 0);
+  for (const { values } of members) for (const [i, value] of values.entries()) sums[i] = (sums[i] ?? 0) + value;
+  return Float32Array.from(sums, (sum) => sum / members.length);
 }
 
-function softmax(logits: Float32Array, classes: number): Float32Array {
-  const out = new Float32Array(logits.length);
-  for (let at = 0; at < logits.length; at += classes) {
-    const row = logits.subarray(at, at + classes);
+function softmax(logits: Rows): Rows {
+  const shares = Rows.zeros(logits.count, logits.width);
+  for (const [i, row] of [...logits].entries()) {
     const most = row.reduce((a, b) => Math.max(a, b));
     const sum = row.reduce((total, z) => total + Math.exp(z - most), 0);
-    // Not 0, whose logarithm a student cannot be held against.
-    for (let i = 0; i < classes; i++) out[at + i] = Math.max(1e-30, Math.exp((row[i] as number) - most) / sum);
+    // Not 0, whose logarithm no student could come near.
+    shares.set(
+      i,
+      row.map((z) => Math.max(1e-30, Math.exp(z - most) / sum)),
+    );
   }
-  return out;
+  return shares;
 }

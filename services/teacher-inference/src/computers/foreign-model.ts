@@ -1,3 +1,4 @@
+import { Rows } from '@mcld/platform/rows.js';
 import type { ImageBatch } from './computer.js';
 import { ForeignModelError, type ImageLayout, imageInput } from './image-input.js';
 
@@ -18,11 +19,11 @@ export interface ForeignOutput {
 }
 
 /** Logits of any number of images, asked for in batches of one shape, zeros after the last. */
-export async function foreignLogits(images: ImageBatch, model: ForeignModel): Promise<Float32Array> {
+export async function foreignLogits(images: ImageBatch, model: ForeignModel): Promise<Rows> {
   const { layout, output, classes, rows } = model;
   const pixelsPerRow = images.height * images.width * 3;
   const count = images.pixels.length / pixelsPerRow;
-  const found = new Float32Array(count * classes);
+  const all = Rows.zeros(count, classes);
   for (let from = 0; from < count; from += rows) {
     const pixels = images.pixels.subarray(from * pixelsPerRow, (from + rows) * pixelsPerRow);
     const input = imageInput({ ...images, pixels }, layout, rows);
@@ -31,9 +32,9 @@ export async function foreignLogits(images: ImageBatch, model: ForeignModel): Pr
       const got = `[${shape.slice(0, 8).join(', ')}] with ${values.length} values`;
       throw new ForeignModelError(`output ${output} is ${got} for ${rows} images; expected [${rows}, ${classes}]`);
     }
-    found.set(values.subarray(0, Math.min(rows, count - from) * classes), from * classes);
+    all.values.set(values.subarray(0, Math.min(rows, count - from) * classes), from * classes);
   }
-  return found;
+  return all;
 }
 
 /** Rows of a model's batches: as many as it fixes, else as its host wants. @param first of its input's dimensions */

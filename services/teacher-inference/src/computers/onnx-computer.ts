@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { clipped } from '@mcld/errors/text.js';
 import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Computer } from './computer.js';
+import { type Computer, LOGITS } from './computer.js';
 import { fixedRows, foreignLogits } from './foreign-model.js';
 import { classesOfOutput, ForeignModelError, fixedSides, imageLayout, onlyLogits } from './image-input.js';
 
@@ -48,13 +48,13 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Com
   };
   return {
     model: 'onnx',
-    classes,
+    widths: { [LOGITS]: classes },
     parameters: 0,
     identity: `onnxruntime ${version} cpu batch ${rows}`,
     sides: fixedSides(layout, input.shape),
     isForeign: true,
     members: [],
-    logits: (images) => foreignLogits(images, model),
+    compute: (images) => foreignLogits(images, model),
     unload: () => session.release(),
   };
 }

@@ -1,8 +1,9 @@
 import { declareParameters, fixedImageSize } from '@mcld/models/layers/parameters.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
+import { Rows } from '@mcld/platform/rows.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { handlers } from '../worker.js';
-import type { Computer } from './computer.js';
+import { type Computer, LOGITS } from './computer.js';
 
 /** A teacher of this project's models, in the compute thread. @param weights safetensors */
 export async function weightsComputer(
@@ -14,13 +15,16 @@ export async function weightsComputer(
   const side = fixedImageSize(model);
   return {
     model,
-    classes,
+    widths: { [LOGITS]: classes },
     parameters: declareParameters(model, classes).size,
     identity: await thread.call('identity', undefined),
     sides: { height: side, width: side },
     isForeign: false,
     members: [],
-    logits: (images) => thread.call('logits', { handle, ...images }, [images.pixels.buffer]),
+    async compute(images, output) {
+      const { values, width } = await thread.call('compute', { handle, output, ...images }, [images.pixels.buffer]);
+      return new Rows(values, width);
+    },
     unload: () => thread.call('unload', { handle }),
   };
 }

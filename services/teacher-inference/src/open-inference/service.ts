@@ -4,6 +4,7 @@ import type {
 } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import type { ModelConfigServiceImplementation } from '@mcld/contracts/inference/model_config.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
+import { LOGITS } from '../computers/computer.js';
 import type { TeacherPool } from '../teacher-pool.js';
 import { OUR_PLATFORM } from './definition.js';
 
@@ -30,14 +31,14 @@ export function openInferenceService(
     },
     async modelMetadata({ name, version }) {
       using lease = await teachers.lease(name);
-      const { model, classes } = lease.value.computer;
+      const { model, widths } = lease.value.computer;
       assertVersion(version);
       return {
         name,
         versions: [VERSION],
         platform: `${OUR_PLATFORM}${model}`,
         inputs: [{ name: 'image', datatype: 'UINT8', shape: [-1, -1, -1, 3] }],
-        outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, classes] }],
+        outputs: [{ name: LOGITS, datatype: 'FP32', shape: [-1, widths[LOGITS]] }],
       };
     },
     async modelConfig({ name, version }) {
@@ -54,13 +55,13 @@ export function openInferenceService(
         mean: channels(request, 'mean', [0.5071, 0.4867, 0.4408]),
         std: channels(request, 'std', [0.2675, 0.2565, 0.2761]),
       };
-      const logits = await teacher.computer.logits({ pixels, height, width, statistics });
+      const logits = await teacher.computer.compute({ pixels, height, width, statistics }, LOGITS);
       return {
         modelName: request.modelName,
         modelVersion: VERSION,
         id: request.id,
-        outputs: [{ name: 'logits', datatype: 'FP32', shape: [rows, teacher.classes] }],
-        rawOutputContents: [Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength)],
+        outputs: [{ name: LOGITS, datatype: 'FP32', shape: [rows, logits.width] }],
+        rawOutputContents: [Buffer.from(logits.bytes.buffer, logits.bytes.byteOffset, logits.bytes.byteLength)],
       };
     },
   };

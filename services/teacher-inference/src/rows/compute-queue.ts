@@ -1,10 +1,14 @@
 import type { ViewAddress } from '@mcld/feeds/views.js';
 
-/** Computes views: [n, classes] rows in the order asked for. Its two stages overlap for successive batches. */
+/** Makes the rows of views. */
 export interface RowProducer {
+  /** Views of a full batch. */
   readonly batch: number;
-  fetch(views: readonly ViewAddress[]): Promise<unknown>;
-  compute(views: readonly ViewAddress[], fetched: unknown): Promise<readonly Float32Array[]>;
+  /**
+   * Fetches what a batch needs, while the batch before is computed.
+   * @returns what computes the batch then: a row for each view, in their order
+   */
+  prepare(views: readonly ViewAddress[]): Promise<() => Promise<Iterable<Float32Array>>>;
 }
 
 /** A view that is on its way. */
@@ -14,7 +18,9 @@ export interface Coming {
   readonly isFirst: boolean;
 }
 
-interface Wanted extends ViewAddress {
+type Prepared = ReturnType<RowProducer['prepare']>;
+
+interface PendingView extends ViewAddress {
   readonly row: Promise<Float32Array>;
   resolve(row: Float32Array): void;
   reject(error: unknown): void;
@@ -29,29 +35,29 @@ const keyOf = ({ index, code }: ViewAddress): number => code * 2 ** 32 + index;
  */
 export class ComputeQueue {
   /** In the order of asking. */
-  readonly #waiting = new Map<number, Wanted>();
-  readonly #inHand = new Map<number, Wanted>();
+  readonly #waiting = new Map<number, PendingView>();
+  readonly #inHand = new Map<number, PendingView>();
   #urgent = 0;
   #running = false;
 
-  constructor(readonly computer: RowProducer) {}
+  constructor(readonly producer: RowProducer) {}
 
   /** Asks for a view. */
   request(view: ViewAddress): Coming {
     const key = keyOf(view);
-    const found = this.#inHand.get(key) ?? this.#waiting.get(key);
-    if (found) return { row: found.row, isFirst: false };
-    const wanted = wantedOf(view);
-    this.#waiting.set(key, wanted);
+    const asked = this.#inHand.get(key) ?? this.#waiting.get(key);
+    if (asked) return { row: asked.row, isFirst: false };
+    const pending = pendingView(view);
+    this.#waiting.set(key, pending);
     void this.#run();
-    return { row: wanted.row, isFirst: true };
+    return { row: pending.row, isFirst: true };
   }
 
   /** Says that somebody waits for a view: the batch that it is in need not be full. */
   hurry(view: ViewAddress): void {
-    const wanted = this.#waiting.get(keyOf(view));
-    if (!wanted || wanted.urgent) return;
-    wanted.urgent = true;
+    const pending = this.#waiting.get(keyOf(view));
+    if (!pending || pending.urgent) return;
+    pending.urgent = true;
     this.#urgent++;
     void this.#run();
   }
@@ -61,12 +67,12 @@ export class ComputeQueue {
     this.#running = true;
     let computing: Promise<void> = Promise.resolve();
     try {
-      while (this.#urgent > 0 || this.#waiting.size >= this.computer.batch) {
+      while (this.#urgent > 0 || this.#waiting.size >= this.producer.batch) {
         const batch = this.#take();
-        const fetched = this.computer.fetch(batch);
-        fetched.catch(() => {}); // Told to those who wait, below.
+        const prepared = this.producer.prepare(batch);
+        prepared.catch(() => {}); // Those who wait are told below.
         await computing;
-        computing = this.#compute(batch, fetched);
+        computing = this.#compute(batch, prepared);
       }
     } finally {
       this.#running = false;
@@ -75,38 +81,43 @@ export class ComputeQueue {
   }
 
   /** Urgent views first, then those asked for first. */
-  #take(): Wanted[] {
-    const batch: Wanted[] = [];
+  #take(): PendingView[] {
+    const batch: PendingView[] = [];
     for (const urgent of [true, false]) {
       if (urgent && this.#urgent === 0) continue;
-      for (const [key, wanted] of this.#waiting) {
-        if (batch.length === this.computer.batch) break;
-        if (wanted.urgent !== urgent) continue;
+      for (const [key, pending] of this.#waiting) {
+        if (batch.length === this.producer.batch) break;
+        if (pending.urgent !== urgent) continue;
         this.#waiting.delete(key);
-        this.#inHand.set(key, wanted);
+        this.#inHand.set(key, pending);
         if (urgent) this.#urgent--;
-        batch.push(wanted);
+        batch.push(pending);
       }
     }
     return batch;
   }
 
-  async #compute(batch: readonly Wanted[], fetched: Promise<unknown>): Promise<void> {
+  async #compute(batch: readonly PendingView[], prepared: Prepared): Promise<void> {
     try {
-      const rows = await this.computer.compute(batch, await fetched);
-      for (const [i, wanted] of batch.entries()) wanted.resolve(rows[i] as Float32Array);
+      const compute = await prepared;
+      const rows = [...(await compute())];
+      for (const [i, pending] of batch.entries()) {
+        const row = rows[i];
+        if (row) pending.resolve(row);
+        else pending.reject(new Error(`${rows.length} rows came for ${batch.length} views`));
+      }
     } catch (error) {
-      for (const wanted of batch) wanted.reject(error);
+      for (const pending of batch) pending.reject(error);
     } finally {
-      for (const wanted of batch) this.#inHand.delete(keyOf(wanted));
+      for (const pending of batch) this.#inHand.delete(keyOf(pending));
     }
   }
 }
 
-function wantedOf({ index, code }: ViewAddress): Wanted {
+function pendingView({ index, code }: ViewAddress): PendingView {
   let [resolve, reject] = [(_: Float32Array) => {}, (_: unknown) => {}];
-  const row = new Promise<Float32Array>((done, failed) => {
-    [resolve, reject] = [done, failed];
+  const row = new Promise<Float32Array>((resolveRow, rejectRow) => {
+    [resolve, reject] = [resolveRow, rejectRow];
   });
   // Nobody may be listening any more.
   row.catch(() => {});

@@ -8,7 +8,7 @@ import type { RowSource } from './row-source.js';
 const AHEAD = 1;
 
 /**
- * The logits of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of, so
+ * The rows of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of, so
  * they are not stored.
  */
 export async function* mixedRows(
@@ -16,16 +16,16 @@ export async function* mixedRows(
   request: StepsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<StepRows> {
-  const { described, classes, batch } = source;
+  const { described, width, batch } = source;
   const { loader, logger } = source.parts;
   const bytes = described.height * described.width * 3;
   const batches = openBatches(loader, request, { signal, ahead: AHEAD, onRetry: logRetries(logger) });
   for await (const { cursor, pixels } of batches) {
-    const rows = Rows.zeros(pixels.length / bytes, classes);
+    const rows = Rows.zeros(pixels.length / bytes, width);
     for (let row = 0; row < rows.count; row += batch) {
       const part = Uint8Array.from(pixels.subarray(row * bytes, (row + batch) * bytes));
-      const logits = await source.forward(part, (i) => `row ${row + i} of a step's mixed images`);
-      rows.values.set(logits, row * classes);
+      const computed = await source.forward(part, (i) => `row ${row + i} of a step's mixed images`);
+      rows.values.set(computed.values, row * width);
     }
     yield { cursor, rows };
   }

@@ -27,11 +27,10 @@ export function peerRows(peer: TeacherClient, of: RowsOf, here: ComputeQueue, ba
 
   return {
     batch,
-    fetch: async () => {},
-    async compute(views) {
+    prepare: async (views) => async () => {
       if (performance.now() < awayUntil) return computeHere(views);
       try {
-        return [...(await fetchRows(peer, of, views))];
+        return await fetchRows(peer, of, views);
       } catch (error) {
         if (!isOutOfReach(error)) throw error;
         awayUntil = performance.now() + AWAY_MS;

@@ -1,4 +1,5 @@
 import type { ViewAddress } from '@mcld/feeds/views.js';
+import type { Rows } from '@mcld/platform/rows.js';
 import { describe, expect, it } from 'vitest';
 import { ComputeQueue } from './compute-queue.js';
 import { plannedRows } from './planned-rows.js';
@@ -13,31 +14,31 @@ function fakeSource(batch: number, { full = false, failAt = -1 } = {}) {
   const key = (index: number, code: number) => `${index} ${code}`;
   const queue = new ComputeQueue({
     batch,
-    async fetch(views) {
+    async prepare(views: readonly ViewAddress[]) {
       fetched.push(views.length);
-    },
-    async compute(views: readonly ViewAddress[]) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      batches.push(views.length);
-      if (batches.length - 1 === failAt) throw new Error('the teacher is out of memory');
-      return views.map(({ index, code }) => {
-        const row = Float32Array.of(index, code);
-        if (!full) stored.set(key(index, code), row);
-        return row;
-      });
+      return async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        batches.push(views.length);
+        if (batches.length - 1 === failAt) throw new Error('the teacher is out of memory');
+        return views.map(({ index, code }) => {
+          const row = Float32Array.of(index, code);
+          if (!full) stored.set(key(index, code), row);
+          return row;
+        });
+      };
     },
   });
   const source = {
-    classes: 2,
-    teacher: { digest: 'ab'.repeat(32), computer: { model: 'onnx', classes: 2 } },
+    width: 2,
+    teacher: { digest: 'ab'.repeat(32), computer: { model: 'onnx' } },
     request: queue.request.bind(queue),
     hurry: queue.hurry.bind(queue),
     store: {
       has: (index: number, code: number) => stored.has(key(index, code)),
-      read(index: Uint32Array, code: Uint32Array, out: Float32Array) {
+      read(index: Uint32Array, code: Uint32Array, out: Rows) {
         return Uint8Array.from(index, (image, i) => {
           const row = stored.get(key(image, code[i] as number));
-          if (row) out.set(row, i * 2);
+          if (row) out.set(i, row);
           return row ? 1 : 0;
         });
       },
@@ -121,7 +122,7 @@ describe('plannedRows', () => {
     stored.set('5 3', Float32Array.of(1, Number.NaN));
     await expect(run(source, plans(2, 4))).rejects.toThrow(
       "the teacher (onnx) answers to image 5, as it is stored ('mcld cache gc --teacher abababababab' removes what is " +
-        'stored), with NaN for class 1; a student cannot be held against that',
+        'stored), with NaN for class 1; a student cannot learn from that',
     );
   });
 });

@@ -16,7 +16,7 @@ interface PlannedStep {
 }
 
 /**
- * The logits of each planned step, in order. Stored views cost a look-up; missing ones of the steps ahead are asked for
+ * The rows of each planned step, in order. Stored views cost a look-up; missing ones of the steps ahead are asked for
  * early, so that compute batches are full.
  */
 export async function* plannedRows(plans: AsyncIterable<StepPlan>, source: RowSource): AsyncGenerator<StepRows> {
@@ -51,10 +51,10 @@ function planned({ cursor, views }: StepPlan, source: RowSource): PlannedStep {
 
 async function complete({ cursor, views, coming }: PlannedStep, source: RowSource): Promise<StepRows> {
   const { index, code } = views;
-  const rows = Rows.zeros(index.length, source.classes);
+  const rows = Rows.zeros(index.length, source.width);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
   for (const i of coming.keys()) source.hurry(viewAt(i));
-  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows.values);
+  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows);
   for (let i = 0; i < rows.count; i++) {
     // What was stored and turned out to be damaged is asked for now.
     if (there[i] === 1 || coming.has(i)) continue;
@@ -64,7 +64,7 @@ async function complete({ cursor, views, coming }: PlannedStep, source: RowSourc
   for (const [i, { row }] of coming) if (there[i] !== 1) rows.set(i, await row);
   const { computer, digest } = source.teacher;
   // Rows that an earlier build stored, above all: what is computed now need not have come this far.
-  assertNumbers(rows.values, computer, (row) => {
+  assertNumbers(rows, computer, (row) => {
     const remedy = `as it is stored ('mcld cache gc --teacher ${digest.slice(0, 12)}' removes what is stored),`;
     return there[row] === 1 ? `image ${index[row]}, ${remedy}` : `image ${index[row]}`;
   });

@@ -3,7 +3,7 @@ import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js
 import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
 import type { StepsRequest } from '@mcld/feeds/batches.js';
 import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
-import { stepsPerEpochOf } from '@mcld/feeds/cursors.js';
+import { START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import type { Feed } from '@mcld/feeds/feed.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import { openPlans, type StepPlan } from '@mcld/feeds/plans.js';
@@ -12,6 +12,7 @@ import type { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { divergence } from '@mcld/logit-store/row-codec.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { Rows } from '@mcld/platform/rows.js';
 import { meter } from '@mcld/platform/telemetry.js';
 import { assertNumbers } from '../computers/answers.js';
 import type { Computer } from '../computers/computer.js';
@@ -38,6 +39,13 @@ export interface RowSourceParts {
   readonly peers: readonly (TeacherClient | undefined)[];
 }
 
+/** Which steps are asked for: from the first on where nothing else is said. */
+interface WantedSteps {
+  readonly spec?: BatchSpec | undefined;
+  readonly from?: Cursor | undefined;
+  readonly epochs: number;
+}
+
 /** The teacher whose rows they are. */
 export interface RowsTeacher {
   readonly digest: TeacherDigest;
@@ -45,7 +53,7 @@ export interface RowsTeacher {
   readonly counters: LogitCounters;
 }
 
-/** A teacher's logits for the views of one data set and augmentation, stored or computed. */
+/** The rows of one of a teacher's outputs for the views of one data set and augmentation, stored or computed. */
 export class RowSource implements RowProducer {
   /** What is computed here. */
   readonly queue = new ComputeQueue(this);
@@ -54,13 +62,14 @@ export class RowSource implements RowProducer {
 
   constructor(
     readonly teacher: RowsTeacher,
+    readonly output: string,
     readonly parts: RowSourceParts,
     readonly spec: BatchSpec,
     readonly described: DescribeDatasetResponse,
     readonly store: LogitStore,
   ) {
     const { peers, batch } = parts;
-    const request = { teacherDigest: teacher.digest, spec, precision: store.codec.precision };
+    const request = { teacherDigest: teacher.digest, output, spec, precision: store.codec.precision };
     this.#peers = peers.map((peer) => peer && new ComputeQueue(peerRows(peer, request, this.queue, batch)));
   }
 
@@ -82,8 +91,9 @@ export class RowSource implements RowProducer {
     return this.parts.batch;
   }
 
-  get classes(): number {
-    return this.teacher.computer.classes;
+  /** Values of a row. */
+  get width(): number {
+    return this.store.codec.width;
   }
 
   /** Pixels of views, uint8 [n, height, width, 3]. */
@@ -97,8 +107,8 @@ export class RowSource implements RowProducer {
     return fetchPixels(loader, { dataset, augmentation, seed }, views, { onRetry });
   }
 
-  /** A sequence of this source's views, as feeds ask for it. */
-  steps(spec: BatchSpec, from: Cursor, epochs: number): StepsRequest {
+  /** A sequence of steps of this source's views, as feeds ask for it. @param wanted.spec absent: this source's */
+  steps({ spec = this.spec, from = START, epochs }: WantedSteps): StepsRequest {
     return { spec, from, epochs, stepsPerEpoch: stepsPerEpochOf(this.described.count, spec.batchSize) };
   }
 
@@ -111,41 +121,45 @@ export class RowSource implements RowProducer {
     });
   }
 
-  /** Computes and stores. @returns rows as the store gives them @throws ForeignModelError where one is no numbers */
-  async compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Float32Array[]> {
-    const logits = await this.forward(pixels, (row) => `image ${views[row]?.index}`);
+  async prepare(views: readonly ViewAddress[]): Promise<() => Promise<Rows>> {
+    const pixels = await this.fetch(views);
+    return () => this.#compute(views, pixels);
+  }
+
+  /** Computes and stores. @returns rows as the store gives them @throws ForeignModelError for rows that are not numbers */
+  async #compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Rows> {
+    const rows = await this.forward(pixels, (row) => `image ${views[row]?.index}`);
     const index = Uint32Array.from(views, (view) => view.index);
     const code = Uint32Array.from(views, (view) => view.code);
-    this.store.put(index, code, logits);
-    return views.map((_, i) => logits.subarray(i * this.classes, (i + 1) * this.classes));
+    this.store.put(index, code, rows);
+    return rows;
   }
 
   /**
-   * Logits of one compute batch at most, counted.
-   * @param pixels uint8 [n, height, width, 3], gone afterwards @param nameOf what a row is, for messages
-   * @returns float32 [n, classes]
+   * The rows of one compute batch at most, counted.
+   * @param pixels uint8 [n, height, width, 3], gone afterwards
+   * @param nameOf what a row is, for messages
    */
-  async forward(pixels: Uint8Array<ArrayBuffer>, nameOf: (row: number) => string): Promise<Float32Array> {
+  async forward(pixels: Uint8Array<ArrayBuffer>, nameOf: (row: number) => string): Promise<Rows> {
     const { counters } = this.teacher;
-    const logits = await this.answers(pixels, nameOf);
-    const rows = logits.length / this.classes;
-    counters.computedViews += rows;
+    const rows = await this.answers(pixels, nameOf);
+    counters.computedViews += rows.count;
     counters.computeBatches += 1;
-    counters.paddedRows += this.batch - rows;
-    computedCounter.add(rows);
-    return logits;
+    counters.paddedRows += this.batch - rows.count;
+    computedCounter.add(rows.count);
+    return rows;
   }
 
-  /** Logits as a model gives them, neither counted nor stored: of the teacher, or of one of an ensemble. */
+  /** Rows as a model gives them, neither counted nor stored: of the teacher, or of one of an ensemble. */
   async answers(
     pixels: Uint8Array<ArrayBuffer>,
     nameOf: (row: number) => string,
     computer = this.teacher.computer,
-  ): Promise<Float32Array> {
+  ): Promise<Rows> {
     const { height, width, mean, std } = this.described;
-    const logits = await computer.logits({ pixels, height, width, statistics: { mean, std } });
-    assertNumbers(logits, computer, nameOf);
-    return logits;
+    const rows = await computer.compute({ pixels, height, width, statistics: { mean, std } }, this.output);
+    assertNumbers(rows, computer, nameOf);
+    return rows;
   }
 
   countStored(views: number): void {
@@ -153,24 +167,24 @@ export class RowSource implements RowProducer {
     storedCounter.add(views);
   }
 
-  /** Computes some views anew and holds what is stored against it. */
+  /** Computes some views anew and compares what is stored with them. */
   async probe(views: readonly ViewAddress[]): Promise<Divergence> {
     const pairs = await this.besideStored(views);
     if (pairs.length === 0) return { views: 0, mean: 0, max: 0 };
-    const found = pairs.map(([fresh, stored]) => divergence(fresh, stored));
-    return { views: found.length, mean: found.reduce((a, b) => a + b) / found.length, max: Math.max(...found) };
+    const nats = pairs.map(([fresh, stored]) => divergence(fresh, stored));
+    return { views: nats.length, mean: nats.reduce((a, b) => a + b) / nats.length, max: Math.max(...nats) };
   }
 
   /** Rows as the teacher gives them now, each beside the stored one: of a compute batch of views that are stored. */
   async besideStored(views: readonly ViewAddress[]): Promise<(readonly [Float32Array, Float32Array])[]> {
-    const { store, classes } = this;
+    const { store, width } = this;
     const known = views.filter(({ index, code }) => store.has(index, code)).slice(0, this.batch);
     if (known.length === 0) return [];
     const fresh = await this.answers(await this.fetch(known), (row) => `image ${known[row]?.index}`);
     return known.flatMap(({ index, code }, i) => {
-      const row = new Float32Array(classes);
-      const [there] = store.read(Uint32Array.of(index), Uint32Array.of(code), row);
-      return there ? [[fresh.subarray(i * classes, (i + 1) * classes), row] as const] : [];
+      const stored = Rows.zeros(1, width);
+      const [isThere] = store.read(Uint32Array.of(index), Uint32Array.of(code), stored);
+      return isThere ? [[fresh.row(i), stored.row(0)] as const] : [];
     });
   }
 }

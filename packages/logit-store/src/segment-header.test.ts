@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeHeader, encodeHeader } from './segment.js';
+import { decodeHeader, encodeHeader } from './segment-header.js';
 
 const bytes = readFileSync(path.join(import.meta.dirname, '../fixtures/header.keys'));
 
@@ -19,7 +19,7 @@ function headerOf(json: string): Buffer {
 describe('the header of a segment', () => {
   it('of an earlier build is read, and written as it was', () => {
     const header = decodeHeader(bytes);
-    expect(header).toMatchObject({ classes: 100, precision: 'fp32', words: 101 });
+    expect(header).toMatchObject({ width: 100, precision: 'fp32', words: 101 });
     expect(encodeHeader(header)).toEqual(bytes);
   });
 
@@ -31,7 +31,8 @@ describe('the header of a segment', () => {
   });
 
   it('that another program wrote is refused by its field', () => {
-    const json = JSON.stringify({ ...decodeHeader(bytes), words: 0 });
+    const { width: classes, ...rest } = decodeHeader(bytes);
+    const json = JSON.stringify({ ...rest, classes, words: 0 });
     expect(() => decodeHeader(headerOf(json))).toThrow('its header cannot be read: words: Too small');
     expect(() => decodeHeader(headerOf('{"format":1'))).toThrow('its header cannot be read: it is not JSON');
   });
