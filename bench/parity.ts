@@ -18,16 +18,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { totalOf } from '@mcld/distillers/distiller.js';
+import { TOTAL } from '@mcld/distillers/distiller.js';
 import { type DistillerName, distillerFacts } from '@mcld/distillers/facts.js';
+import { objectiveOf, type StepReport, type StepTensors } from '@mcld/distillers/objective.js';
 import { distillers } from '@mcld/distillers/registry.js';
 import { initialState, type StateArray, type StateDict } from '@mcld/models/layers/state-dict.js';
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
 import { Training } from '@mcld/models/training/training.js';
+import { sgd } from '@mcld/optimizers/sgd.js';
 import { normals } from '@mcld/random/draws.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
-import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
-import { sgd } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 
 const SEEDS = [0, 1, 2];
@@ -53,7 +53,7 @@ const samples = fileURLToPath(new URL('../samples/cifar-100-binary/train.bin', i
 const here = path.dirname(fileURLToPath(import.meta.url));
 const network = new TrainableNetwork(plan.model, plan.classes);
 const names = [...initialState(plan.model, plan.classes, 0)].map(([name, { shape }]) => ({ name, shape }));
-const rates = { lr: plan.lr, momentum: plan.momentum };
+const rates = { lr: plan.lr };
 
 interface Batches {
   /** Normalised, [steps, batch, 3, 32, 32]. */
@@ -92,7 +92,7 @@ function makeBatches(seed: number): Batches {
 
 /** One training of a method, which can be set to any state before a step. */
 class Trainee {
-  #training: Training;
+  #training: Training<StepTensors, StepReport>;
 
   constructor(
     readonly method: DistillerName,
@@ -103,13 +103,8 @@ class Trainee {
     const distil = distillers[method].withOptions(hasWarmup ? { warmup: 'none' } : {});
     this.#training = new Training(
       network,
-      sgd({ weightDecay: plan.weightDecay, nesterov: false }),
-      (zs, extras) => {
-        const [y, zt] = extras as [tf.Tensor1D, tf.Tensor2D];
-        const zero = tf.scalar(0);
-        const loss = totalOf(distil({ zs, zt, y, epoch: zero, step: zero, crossEntropy: () => crossEntropy(zs, y) }));
-        return { loss, report: [loss] };
-      },
+      sgd.withOptions({ momentum: plan.momentum }, plan.weightDecay),
+      objectiveOf(distil, 0),
       weights,
       momentum && { momentum },
     );
@@ -122,11 +117,14 @@ class Trainee {
     const x = tf.tidy(
       () => tf.transpose(tf.tensor4d(rows(images, 3072), [batch, 3, 32, 32]), [0, 2, 3, 1]) as tf.Tensor4D,
     );
-    const y = tf.tensor1d(rows(labels, 1), 'int32');
-    const zt = tf.tensor2d(rows(teacher, classes), [batch, classes]);
-    const [loss] = this.#training.step(x, [y, zt], rates, step) as [tf.Tensor];
-    const value = loss.dataSync()[0] as number;
-    tf.dispose([x, y, zt, loss]);
+    const given: StepTensors = {
+      y: tf.tensor1d(rows(labels, 1), 'int32'),
+      teacher: { logits: tf.tensor2d(rows(teacher, classes), [batch, classes]) },
+      progress: { epoch: tf.scalar(0), step: tf.scalar(0) },
+    };
+    const report = this.#training.step(x, given, rates, step);
+    const [value = Number.NaN] = report.losses[TOTAL]?.dataSync() ?? [];
+    tf.dispose([x, given, report]);
     return value;
   }
 

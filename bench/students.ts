@@ -86,12 +86,12 @@ async function bare(): Promise<Bare> {
   });
   const pixels = () => Uint8Array.from({ length: BATCH * 3072 }, (_, i) => (i * 31) % 256);
   const labels = Int32Array.from({ length: BATCH }, (_, i) => i);
-  const teacherLogits = Float32Array.from({ length: BATCH * CLASSES }, (_, i) => Math.sin(i));
+  const values = Float32Array.from({ length: BATCH * CLASSES }, (_, i) => Math.sin(i));
   const step = () =>
     student.call('step', {
       pixels: pixels(),
       labels,
-      teacherLogits,
+      teacher: { logits: { values, width: CLASSES } },
       epoch: 0,
       step: 0,
       rates: { lr: 0.05, momentum: 0.9 },

@@ -13,10 +13,10 @@ import { initialState, type StateArray } from '@mcld/models/layers/state-dict.js
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
 import { Training } from '@mcld/models/training/training.js';
 import type { ModelName } from '@mcld/models/zoo/registry.js';
+import { sgd } from '@mcld/optimizers/sgd.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { CompiledFunction } from '@mcld/tensor/compiled.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
-import { sgd } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 
 const ROUNDS = 7;
@@ -69,26 +69,25 @@ function mcldOf(zs: tf.Tensor2D, zt: tf.Tensor2D, y: tf.Tensor1D): tf.Scalar {
 function stepWork(model: ModelName, loss: 'mcld' | 'ce'): Work {
   const training = new Training(
     new TrainableNetwork(model, CLASSES),
-    sgd({ weightDecay: 5e-4, nesterov: false }),
-    (zs, [y, zt]) => {
-      const labels = y as tf.Tensor1D;
-      const value = loss === 'mcld' ? mcldOf(zs, zt as tf.Tensor2D, labels) : crossEntropy(zs, labels);
-      return { loss: value, report: [value] };
+    sgd.withOptions({ momentum: 0.9 }, 5e-4),
+    ({ logits: zs }, { y, zt }: { y: tf.Tensor1D; zt: tf.Tensor2D }) => {
+      const value = loss === 'mcld' ? mcldOf(zs, zt, y) : crossEntropy(zs, y);
+      return { loss: value, report: { value } };
     },
     initialState(model, CLASSES, 0),
   );
   const x: tf.Tensor4D = tf.randomNormal([BATCH, 32, 32, 3], 0, 1, 'float32', 1);
-  const [y, zt] = [targets(), tf.randomNormal([BATCH, CLASSES], 0, 1, 'float32', 2)];
+  const given = { y: targets(), zt: tf.randomNormal<tf.Rank.R2>([BATCH, CLASSES], 0, 1, 'float32', 2) };
   let step = 0;
   return {
     run() {
-      const [value] = training.step(x, [y, zt], { lr: 0.01, momentum: 0.9 }, step++) as [tf.Tensor];
+      const { value } = training.step(x, given, { lr: 0.01 }, step++);
       value.dataSync();
       value.dispose();
     },
     dispose() {
       training.dispose();
-      tf.dispose([x, y, zt]);
+      tf.dispose([x, given]);
     },
   };
 }
@@ -115,22 +114,20 @@ function forwardWork(model: ModelName): Work {
 }
 
 function lossWork(classes: number): Work {
-  const compiled = new CompiledFunction(([zs, zt, y]) => {
-    const loss = (z: tf.Tensor) => mcldOf(z as tf.Tensor2D, zt as tf.Tensor2D, y as tf.Tensor1D);
-    const { value, grad } = tf.valueAndGrad(loss)(zs as tf.Tensor2D);
-    return [value, grad];
-  });
-  const inputs = [
-    tf.randomNormal([BATCH, classes], 0, 1, 'float32', 1),
-    tf.randomNormal([BATCH, classes], 0, 1, 'float32', 2),
-    tf.tensor1d(
+  const compiled = new CompiledFunction(({ zs, zt, y }: { zs: tf.Tensor2D; zt: tf.Tensor2D; y: tf.Tensor1D }) =>
+    tf.valueAndGrad((z: tf.Tensor2D) => mcldOf(z, zt, y))(zs),
+  );
+  const inputs = {
+    zs: tf.randomNormal<tf.Rank.R2>([BATCH, classes], 0, 1, 'float32', 1),
+    zt: tf.randomNormal<tf.Rank.R2>([BATCH, classes], 0, 1, 'float32', 2),
+    y: tf.tensor1d(
       Array.from({ length: BATCH }, (_, i) => i % 40),
       'int32',
     ),
-  ];
+  };
   return {
     run() {
-      const [value, grad] = compiled.run(inputs) as [tf.Tensor, tf.Tensor];
+      const { value, grad } = compiled.run(inputs);
       value.dataSync();
       tf.dispose([value, grad]);
     },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type LoadedModules, loadedBy, loadedByImport } from './support/loaded-modules.js';
 
-/** What is known of data sets, models and losses without reading, computing or drawing any. */
+/** What is known of data sets, models, losses and optimisers without reading, computing or drawing any. */
 const facts = [
-  /^packages\/(datasets|distillers)\/dist\/facts\.js$/,
+  /^packages\/(datasets|distillers|optimizers)\/dist\/(schedules\/)?facts\.js$/,
   /^packages\/tensor\/dist\/(.+\/)?facts\.js$/,
   /^packages\/datasets\/dist\/views\/(augmentation|mix)\.js$/,
   /^packages\/models\/dist\/zoo\/[\w-]+\.js$/,

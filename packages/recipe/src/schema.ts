@@ -4,6 +4,14 @@ import { mixSchema } from '@mcld/datasets/views/mix.js';
 import { type DistillerName, distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames } from '@mcld/models/zoo/registry.js';
+import {
+  DEFAULT_OPTIMIZER,
+  type OptimizerName,
+  optimizerFacts,
+  optimizerNames,
+  sharedOptions,
+} from '@mcld/optimizers/facts.js';
+import { DEFAULT_SCHEDULE, type ScheduleName, scheduleFacts, scheduleNames } from '@mcld/optimizers/schedules/facts.js';
 import { z } from 'zod';
 
 /** Everything a run is made of. The types, defaults, messages, JSON Schema and docs all come from here. */
@@ -11,7 +19,6 @@ import { z } from 'zod';
 const slug = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, . _ - (63 at most)');
 const uint32 = z.int().min(0).max(0xffff_ffff);
 const root = z.string().min(1);
-const share = z.number().gt(0).lt(1);
 
 const dataset = z.strictObject({
   name: z.enum(datasetNames),
@@ -128,70 +135,31 @@ export function acceptedOf({ teacher }: Recipe): string[] {
   return [...new Set(teachers.flatMap((one) => ('accept' in one ? (one.accept ?? []) : [])))];
 }
 
-const everyOptimizer = {
-  weightDecay: z.number().min(0).default(5e-4),
-  decay: z
-    .enum(['all', 'weights'])
-    .default('all')
-    .describe('what decays: every parameter, or only those of more than one axis (no biases, no norms)'),
-  clipNorm: z.number().positive().optional().describe('longest gradient, over all parameters together'),
-  averageDecay: z
-    .number()
-    .gt(0)
-    .lt(1)
-    .optional()
-    .describe('keeps an exponential moving average of the weights, which is what is evaluated and exported'),
-};
+/** Of any optimiser the type has its name, its rate and the options that all have. */
+type OptimizerVariant<N extends z.ZodType> = z.ZodObject<
+  { name: N; lr: z.ZodDefault<z.ZodNumber> } & typeof sharedOptions,
+  z.core.$loose
+>;
 
-const sgd = z.strictObject({
-  name: z.literal('sgd').default('sgd'),
-  lr: z.number().positive().default(0.05).describe('per step, not scaled by the batch; the peak of one-cycle'),
-  momentum: z.number().min(0).lt(1).default(0.9),
-  nesterov: z.boolean().default(false),
-  ...everyOptimizer,
-});
+const optimizerVariant = <N extends z.ZodType>(name: OptimizerName, literal: N): OptimizerVariant<N> =>
+  z.strictObject({ name: literal, ...optimizerFacts[name].options.shape, ...sharedOptions });
 
-const adamW = z.strictObject({
-  name: z.literal('adamw'),
-  lr: z.number().positive().default(1e-3).describe('per step, not scaled by the batch; the peak of one-cycle'),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.999),
-  epsilon: z.number().positive().default(1e-8),
-  ...everyOptimizer,
-});
+const optimizer = z.union([
+  optimizerVariant(DEFAULT_OPTIMIZER, z.literal(DEFAULT_OPTIMIZER).default(DEFAULT_OPTIMIZER)),
+  ...optimizerNames.filter((name) => name !== DEFAULT_OPTIMIZER).map((name) => optimizerVariant(name, z.literal(name))),
+]);
 
-const optimizer = z.union([sgd, adamW]);
+/** Of any schedule the type has its name and no more. */
+type ScheduleVariant = z.ZodObject<{ name: z.ZodLiteral<ScheduleName> }, z.core.$loose>;
 
-export type OptimizerSpec = z.output<typeof optimizer>;
-
-const warmup = z
-  .strictObject({
-    epochs: z.number().min(0).default(0).describe('of linear rise before; 0: none'),
-    startShare: z.number().gt(0).max(1).default(0.01).describe('of the rate at the first step'),
-  })
-  .prefault({});
+function scheduleVariant(name: ScheduleName): ScheduleVariant {
+  const options: z.ZodObject = scheduleFacts[name].options;
+  return z.strictObject({ name: z.literal(name), ...options.shape });
+}
 
 const schedule = z.discriminatedUnion('name', [
-  z.strictObject({
-    name: z.literal('multi-step'),
-    milestones: z.array(z.int().positive()).default([150, 180, 210]).describe('epochs, counted from 0'),
-    gamma: z.number().positive().default(0.1),
-    warmup,
-  }),
-  z.strictObject({
-    name: z.literal('cosine'),
-    finalShare: z.number().min(0).max(1).default(0).describe('of the rate at the end'),
-    warmup,
-  }),
-  z.strictObject({
-    name: z.literal('one-cycle'),
-    riseShare: share.default(0.3),
-    divFactor: z.number().positive().default(25),
-    finalDivFactor: z.number().positive().default(1e4),
-    cycleMomentum: z.boolean().default(true),
-    baseMomentum: share.default(0.85),
-    maxMomentum: share.default(0.95),
-  }),
+  scheduleVariant(DEFAULT_SCHEDULE),
+  ...scheduleNames.filter((name) => name !== DEFAULT_SCHEDULE).map(scheduleVariant),
 ]);
 
 /** A crop of the padded image, unless boxes are drawn from the whole one. */
@@ -223,7 +191,7 @@ export const recipeSchema = z
         "how the teacher's logits are stored: fp32 exactly; fp16 and topk:N approximately, and the report says how far off",
       ),
     optimizer: optimizer.prefault({}),
-    schedule: schedule.prefault({ name: 'multi-step' }),
+    schedule: schedule.prefault({ name: DEFAULT_SCHEDULE }),
     augmentation: augmentation.prefault({}),
     mix: mixSchema.prefault({}).describe('the teacher sees the mixed pixels, and its logits are not stored'),
     epochs: z.int().min(1).max(10_000).default(240),

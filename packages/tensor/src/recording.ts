@@ -115,8 +115,14 @@ class Recorder {
     this.#known.set(id, { output: `${name}:0`, dtype, constant: false });
   }
 
+  /** Where a result stands. TensorFlow refuses to return what it is given: of an input, a copy is the result. */
   outputOf(id: number): Output {
-    return (this.#known.get(id) ?? this.#capture(id)).output;
+    const { output, dtype } = this.#known.get(id) ?? this.#capture(id);
+    if (!this.inputs.some(({ name }) => output === `${name}:0`)) return output;
+    const name = `op${this.nodes.length}`;
+    const attributes = [{ name: 'T', type: this.#real.TF_ATTR_TYPE, value: dtype }];
+    this.nodes.push({ name, op: 'Identity', inputs: [output], attributes });
+    return `${name}:0`;
   }
 
   #execute(op: string, attributes: readonly OpAttribute[], ids: readonly number[], outputs: number): TensorMetadata[] {

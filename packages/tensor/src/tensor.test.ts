@@ -6,67 +6,13 @@ import { CompiledFunction } from './compiled.js';
 import { crossEntropy } from './cross-entropy.js';
 import { concatFlat, splitFlat } from './flat-vector.js';
 import { normalise } from './normalise.js';
-import { adamW, type Optimizer, sgd, withAverage, withClipping } from './optimizer.js';
+import type { TensorRecord } from './tensor-record.js';
 
 beforeAll(() => {
   loadBackend('cpu');
 });
 
 const wave = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + seed));
-
-/** Steps of an optimiser from (1, −2, 0.5), gradients k·(0.5, −0.25, 1) in step k. */
-function trace(optimizer: Optimizer, steps: number): { parameters: number[]; slots: number[][] } {
-  let parameters = tf.tensor1d([1, -2, 0.5]);
-  let slots: readonly tf.Tensor1D[] = optimizer.slots.map(({ initial }) =>
-    initial === 'zeros' ? tf.zeros([3]) : parameters,
-  );
-  for (let k = 1; k <= steps; k++) {
-    const controls = optimizer.controls({ lr: 0.1, momentum: 0.9 }, k - 1).map((value) => tf.scalar(value));
-    const gradients = tf.tensor1d([0.5 * k, -0.25 * k, k]);
-    ({ parameters, slots } = optimizer.update(parameters, gradients, slots, controls));
-  }
-  return { parameters: [...parameters.dataSync()], slots: slots.map((slot) => [...slot.dataSync()]) };
-}
-
-describe('an optimiser gives PyTorch’s numbers', () => {
-  // torch 2.13, three steps with lr 0.1.
-  const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
-  it.each([
-    [
-      'SGD',
-      sgd({ weightDecay: 0.01, nesterov: false }),
-      [0.5191847681999207, -1.7511847019195557, -0.45322269201278687],
-    ],
-    [
-      'SGD, Nesterov',
-      sgd({ weightDecay: 0.01, nesterov: true }),
-      [0.2648904621601105, -1.6203924417495728, -0.9581664204597473],
-    ],
-    ['AdamW', adamW(adam), [0.7049811482429504, -1.701984167098999, 0.20647962391376495]],
-    [
-      'SGD, gradients clipped to length 1',
-      withClipping(sgd({ weightDecay: 0.01, nesterov: false }), 1),
-      [0.7497639656066895, -1.8664742708206177, 0.007935624569654465],
-    ],
-    [
-      'SGD, decay on the first parameter only',
-      sgd({ weightDecay: Float32Array.of(0.01, 0, 0), nesterov: false }),
-      [0.5191847681999207, -1.7622500658035278, -0.45100003480911255],
-    ],
-  ] as [string, Optimizer, number[]][])('%s', (_name, optimizer, expected) => {
-    const { parameters } = trace(optimizer, 3);
-    for (const [i, value] of expected.entries()) expect(parameters[i]).toBeCloseTo(value, 6);
-  });
-
-  it('keeps a moving average beside the parameters', () => {
-    const plain = sgd({ weightDecay: 0, nesterov: false });
-    const after = [0, 1, 2, 3].map((steps) => trace(plain, steps).parameters[0] as number);
-    const average = after.slice(1).reduce((a, p) => 0.9 * a + 0.1 * p, after[0] as number);
-    const found = trace(withAverage(plain, 0.9), 3);
-    expect(found.slots.at(-1)?.[0]).toBeCloseTo(average, 6);
-    expect(found.parameters[0]).toBeCloseTo(after[3] as number, 6);
-  });
-});
 
 describe('flat vectors', () => {
   it('are cut and joined without loss or leak', () => {
@@ -109,17 +55,21 @@ describe('crossEntropy', () => {
 });
 
 describe('a compiled function', () => {
-  const fn = ([a, b]: readonly tf.Tensor[]) => [tf.add(tf.mul(a!, b!), 1), tf.sum(a!)];
+  type Pair = { a: tf.Tensor1D; b: tf.Tensor1D };
+  const fn = ({ a, b }: Pair) => ({ moved: tf.add<tf.Tensor1D>(tf.mul(a, b), 1), sum: tf.sum<tf.Scalar>(a) });
+  const difference = ({ a, b }: Pair) => ({ difference: tf.sub<tf.Tensor1D>(a, b) });
+  const valuesOf = (tensor: tf.Tensor) => [...tensor.dataSync()];
 
   it('gives what the function gives, for each shape of its inputs, and keeps no tensors', () => {
     const compiled = new CompiledFunction(fn);
     for (const size of [3, 5, 3]) {
-      const inputs = [tf.tensor1d(wave(size, 1)), tf.tensor1d(wave(size, 2))];
-      const expected = fn(inputs).map((tensor) => [...tensor.dataSync()]);
+      const inputs = { a: tf.tensor1d(wave(size, 1)), b: tf.tensor1d(wave(size, 2)) };
+      const expected = fn(inputs);
       compiled.run(inputs);
       const before = tf.memory().numTensors;
       const found = compiled.run(inputs);
-      expect(found.map((tensor) => [...tensor.dataSync()])).toEqual(expected);
+      expect(valuesOf(found.moved)).toEqual(valuesOf(expected.moved));
+      expect(valuesOf(found.sum)).toEqual(valuesOf(expected.sum));
       tf.dispose(found);
       expect(tf.memory().numTensors).toBe(before);
     }
@@ -128,24 +78,57 @@ describe('a compiled function', () => {
 
   it('keeps what it uses besides its inputs as it was', () => {
     const captured = tf.tensor1d([1, 2]);
-    const compiled = new CompiledFunction(([a]) => [tf.add(a!, captured)]);
-    expect([...compiled.run([tf.tensor1d([1, 1])])[0]!.dataSync()]).toEqual([2, 3]);
+    const compiled = new CompiledFunction(({ a }: { a: tf.Tensor1D }) => ({ sum: tf.add(a, captured) }));
+    expect(valuesOf(compiled.run({ a: tf.tensor1d([1, 1]) }).sum)).toEqual([2, 3]);
     captured.dispose();
-    expect([...compiled.run([tf.tensor1d([2, 2])])[0]!.dataSync()]).toEqual([3, 4]);
+    expect(valuesOf(compiled.run({ a: tf.tensor1d([2, 2]) }).sum)).toEqual([3, 4]);
   });
 
-  it('tells apart inputs that were one tensor when it was recorded', () => {
-    const compiled = new CompiledFunction(([a, b]) => [tf.sub(a!, b!)]);
+  it('does not confuse inputs that were one tensor when it was recorded', () => {
+    const compiled = new CompiledFunction(difference);
     const [x, y] = [tf.tensor1d([3]), tf.tensor1d([1])];
-    expect([...compiled.run([x, tf.clone(x)])[0]!.dataSync()]).toEqual([0]);
-    expect([...compiled.run([x, y])[0]!.dataSync()]).toEqual([2]);
+    expect(valuesOf(compiled.run({ a: x, b: tf.clone(x) }).difference)).toEqual([0]);
+    expect(valuesOf(compiled.run({ a: x, b: y }).difference)).toEqual([2]);
+  });
+
+  it('takes its inputs by name, whatever their order', () => {
+    const compiled = new CompiledFunction(difference);
+    const [a, b] = [tf.tensor1d([3]), tf.tensor1d([1])];
+    compiled.run({ a, b });
+    expect(valuesOf(compiled.run({ b, a }).difference)).toEqual([2]);
+  });
+
+  it('takes and returns groups, and inputs as they are; what is undefined is not there', () => {
+    type Nested = { state: { p: tf.Tensor1D; slots: Record<string, tf.Tensor1D> }; other: tf.Tensor1D | undefined };
+    const compiled = new CompiledFunction(({ state: { p, slots }, other }: Nested) => ({
+      state: { p, slots: { v: tf.mul<tf.Tensor1D>(slots.v!, 2) } },
+      absent: other,
+    }));
+    const inputs = { state: { p: tf.tensor1d([1]), slots: { v: tf.tensor1d([2]) } }, other: undefined };
+    for (const _ of [1, 2]) {
+      const { state, absent } = compiled.run(inputs);
+      expect([valuesOf(state.p), valuesOf(state.slots.v!), absent]).toEqual([[1], [4], undefined]);
+    }
+  });
+
+  it.each([
+    [{ a: 1 }, 'expected given.a, given.b; found nothing under given.b'],
+    [{ a: 1, b: 1, c: 1 }, 'expected given.a, given.b; found given.c besides'],
+    [{ a: 1, b: { x: 1 } }, 'expected given.a, given.b; found a group under given.b'],
+  ])('refuses a call with other names than the first: %j', (names, message) => {
+    const tensorsAt = (value: unknown): TensorRecord =>
+      typeof value === 'number'
+        ? (tf.tensor1d([value]) as never)
+        : Object.fromEntries(Object.entries(value as object).map(([name, inner]) => [name, tensorsAt(inner)]));
+    const compiled = new CompiledFunction((inputs: TensorRecord) => inputs);
+    compiled.run(tensorsAt({ given: { a: 1, b: 1 } }));
+    expect(() => compiled.run(tensorsAt({ given: names }))).toThrow(message);
   });
 
   it('must not read values', () => {
+    const reading = new CompiledFunction(({ a }: Pair) => ({ sum: tf.scalar(tf.sum(a).dataSync()[0]!) }));
     const x = tf.tensor1d([1, 2]);
-    expect(() => new CompiledFunction(([a]) => [tf.scalar(tf.sum(a!).dataSync()[0]!)]).run([x])).toThrow(
-      'must not read the values',
-    );
+    expect(() => reading.run({ a: x, b: x })).toThrow('must not read the values');
   });
 });
 

@@ -49,19 +49,19 @@ export class Student {
 
   /** One step: forward, loss, gradients, update. The batch's and target's buffers are handed over. */
   distill({ pixels, labels, ownShare }: Batch, target: StepRows | undefined, step: number): Promise<StepResult> {
-    const logits = target?.rows.values;
+    const logits = target?.rows;
     return this.thread.call(
       'step',
       {
         pixels,
         labels,
         ownShare,
-        ...(logits && { teacherLogits: logits }),
+        ...(logits && { teacher: { logits } }),
         epoch: this.plan.epochAt(step),
         step,
         rates: this.plan.ratesAt(step),
       },
-      [pixels.buffer, ...(logits ? [logits.buffer] : [])],
+      [pixels.buffer, ...(logits ? [logits.values.buffer] : [])],
     );
   }
 

@@ -18,7 +18,7 @@ const recipe = parseRecipe({
 /** Four steps an epoch, the last of 6 images. */
 const plan = new RunPlan(recipe, 30);
 
-const finite: StepResult = { losses: Float32Array.of(2, 2), termNames: ['ce', 'total'], correct: 1, nonFinite: 0 };
+const finite: StepResult = { losses: { ce: 2, total: 2 }, correct: 1, nonFinite: 0 };
 
 interface Changes {
   readonly step?: number;
@@ -104,7 +104,7 @@ describe('the training loop', () => {
   });
 
   it('stops at a loss that is not finite, by step, term and what is left, and keeps nothing of the step', async () => {
-    const { run, log, history } = fakeRun({ step: 4, results: { 5: { losses: Float32Array.of(Number.NaN, 1) } } });
+    const { run, log, history } = fakeRun({ step: 4, results: { 5: { losses: { ce: Number.NaN, total: 1 } } } });
     await expect(train(run, endless)).rejects.toThrow(
       "the student diverged at step 5: the loss term 'ce' is NaN; the newest checkpoint is of step 4",
     );

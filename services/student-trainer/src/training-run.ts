@@ -63,15 +63,14 @@ async function endOfStep({ plan, history, checkpoints }: TrainingRun, done: numb
 
 /** @throws DivergedError for a loss term, or logits behind it, that are not finite */
 function finiteLosses(
-  { losses, termNames, nonFinite }: StepResult,
+  { losses, nonFinite }: StepResult,
   images: number,
   step: number,
   checkpoint: number | undefined,
-): Record<string, number> {
-  const named = Object.fromEntries(termNames.map((name, i) => [name, losses[i] as number]));
-  const bad = termNames.find((name) => !Number.isFinite(named[name]));
-  if (bad) throw diverged(step, `the loss term '${bad}' is ${named[bad]}`, checkpoint);
-  if (nonFinite === 0) return named;
+): StepResult['losses'] {
+  const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
+  if (bad) throw diverged(step, `the loss term '${bad[0]}' is ${bad[1]}`, checkpoint);
+  if (nonFinite === 0) return losses;
   throw diverged(step, `the logits of ${nonFinite} of ${images} images are no finite numbers`, checkpoint);
 }
 

@@ -1,11 +1,13 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
+import type { StepTensors, TeacherOutputs } from '@mcld/distillers/objective.js';
+import type { StepRates } from '@mcld/optimizers/optimizer.js';
+import type { Rows } from '@mcld/platform/rows.js';
 import { argmax } from '@mcld/tensor/argmax.js';
 import { type Device, loadBackend } from '@mcld/tensor/backend.js';
 import { serveCompute } from '@mcld/tensor/compute-worker.js';
 import { allFinite } from '@mcld/tensor/finite.js';
 import { type ChannelStatistics, normalise } from '@mcld/tensor/normalise.js';
-import type { StepRates } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { Session, type SessionRequest, type Snapshot } from './session.js';
 
@@ -27,8 +29,8 @@ export interface StepRequest {
   readonly labels: Int32Array;
   /** Of a row's own label in a session of mixed images: the rest is the label of row B − 1 − i. */
   readonly ownShare?: number;
-  /** float32 [B, classes]; absent for a distiller without a teacher. */
-  readonly teacherLogits?: Float32Array;
+  /** The teacher's outputs for the batch, as rows cross threads; absent for a distiller without a teacher. */
+  readonly teacher?: { readonly [K in keyof TeacherOutputs]: Pick<Rows, 'values' | 'width'> };
   /** Fractional epochs, and steps, since the run began. */
   readonly epoch: number;
   readonly step: number;
@@ -36,9 +38,8 @@ export interface StepRequest {
 }
 
 export interface StepResult {
-  /** Unweighted value of each term, in the order of `termNames`; last the weighted total. */
-  readonly losses: Float32Array;
-  readonly termNames: readonly string[];
+  /** Unweighted value of each term by its name; last the weighted total. */
+  readonly losses: Readonly<Record<string, number>>;
   /** Rows whose largest student logit is the target's. */
   readonly correct: number;
   /** Rows whose student logits are no finite numbers. */
@@ -61,24 +62,15 @@ export const handlers = {
   },
 
   /** One step of the student. */
-  step({ pixels, labels, ownShare = 1, teacherLogits, epoch, step, rates }: StepRequest): StepResult {
+  step(step: StepRequest): StepResult {
     const { request, session } = current();
-    const rows = labels.length;
-    const images = normalise(pixels, [rows, request.height, request.width], request.statistics);
-    const y = tf.tensor1d(labels, 'int32');
-    const zt = teacherLogits
-      ? tf.tensor2d(teacherLogits, [rows, request.classes])
-      : tf.zeros<tf.Rank.R2>([rows, request.classes]);
-    const progress = tf.tensor1d([epoch, step]);
-    const mixture = request.mixed ? [tf.tensor1d(labels.toReversed(), 'int32'), tf.scalar(ownShare)] : [];
-    const extras = [y, zt, progress, ...mixture];
-    const [losses, logits] = session.training.step(images, extras, rates, step) as [tf.Tensor, tf.Tensor];
-    const result = {
-      losses: losses.dataSync() as Float32Array,
-      termNames: session.termNames,
-      ...countRows(logits.dataSync() as Float32Array, labels),
-    };
-    tf.dispose([images, ...extras, losses, logits]);
+    const { pixels, labels } = step;
+    const images = normalise(pixels, [labels.length, request.height, request.width], request.statistics);
+    const given = tensorsOf(step, request);
+    const report = session.training.step(images, given, step.rates, step.step);
+    const losses = Object.entries(report.losses).map(([name, value]) => [name, numberOf(value)]);
+    const result = { losses: Object.fromEntries(losses), ...countRows(report.logits.dataSync<'float32'>(), labels) };
+    tf.dispose([images, given, report]);
     return result;
   },
 
@@ -97,6 +89,24 @@ export const handlers = {
     return tf.memory().numTensors;
   },
 };
+
+function tensorsOf({ labels, ownShare = 1, teacher, epoch, step }: StepRequest, request: BeginRequest): StepTensors {
+  const rows = labels.length;
+  return {
+    y: tf.tensor1d(labels, 'int32'),
+    teacher: {
+      logits: teacher
+        ? tf.tensor2d(teacher.logits.values, [rows, teacher.logits.width])
+        : tf.zeros([rows, request.classes]),
+    },
+    progress: { epoch: tf.scalar(epoch), step: tf.scalar(step) },
+    mixture: request.mixed
+      ? { partners: tf.tensor1d(labels.toReversed(), 'int32'), share: tf.scalar(ownShare) }
+      : undefined,
+  };
+}
+
+const numberOf = (scalar: tf.Scalar): number => scalar.dataSync<'float32'>()[0] ?? Number.NaN;
 
 function countRows(logits: Float32Array, labels: Int32Array): { correct: number; nonFinite: number } {
   const classes = logits.length / labels.length;

@@ -105,16 +105,16 @@ function checkTraining(model: ModelName, weights: StateDict, reference: Referenc
   const network = new TrainableNetwork(model, CLASSES);
   const state = network.load(weights);
   const y = tf.tensor1d(reference.targets, 'int32');
-  let logits: Float32Array = new Float32Array();
-  const { loss, gradients, statistics } = network.differentiate(state, images, (z) => {
-    logits = z.dataSync() as Float32Array;
-    return crossEntropy(z, y);
-  });
-  const byName = network.trainable.unflatten(gradients.dataSync() as Float32Array);
+  const differentiated = network.differentiate(state, images, ({ logits }) => ({
+    loss: crossEntropy(logits, y),
+    report: { logits },
+  }));
+  const { loss, gradients, statistics, report } = differentiated;
+  const byName = network.trainable.unflatten(gradients.dataSync<'float32'>());
   const largest = Math.max(...Object.values(reference.gradientNorms));
   const moved = network.save({ ...state, statistics });
   const comparisons: Comparison[] = [
-    relative('trainLogits', logits, reference.trainLogits, tolerance.trainLogits),
+    relative('trainLogits', report.logits.dataSync(), reference.trainLogits, tolerance.trainLogits),
     relative('crossEntropy', loss.dataSync(), [reference.crossEntropy], tolerance.crossEntropy),
     ...Object.entries(reference.gradientNorms).map(([name, expected]) => ({
       quantity: `gradient norm ${name}`,
@@ -125,6 +125,6 @@ function checkTraining(model: ModelName, weights: StateDict, reference: Referenc
       relative(`norm of ${name}`, [norm(moved.get(name)?.data ?? [Number.NaN])], [expected], tolerance.runningNorms),
     ),
   ];
-  tf.dispose([loss, gradients, statistics, y, state.parameters, state.statistics]);
+  tf.dispose([loss, gradients, statistics, report.logits, y, state.parameters, state.statistics]);
   return comparisons;
 }

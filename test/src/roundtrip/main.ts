@@ -18,11 +18,11 @@ import { TensorNames } from '@mcld/models/matching/tensor-names.js';
 import { TrainableNetwork } from '@mcld/models/training/trainable-network.js';
 import { Training } from '@mcld/models/training/training.js';
 import { type ModelName, modelNames, models } from '@mcld/models/zoo/registry.js';
+import { sgd } from '@mcld/optimizers/sgd.js';
 import { onnxComputer } from '@mcld/teacher-inference/computers/onnx-computer.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import { normalise } from '@mcld/tensor/normalise.js';
-import { sgd } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { maxAbs, maxDeviation } from '../golden/comparison.js';
 
@@ -42,13 +42,13 @@ function trained(model: ModelName): StateDict {
   const size = models[model].imageSize;
   const training = new Training(
     new TrainableNetwork(model, CLASSES),
-    sgd({ weightDecay: 5e-4, nesterov: false }),
-    (logits, [y]) => ({ loss: crossEntropy(logits, y as tf.Tensor1D), report: [] }),
+    sgd.withOptions({ momentum: 0.9 }, 5e-4),
+    ({ logits }, { y }: { y: tf.Tensor1D }) => ({ loss: crossEntropy(logits, y), report: {} }),
     initialState(model, CLASSES, 5),
   );
   const images = normalise(pixelsOf(size), [ROWS, size, size], statistics);
   const y = tf.tensor1d([1, 2], 'int32');
-  for (let step = 0; step < 3; step++) training.step(images, [y], { lr: 0.01, momentum: 0.9 }, step);
+  for (let step = 0; step < 3; step++) training.step(images, { y }, { lr: 0.01 }, step);
   const weights = training.weights();
   tf.dispose([images, y]);
   training.dispose();

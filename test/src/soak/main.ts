@@ -35,19 +35,20 @@ async function begin(): Promise<Trainer> {
 
 const pixels = Uint8Array.from({ length: BATCH * 3072 }, (_, i) => (i * 31) % 256);
 const labels = Int32Array.from({ length: BATCH }, (_, i) => i);
-const teacherLogits = Float32Array.from({ length: BATCH * 100 }, (_, i) => Math.sin(i));
+const teacher = { logits: { values: Float32Array.from({ length: BATCH * 100 }, (_, i) => Math.sin(i)), width: 100 } };
 
 async function steps(trainer: Trainer, from: number, to: number): Promise<void> {
   for (let step = from; step < to; step++) {
     const { losses } = await trainer.call('step', {
       pixels,
       labels,
-      teacherLogits,
+      teacher,
       epoch: step / 100,
       step,
       rates: { lr: 0.01, momentum: 0.9 },
     });
-    if (!losses.every(Number.isFinite)) throw new Error(`step ${step}: losses ${losses.join(', ')}`);
+    if (!Object.values(losses).every(Number.isFinite))
+      throw new Error(`step ${step}: losses ${JSON.stringify(losses)}`);
   }
 }
 

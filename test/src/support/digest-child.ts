@@ -36,10 +36,13 @@ function train({ training }: Session, from: number, to: number): void {
       Array.from({ length: BATCH }, (_, i) => (i * 3 + step) % 10),
       'int32',
     );
-    const zt = tf.tensor2d(wave(BATCH * 10, step + 0.5), [BATCH, 10]);
-    const progress = tf.tensor1d([step / 4, step]);
-    const report = training.step(images, [y, zt, progress], { lr: 0.01, momentum: 0.9 }, step);
-    tf.dispose([images, y, zt, progress, ...report]);
+    const given = {
+      y,
+      teacher: { logits: tf.tensor2d(wave(BATCH * 10, step + 0.5), [BATCH, 10]) },
+      progress: { epoch: tf.scalar(step / 4), step: tf.scalar(step) },
+    };
+    const report = training.step(images, given, { lr: 0.01, momentum: 0.9 }, step);
+    tf.dispose([images, given, report]);
   }
 }
 

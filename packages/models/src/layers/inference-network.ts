@@ -12,7 +12,7 @@ import { arrayOf, assertStateOf, type StateArray, type StateDict } from './state
 /** A frozen network in evaluation mode: batch norms folded into the convolutions once, in float64. */
 export class InferenceNetwork {
   readonly #specs: ReadonlyMap<string, ParameterSpec>;
-  readonly #compiled = new CompiledFunction(([images]) => this.#forward(images as Tensor4D));
+  readonly #compiled = new CompiledFunction((inputs: { readonly images: Tensor4D }) => this.#forward(inputs.images));
 
   /** @throws WeightMismatchError when `state` is not of this model */
   constructor(
@@ -29,12 +29,11 @@ export class InferenceNetwork {
    * @param images float32 [B, H, W, 3], normalised
    */
   forward(images: Tensor4D): { features: Tensor2D; logits: Tensor2D } {
-    const [features, logits] = this.#compiled.run([images]) as [Tensor2D, Tensor2D];
-    return { features, logits };
+    return this.#compiled.run({ images });
   }
 
   /** What is recorded: the weights become constants of the graph. */
-  #forward(images: Tensor4D): Tensor[] {
+  #forward(images: Tensor4D): { features: Tensor2D; logits: Tensor2D } {
     const layers = new InferenceLayers(
       (name) => this.#native(name, arrayOf(this.state, name)),
       (conv, norm) => {
@@ -43,7 +42,7 @@ export class InferenceNetwork {
       },
     );
     const { features, logits } = models[this.model].classify<Tensor>(layers, images, this.classes);
-    return [features, logits];
+    return { features: ofRank(features, 2), logits: ofRank(logits, 2) };
   }
 
   #native(name: string, { data }: StateArray): Tensor {

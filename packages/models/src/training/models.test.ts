@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { sgd } from '@mcld/optimizers/sgd.js';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
-import { sgd } from '@mcld/tensor/optimizer.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../formats/safetensors.js';
@@ -59,18 +59,18 @@ describe('a network', () => {
     const make = (weights: StateDict, slots?: Record<string, Float32Array>) =>
       new Training(
         new TrainableNetwork(model, 10),
-        sgd({ weightDecay: 5e-4, nesterov: false }),
-        (logits, [y]) => ({ loss: crossEntropy(logits, y as tf.Tensor1D), report: [logits] }),
+        sgd.withOptions({ momentum: 0.9 }, 5e-4),
+        ({ logits }, { y }: { y: tf.Tensor1D }) => ({ loss: crossEntropy(logits, y), report: { logits } }),
         weights,
         slots,
         stochasticDepth(model, 0.2, 1),
       );
     const x = images(4);
     const y = tf.tensor1d([1, 2, 3, 4], 'int32');
-    const step = (training: Training, at: number) => {
-      const [logits] = training.step(x, [y], { lr: 0.05, momentum: 0.9 }, at);
-      expect(logits?.shape).toEqual([4, 10]);
-      logits?.dispose();
+    const step = (training: ReturnType<typeof make>, at: number) => {
+      const { logits } = training.step(x, { y }, { lr: 0.05 }, at);
+      expect(logits.shape).toEqual([4, 10]);
+      logits.dispose();
     };
     const training = make(initialState(model, 10, 1));
     step(training, 0);

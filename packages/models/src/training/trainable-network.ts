@@ -1,4 +1,7 @@
 import { concatFlat } from '@mcld/tensor/flat-vector.js';
+import { ofRank } from '@mcld/tensor/rank.js';
+import { type TensorRecord, tensorsIn } from '@mcld/tensor/tensor-record.js';
+import { zip } from '@mcld/tensor/zip.js';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { FlatLayout } from '../layers/flat-layout.js';
@@ -8,15 +11,28 @@ import { Statistics } from '../layers/statistics.js';
 import { type DropPath, TrainingLayers } from '../layers/training-layers.js';
 import { type ModelName, models } from '../zoo/registry.js';
 
-/** What a step starts from: all parameters, and all running statistics, as one vector each. */
+/** What a forward pass starts from: all parameters, and all running statistics, as one vector each. */
 export interface NetworkState {
   readonly parameters: Tensor1D;
   readonly statistics: Tensor1D;
 }
 
-export interface Differentiated {
-  /** What was minimised. */
+/** What the network gives for a batch: features float32 [B, F] and logits [B, classes]. */
+export type NetworkOutputs = { readonly features: Tensor2D; readonly logits: Tensor2D };
+
+/** What a step minimises, and what it tells of it by name. */
+export interface Objective<R extends TensorRecord> {
   readonly loss: Scalar;
+  readonly report: R;
+}
+
+/** A pure function; see `CompiledFunction`. `G`: what it is given besides the network's outputs. */
+export type ObjectiveOf<G extends TensorRecord, R extends TensorRecord> = (
+  outputs: NetworkOutputs,
+  given: G,
+) => Objective<R>;
+
+export interface Differentiated<R extends TensorRecord> extends Objective<R> {
   /** float32 [P], in the parameters' order. */
   readonly gradients: Tensor1D;
   /** The running statistics after this batch. */
@@ -41,25 +57,34 @@ export class TrainableNetwork {
   /**
    * Loss, gradients and moved statistics of one batch. Tensors are the caller's.
    * @param images float32 [B, H, W, 3], normalised
-   * @param loss of the logits [B, classes]; its result is what is minimised
    */
-  differentiate(
+  differentiate<R extends TensorRecord>(
     { parameters, statistics }: NetworkState,
     images: Tensor4D,
-    loss: (logits: Tensor2D) => Scalar,
+    objective: (outputs: NetworkOutputs) => Objective<R>,
     dropPaths?: DropPath,
-  ): Differentiated {
-    return tf.tidy(() => {
+  ): Differentiated<R> {
+    let report: R | undefined;
+    const differentiated = tf.tidy(() => {
       const { names, pieces } = this.trainable.cut(parameters);
       const running = new Statistics(this.buffers, statistics);
-      const forward = tf.valueAndGrads((...weights: Tensor[]) => {
-        const byName = new Map(names.map((name, i) => [name, weights[i] as Tensor]));
-        const layers = new TrainingLayers((name) => byName.get(name) as Tensor, images, running, dropPaths);
-        return loss(models[this.model].classify<Tensor>(layers, images, this.classes).logits as Tensor2D);
+      const forward = tf.valueAndGrads<Scalar>((...weights) => {
+        const layers = new TrainingLayers(lookUp(zip(names, weights)), images, running, dropPaths);
+        const made = objective(this.#outputs(layers, images));
+        report = made.report;
+        for (const tensor of tensorsIn(report)) tf.keep(tensor);
+        return made.loss;
       });
       const { value, grads } = forward([...pieces]);
-      return { loss: value as Scalar, gradients: concatFlat(grads), statistics: running.joined() };
+      return { loss: value, gradients: concatFlat(grads), statistics: running.joined() };
     });
+    if (!report) throw new Error('unreachable: the objective was not asked');
+    return { ...differentiated, report };
+  }
+
+  #outputs(layers: TrainingLayers, images: Tensor4D): NetworkOutputs {
+    const { features, logits } = models[this.model].classify<Tensor>(layers, images, this.classes);
+    return { features: ofRank(features, 2), logits: ofRank(logits, 2) };
   }
 
   /** @throws WeightMismatchError when `state` is not of this model */
@@ -73,8 +98,8 @@ export class TrainableNetwork {
 
   /** The weights, a copy, in PyTorch's layouts and order. */
   save({ parameters, statistics }: NetworkState): StateDict {
-    const trained = this.trainable.unflatten(parameters.dataSync() as Float32Array);
-    const buffers = this.buffers.unflatten(statistics.dataSync() as Float32Array);
+    const trained = this.trainable.unflatten(parameters.dataSync<'float32'>());
+    const buffers = this.buffers.unflatten(statistics.dataSync<'float32'>());
     return new Map(
       this.#order.flatMap(({ name }) => {
         const array = trained.get(name) ?? buffers.get(name);
@@ -82,4 +107,13 @@ export class TrainableNetwork {
       }),
     );
   }
+}
+
+function lookUp(weights: readonly [string, Tensor][]): (name: string) => Tensor {
+  const byName = new Map(weights);
+  return (name) => {
+    const weight = byName.get(name);
+    if (!weight) throw new Error(`the model has no parameter ${name}`);
+    return weight;
+  };
 }

@@ -1,23 +1,11 @@
+import { controlsAt, type Optimizer, type StepRates } from '@mcld/optimizers/optimizer.js';
 import { CompiledFunction } from '@mcld/tensor/compiled.js';
-import type { Optimizer, StepRates } from '@mcld/tensor/optimizer.js';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { TensorRecord } from '@mcld/tensor/tensor-record.js';
+import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StateDict } from '../layers/state-dict.js';
 import type { DropPath } from '../layers/training-layers.js';
-import type { NetworkState, TrainableNetwork } from './trainable-network.js';
-
-/** What a step minimises, and what it tells. Pure; see `CompiledFunction`. */
-export interface Objective {
-  readonly loss: Scalar;
-  /** Returned by each step: values of terms, logits. */
-  readonly report: readonly Tensor[];
-}
-
-/**
- * @param logits float32 [B, classes]
- * @param extras what was given to the step besides the images: targets, teacher logits
- */
-export type ObjectiveOf = (logits: Tensor2D, extras: readonly Tensor[]) => Objective;
+import type { ObjectiveOf, TrainableNetwork } from './trainable-network.js';
 
 /** Branches left out at random; see `Layers.dropPath`. */
 export interface StochasticDepth {
@@ -28,78 +16,98 @@ export interface StochasticDepth {
 /** An optimiser's slots by name, in the parameters' order. */
 export type Slots = Readonly<Record<string, Float32Array>>;
 
-/** A network, its optimiser and what it minimises, trained step by step in one compiled graph. */
-export class Training {
-  #state: NetworkState;
-  #slots: Tensor1D[];
-  readonly #compiled: CompiledFunction;
+/**
+ * What is carried from step to step. Parameters that an objective has of its own would be a further entry: a vector
+ * that is differentiated and updated beside the network's.
+ */
+type State = {
+  /** float32 [P]. */
+  readonly parameters: Tensor1D;
+  readonly statistics: Tensor1D;
+  /** The optimiser's, float32 [P] each. */
+  readonly slots: Readonly<Record<string, Tensor1D>>;
+};
+
+/** What a step takes. The order of the names is that of the graph's inputs: it is kept, and so the bytes of training. */
+type StepInputs<G extends TensorRecord> = {
+  readonly state: State;
+  readonly images: Tensor4D;
+  /** The optimiser's. */
+  readonly controls: Readonly<Record<string, Scalar>>;
+  readonly drops: Tensor1D | undefined;
+  /** The objective's. */
+  readonly given: G;
+};
+
+type StepOutputs<R extends TensorRecord> = { readonly state: State; readonly report: R };
+
+/**
+ * A network, its optimiser and what it minimises, trained step by step in one compiled graph.
+ * `G` is what the objective is given at each step besides the network's outputs: targets, a teacher's outputs; `R` what
+ * it reports. Both are records of tensors by name, and a new entry concerns the objective and its caller only.
+ */
+export class Training<G extends TensorRecord, R extends TensorRecord> {
+  #state: State;
+  readonly #compiled: CompiledFunction<StepInputs<G>, StepOutputs<R>>;
 
   /** @param slots of an earlier training, by name; absent: their initial values. @throws WeightMismatchError */
   constructor(
     readonly network: TrainableNetwork,
     readonly optimizer: Optimizer,
-    objective: ObjectiveOf,
+    objective: ObjectiveOf<G, R>,
     weights: StateDict,
     slots?: Slots,
     readonly depth?: StochasticDepth,
   ) {
-    this.#state = network.load(weights);
-    this.#slots = this.#load(slots);
+    this.#state = this.#load(weights, slots);
     this.#compiled = new CompiledFunction((inputs) => this.#step(inputs, objective));
   }
 
   /** Sets weights and slots to another state. @throws WeightMismatchError */
   restore(weights: StateDict, slots?: Slots): void {
-    tf.dispose([this.#state.parameters, this.#state.statistics, ...this.#slots]);
-    this.#state = this.network.load(weights);
-    this.#slots = this.#load(slots);
+    tf.dispose(this.#state);
+    this.#state = this.#load(weights, slots);
   }
 
-  #load(slots?: Slots): Tensor1D[] {
+  #load(weights: StateDict, given?: Slots): State {
     const { size } = this.network.trainable;
-    return this.optimizer.slots.map(({ name, initial }) => {
-      const given = slots?.[name];
-      if (slots && given?.length !== size) throw new Error(`no state of the optimiser's ${name}`);
-      if (given) return tf.tensor1d(given);
-      return initial === 'zeros' ? tf.zeros([size]) : tf.clone(this.#state.parameters);
+    const { parameters, statistics } = this.network.load(weights);
+    const slots = Object.entries(this.optimizer.slots).map(([name, initial]): [string, Tensor1D] => {
+      const values = given?.[name];
+      if (given && values?.length !== size) throw new Error(`no state of the optimiser's ${name}`);
+      if (values) return [name, tf.tensor1d(values)];
+      return [name, initial === 'zeros' ? tf.zeros([size]) : tf.clone(parameters)];
     });
+    return { parameters, statistics, slots: Object.fromEntries(slots) };
   }
 
   /**
    * One step: forward, loss, backward, update. Batch norms use and track batch statistics.
    * @param images float32 [B, H, W, 3], normalised
+   * @param given what the objective takes; it stays the caller's, as do the images
    * @param step counted from 0
    * @returns what the objective reports, owned by the caller
    */
-  step(images: Tensor4D, extras: readonly Tensor[], rates: StepRates, step: number): Tensor[] {
-    const controls = tf.tensor1d([...this.optimizer.controls(rates, step)]);
+  step(images: Tensor4D, given: G, rates: StepRates, step: number): R {
+    const controls = controlsAt(this.optimizer, rates, step);
     const drops = this.depth && tf.tensor1d(this.depth.factors(step, images.shape[0]));
-    const before = [this.#state.parameters, this.#state.statistics, ...this.#slots];
-    const given = [images, controls, ...(drops ? [drops] : []), ...extras];
-    const [parameters, statistics, ...rest] = this.#compiled.run([...before, ...given]);
-    tf.dispose([...before, controls, ...(drops ? [drops] : [])]);
-    this.#state = { parameters: parameters as Tensor1D, statistics: statistics as Tensor1D };
-    this.#slots = rest.slice(0, this.#slots.length) as Tensor1D[];
-    return rest.slice(this.#slots.length);
+    const { state, report } = this.#compiled.run({ state: this.#state, images, controls, drops, given });
+    tf.dispose([this.#state, controls, drops]);
+    this.#state = state;
+    return report;
   }
 
-  /** The step as a pure function, in the order that `step` gives its inputs. */
-  #step(inputs: readonly Tensor[], objective: ObjectiveOf): Tensor[] {
-    const [parameters, statistics, ...others] = inputs as readonly Tensor1D[];
-    const slots = others.slice(0, this.optimizer.slots.length);
-    const [images, controls, ...rest] = others.slice(slots.length) as unknown as [Tensor4D, Tensor1D, ...Tensor[]];
-    const [drops, extras] = this.depth ? [rest[0] as Tensor1D, rest.slice(1)] : [undefined, rest];
-    const state = { parameters: parameters as Tensor1D, statistics: statistics as Tensor1D };
-    let report: readonly Tensor[] = [];
-    const loss = (logits: Tensor2D) => {
-      const made = objective(logits, extras);
-      report = made.report.map((tensor) => tf.keep(tensor));
-      return made.loss;
-    };
-    const made = this.network.differentiate(state, images, loss, drops && dropPathsFrom(drops));
-    const numbers = tf.unstack(controls) as Scalar[];
-    const updated = this.optimizer.update(state.parameters, made.gradients, slots, numbers);
-    return [updated.parameters, made.statistics, ...updated.slots, ...report];
+  /** The step as a pure function. */
+  #step({ state, images, controls, drops, given }: StepInputs<G>, objective: ObjectiveOf<G, R>): StepOutputs<R> {
+    const dropPaths = drops && dropPathsFrom(drops);
+    const { gradients, statistics, report } = this.network.differentiate(
+      state,
+      images,
+      (outputs) => objective(outputs, given),
+      dropPaths,
+    );
+    const { parameters, slots } = this.optimizer.update({ ...state, gradients, controls });
+    return { state: { parameters, statistics, slots }, report };
   }
 
   /** The weights as they stand. */
@@ -114,15 +122,18 @@ export class Training {
 
   /** A slot as PyTorch's arrays by parameter, a copy. */
   slot(name: string): StateDict {
-    return this.network.trainable.unflatten(this.#slot(name).dataSync() as Float32Array);
+    return this.network.trainable.unflatten(this.#slot(name).dataSync<'float32'>());
   }
 
   #slot(name: string): Tensor1D {
-    return this.#slots[this.optimizer.slots.findIndex((slot) => slot.name === name)] as Tensor1D;
+    const slot = this.#state.slots[name];
+    if (!slot)
+      throw new Error(`the optimiser has no slot '${name}'; it has ${Object.keys(this.#state.slots).join(', ')}`);
+    return slot;
   }
 
   dispose(): void {
-    tf.dispose([this.#state.parameters, this.#state.statistics, ...this.#slots]);
+    tf.dispose(this.#state);
     this.#compiled.dispose();
   }
 }
