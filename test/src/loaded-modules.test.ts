@@ -53,7 +53,7 @@ describe('loads no more than it needs:', () => {
   it('the command, no service before it hosts one', async () => {
     const loaded = await loadedBy('dist/main.js', '--help');
     expect([...heavyPackages(loaded), ...addons(loaded)]).toEqual([]);
-    expect(loaded.own.filter((file) => /^services\/.*\/main\.js$/.test(file))).toEqual([]);
+    expect(loaded.own.filter((file) => file.startsWith('services/'))).toEqual([]);
     expect(loaded.own).toContain('packages/cli/dist/main.js');
   });
 });
