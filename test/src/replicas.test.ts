@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Child } from '@mcld/cli/cluster/child.js';
 import { freePort } from '@mcld/cli/cluster/servers.js';
 import { startEmbedded } from '@mcld/cli/embedded.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
@@ -14,7 +13,8 @@ import { asTeacherDigest } from '@mcld/platform/ids.js';
 import { teacherKey } from '@mcld/platform/layout.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { scratch, smallCifar } from './support/data.js';
+import { replica } from './support/replica.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
 
 const IMAGES = 320;
@@ -40,18 +40,6 @@ const studentOf = (teacher: string, changes: Record<string, unknown> = {}) =>
     epochs: EPOCHS,
     ...changes,
   });
-
-/** A service in a process of its own, beside others of its kind. */
-async function replica(name: string, home: string, settings: Record<string, string>) {
-  const main = path.join(projectRoot, 'packages/cli/dist/main.js');
-  const child = Child.start(name, [process.execPath, main, 'serve', name.replace(/-\d$/, '')], {
-    logs: path.join(home, 'logs'),
-    env: { MCLD_HOME: home, MCLD_PORT: '0', MCLD_DATA_ANYWHERE: 'true', ...settings },
-    captureOutput: true,
-  });
-  const { address } = JSON.parse(await child.firstLine) as { address: string };
-  return { child, address };
-}
 
 const both = (replicas: readonly { address: string }[]) => `ipv4:${replicas.map(({ address }) => address).join(',')}`;
 

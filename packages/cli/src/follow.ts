@@ -75,6 +75,12 @@ function shownBy(display: Display, run: Run, since: number): (event: WatchRunRes
         // One without it is of a trainer that was stopped.
         if (data.retry) display.waiting(data.retry);
         return;
+      case 'waiting':
+        if (at >= since) display.waits(data, at);
+        return;
+      case 'continued':
+        if (at >= since) display.goesOn(data);
+        return;
       case 'evaluated':
         if (data.final) warn(data.passedOver);
         return display.evaluated(evaluationOf(data, totalSteps, epochs));

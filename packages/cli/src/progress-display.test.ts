@@ -84,6 +84,26 @@ it('a run that waits says what for, before its first step and in the middle', ()
   expect(written.join('')).toContain(`0/300 steps | ${retryTold} | loss`);
 });
 
+it('a stage that waits for a service says for what, and when it goes on', () => {
+  const since = '2026-01-01T00:00:00.000Z';
+  const wait = {
+    stage: 'training',
+    service: 'data loader',
+    what: 'batches',
+    since,
+    retries: 0,
+    step: 3,
+    attempt: 1,
+  } as const;
+  const said: string[] = [];
+  const lines = lineDisplay('lines', { write: (text: string | Uint8Array) => said.push(String(text)) > 0 });
+  lines.waits(wait, Date.parse(since) + 20_000);
+  lines.goesOn({ ...wait, waitedMs: 34_000 });
+  expect(said.join('')).toBe(`lines: training waits 20 s for the data loader (batches)
+lines: training goes on; it waited 34 s for the data loader
+`);
+});
+
 describe('the bar', () => {
   it('shows top-1 when it is known, and ends with the state', () => {
     const out = Object.assign(new PassThrough(), { isTTY: true, columns: 140 });

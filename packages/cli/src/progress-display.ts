@@ -1,5 +1,6 @@
-import type { RetryData } from '@mcld/platform/bus/event-data.js';
+import type { EventData, RetryData } from '@mcld/platform/bus/event-data.js';
 import type { JsonNumber } from '@mcld/platform/json.js';
+import { waitText } from '@mcld/platform/waits/wait-text.js';
 import { Presets, SingleBar } from 'cli-progress';
 import { durationText, RemainingTime } from './remaining-time.js';
 
@@ -25,6 +26,9 @@ export interface EvaluationData {
 const retryText = ({ reason, next, most, pauseMs }: RetryData): string =>
   `waiting, attempt ${next} of ${most} in ${durationText(pauseMs)}: ${reason.replaceAll('\n', '; ')}`;
 
+const stalledText = (data: EventData['waiting'], at: number): string =>
+  `${data.stage} waits ${durationText(at - Date.parse(data.since))} ${waitText(data)}`;
+
 /** Shows how a run gets on. */
 export interface Display {
   /** An attempt begins, or goes on, after `step` steps. */
@@ -35,6 +39,10 @@ export interface Display {
   trained(): void;
   /** An attempt broke off; another follows. */
   waiting(data: RetryData): void;
+  /** A stage waits for another service. @param at when that was told, in ms */
+  waits(data: EventData['waiting'], at: number): void;
+  /** What a stage waited for has come. */
+  goesOn(data: EventData['continued']): void;
   /** Something that the user should not miss. */
   warn(text: string): void;
   /** @param state in which the run is now */
@@ -88,6 +96,8 @@ export function barDisplay(name: string, out: Output): Display {
     evaluated: ({ top1 }) => bar.update({ top1 }),
     trained: () => bar.update({ left: 'evaluating' }),
     waiting: (data) => (begun ? bar.update({ left: retryText(data) }) : say(retryText(data))),
+    waits: (data, at) => (begun ? bar.update({ left: stalledText(data, at) }) : say(stalledText(data, at))),
+    goesOn: () => (begun ? bar.update({ left: `${UNKNOWN} left` }) : undefined),
     ended: (state) => bar.update({ left: state }),
     warn: (text) => (begun ? void waiting.push(text) : say(text)),
     close() {
@@ -121,6 +131,9 @@ export function lineDisplay(name: string, out: Pick<Output, 'write'>): Display {
     },
     trained: () => say('trained; evaluating'),
     waiting: (data) => say(retryText(data)),
+    waits: (data, at) => say(stalledText(data, at)),
+    goesOn: ({ stage, service, waitedMs }) =>
+      say(`${stage} goes on; it waited ${durationText(waitedMs)} for the ${service}`),
     warn: say,
     ended: say,
     close() {},

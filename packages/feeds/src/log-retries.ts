@@ -4,5 +4,8 @@ import type { FeedRetry } from './feed.js';
 /** Logs each retry with its cause and count. @param about the run, say */
 export function logRetries(logger: Logger, about: Readonly<Record<string, string>> = {}): (retry: FeedRetry) => void {
   return ({ what, service, error, retries, pauseMs }) =>
-    logger.warn({ ...about, what, service, err: error, retries, pauseMs }, 'a stream broke off: asking for it again');
+    logger.warn(
+      { ...about, what, service, err: error, retries, pauseMs },
+      `the ${service} is out of reach (${what}): asking again`,
+    );
 }

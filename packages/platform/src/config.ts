@@ -79,6 +79,11 @@ export const configSchema = z.object({
   MCLD_TLS_CERT: z.string().optional().describe('PEM file; with MCLD_TLS_KEY: serve TLS'),
   MCLD_TLS_KEY: z.string().optional(),
   MCLD_TLS_CA: z.string().optional().describe("PEM file; clients trust it, servers ask for clients' certificates"),
+  MCLD_WAIT_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(10)
+    .describe('how long a stage of a run may wait for another service before it says for what'),
   MCLD_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

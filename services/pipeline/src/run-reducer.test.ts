@@ -30,7 +30,14 @@ const step = 10;
 const progress = (done: number) =>
   event('progress', {
     ...{ runId: id, cursor: { epoch: 0, step: done }, step: done, totalSteps: step },
-    ...{ imagesPerSecond: 0, learningRate: 0.1, losses: {}, batchWaitShare: 0, teacherWaitShare: 0 },
+    ...{
+      imagesPerSecond: 0,
+      learningRate: 0.1,
+      losses: {},
+      batchWaitShare: 0,
+      teacherWaitShare: 0,
+      computeWaitShare: 0,
+    },
   });
 const finalOf = (measured: MetricsRecord) => ({ step, metrics: measured, transfer: [], final: true }) as const;
 

@@ -1,7 +1,8 @@
 import type { EventData } from '@mcld/platform/bus/event-data.js';
 import type { RunEvent } from '@mcld/platform/bus/events.js';
 import { isDiverged } from '@mcld/platform/runs/metrics.js';
-import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import { hasEnded, NO_WAITS, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import { waiting, withoutWait } from './run-waits.js';
 
 /**
  * What an event makes of a run's record: a pure function, safe to apply twice. The states of a run in
@@ -11,14 +12,19 @@ import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
 export function applyEvent<R>(record: RunRecord<R>, event: RunEvent): RunRecord<R> | undefined {
   switch (event.kind) {
     case 'started':
-    case 'progress':
     case 'checkpoint':
       return advanced(record, event.data);
+    case 'progress':
+      return progressed(record, event);
+    case 'waiting':
+    case 'continued':
+    case 'interrupted':
+      return waiting(record, event);
     case 'trained':
       if (record.state !== 'training' || !isCurrent(record, event.data)) return undefined;
-      return { ...record, state: 'evaluating', step: event.data.step };
+      return { ...withoutWait(record, 'training'), state: 'evaluating', step: event.data.step };
     case 'evaluated':
-      return evaluated(record, event.data);
+      return evaluated(withoutWait(record, 'evaluation'), event.data);
     case 'failed':
       return failed(record, event.data);
     default:
@@ -38,6 +44,12 @@ function advanced<R>(
   return { ...record, step, totalSteps };
 }
 
+function progressed<R>(record: RunRecord<R>, { time, data }: RunEvent<'progress'>): RunRecord<R> | undefined {
+  const { imagesPerSecond, batchWaitShare: batch, teacherWaitShare: teacher, computeWaitShare: compute } = data;
+  const advance = advanced(record, data);
+  return advance && { ...advance, progress: { time, imagesPerSecond, waits: { batch, teacher, compute } } };
+}
+
 function evaluated<R>(record: RunRecord<R>, data: EventData['evaluated']): RunRecord<R> | undefined {
   const { metrics } = data;
   if (!data.final) return hasEnded(record.state) ? undefined : { ...record, metrics };
@@ -51,5 +63,5 @@ function failed<R>(record: RunRecord<R>, data: EventData['failed']): RunRecord<R
   if (!working || !isCurrent(record, data)) return undefined;
   // What an earlier checkpoint came to is not a result of a student that diverged.
   const { metrics: _, ...unmeasured } = record;
-  return { ...(data.diverged ? unmeasured : record), state: 'failed', error: data.error };
+  return { ...(data.diverged ? unmeasured : record), state: 'failed', error: data.error, ...NO_WAITS };
 }

@@ -5,7 +5,7 @@ import { DocumentError } from '@mcld/platform/documents.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
 import { runPrefix, specKey } from '@mcld/platform/layout.js';
-import { hasEnded, type RunRecord, type RunState } from '@mcld/platform/runs/run-record.js';
+import { hasEnded, NO_WAITS, type RunRecord, type RunState } from '@mcld/platform/runs/run-record.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
 import { carryContext } from '@mcld/platform/telemetry.js';
@@ -86,7 +86,7 @@ export class Runs {
   /** The trainer sees the state at its next look, within a second, and stops. */
   async cancel(id: RunId): Promise<RunRecord<Recipe>> {
     const record = await changeRun(this.adapters.runs, id, (found) =>
-      hasEnded(found.state) ? undefined : { ...found, state: 'cancelled' },
+      hasEnded(found.state) ? undefined : { ...found, state: 'cancelled', ...NO_WAITS },
     );
     if (!record) throw new NotFoundError(`no run ${id}`);
     if (record.state !== 'cancelled') throw new StateError(`run ${id} has ${record.state} already`);
@@ -99,7 +99,7 @@ export class Runs {
     const record = await changeRun(this.adapters.runs, id, (found) => {
       resumed = ['interrupted', 'failed', 'cancelled'].includes(found.state);
       if (!resumed) return undefined;
-      return { ...found, state: 'queued', error: '', submissions: found.submissions + 1 };
+      return { ...found, state: 'queued', error: '', submissions: found.submissions + 1, ...NO_WAITS };
     });
     if (!record) throw new NotFoundError(`no run ${id}`);
     if (!resumed) {
@@ -134,9 +134,11 @@ export class Runs {
     if (!this.embedded) return;
     const { records } = await this.adapters.runs.list();
     for (const { id } of records) {
-      await changeRun(this.adapters.runs, id, (found) =>
-        hasEnded(found.state) || found.state === 'interrupted' ? undefined : { ...found, state: 'interrupted' },
-      );
+      await changeRun(this.adapters.runs, id, (record) => {
+        const { state, waiting = [] } = record;
+        const isAtRest = hasEnded(state) || (state === 'interrupted' && waiting.length === 0);
+        return isAtRest ? undefined : { ...record, state: 'interrupted', ...NO_WAITS };
+      });
     }
   }
 

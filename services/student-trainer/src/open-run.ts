@@ -1,9 +1,11 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
+import { BOTH_SERVICES } from '@mcld/feeds/diagnosis.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
-import { retrying } from '@mcld/platform/grpc/retrying.js';
+import { type Retry, retrying } from '@mcld/platform/grpc/retrying.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { historyOf } from '@mcld/platform/runs/history.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { preflight } from '@mcld/preflight/preflight.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { TrainingHistory } from './history.js';
@@ -30,23 +32,31 @@ export interface OpenRun {
 
 /**
  * Opens a run at its newest whole checkpoint, or at its beginning.
+ * @param waits are told of what does not come
+ * @param stopping ends it with an error
  * @throws RefusedError where what it will need is not there or does not fit, RemoteError where a service does not answer
  */
-export async function openRun(parts: TrainerParts, record: RunRecord<Recipe>): Promise<OpenRun> {
-  const { adapters, loader, teacher, thread, logger } = parts;
+export async function openRun(
+  parts: TrainerParts,
+  record: RunRecord<Recipe>,
+  waits: WaitWatch,
+  stopping: AbortSignal,
+): Promise<OpenRun> {
+  const { adapters, thread, logger } = parts;
   const { id: run, teacherDigest, recipe } = record;
-  const over = new AbortController();
-  const described = await retrying(() => preflight(recipe, teacherDigest, { loader, teacher }, over.signal), {
-    signal: over.signal,
-  });
-  const checkpoint = await newestCheckpoint(adapters.objects, run, (error) =>
-    logger.error({ run, err: error }, 'falling back to the checkpoint before'),
+  const described = await checkedData(parts, record, waits, stopping);
+  const checkpoint = await waits.during({ service: 'object store', what: 'the newest checkpoint' }, () =>
+    newestCheckpoint(adapters.objects, run, (error) =>
+      logger.error({ run, err: error }, 'falling back to the checkpoint before'),
+    ),
   );
   const plan = new RunPlan(recipe, described.count);
-  const student = await Student.begin(thread, recipe, plan, described, checkpoint);
-  const feeds = new RunFeeds(parts, recipe, plan, teacherDigest, checkpoint?.manifest.cursor, {
-    onRetry: logRetries(logger, { run }),
-  });
+  const student = await waits.during({ service: 'compute thread', what: 'the student' }, () =>
+    Student.begin(thread, recipe, plan, described, checkpoint),
+  );
+  const from = checkpoint?.manifest.cursor;
+  const onRetry = logRetries(logger, { run });
+  const feeds = new RunFeeds(parts, { recipe, plan, teacherDigest, from }, waits, { onRetry });
   return {
     ...{ recipe, plan, feeds, student },
     step: checkpoint?.manifest.step ?? 0,
@@ -54,9 +64,30 @@ export async function openRun(parts: TrainerParts, record: RunRecord<Recipe>): P
     history: checkpoint ? TrainingHistory.from(historyOf(run, checkpoint)) : TrainingHistory.empty(),
     passedOver: described.passedOver,
     close: async () => {
-      over.abort();
       await feeds.close();
       await student.close();
     },
   };
+}
+
+/** Tries all that the run will need. @returns the data to train on */
+function checkedData(
+  { loader, teacher, logger }: TrainerParts,
+  { id: run, recipe, teacherDigest }: RunRecord<Recipe>,
+  waits: WaitWatch,
+  stopping: AbortSignal,
+): Promise<DescribeDatasetResponse> {
+  const name = { service: teacherDigest ? BOTH_SERVICES : 'data loader', what: 'checks of what the run needs' };
+  const log = logRetries(logger, { run });
+  let last: Retry | undefined;
+  const onRetry = (retry: Retry) => {
+    last = retry;
+    log({ ...name, ...retry });
+  };
+  const check = () => preflight(recipe, teacherDigest, { loader, teacher }, stopping);
+  return waits.during(
+    name,
+    () => retrying(check, { signal: stopping, onRetry }),
+    () => last && { retries: last.retries, lastError: last.error.message },
+  );
 }

@@ -13,25 +13,39 @@ const NEWEST = 0.05;
 const blend = (old: number | undefined, value: number): number =>
   old === undefined ? value : old + NEWEST * (value - old);
 
+/** What the loop waits for in a step. */
+const kinds = ['batch', 'teacher', 'compute'] as const;
+
+export type WaitKind = (typeof kinds)[number];
+
 /** Running figures of a run in training. */
 export class ProgressMeter {
   #losses: Record<string, number> = {};
   #rate: number | undefined;
   #lr = 0;
-  #step = 0;
+  #step: number;
   #isFirst = true;
-  #waits = { batch: 0, teacher: 0 };
-  #shares: { batch?: number; teacher?: number } = {};
+  readonly #waits: Record<WaitKind, number> = { batch: 0, teacher: 0, compute: 0 };
+  readonly #shares: Partial<Record<WaitKind, number>> = {};
   #last = performance.now();
 
   constructor(
     readonly runId: string,
     readonly stepsPerEpoch: number,
     readonly totalSteps: number,
-  ) {}
+    /** Steps done before this attempt. */
+    begin = 0,
+  ) {
+    this.#step = begin;
+  }
 
-  /** Measures a wait for data. */
-  async waiting<T>(kind: 'batch' | 'teacher', source: Promise<T>): Promise<T> {
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Measures a wait. */
+  async waiting<T>(kind: WaitKind, source: Promise<T>): Promise<T> {
     const start = performance.now();
     const value = await source;
     const waited = performance.now() - start;
@@ -47,7 +61,7 @@ export class ProgressMeter {
     // The first step also opens the feeds and compiles: its seconds would stay in the figures for a hundred steps.
     if (!this.#isFirst) {
       this.#rate = blend(this.#rate, images / (elapsed / 1000));
-      for (const kind of ['batch', 'teacher'] as const) {
+      for (const kind of kinds) {
         this.#shares[kind] = blend(this.#shares[kind], this.#waits[kind] / elapsed);
       }
     }
@@ -70,6 +84,7 @@ export class ProgressMeter {
       losses: { ...this.#losses },
       batchWaitShare: this.#shares.batch ?? 0,
       teacherWaitShare: this.#shares.teacher ?? 0,
+      computeWaitShare: this.#shares.compute ?? 0,
     };
   }
 }

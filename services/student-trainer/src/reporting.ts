@@ -12,10 +12,12 @@ export class Reporting {
   #last = 0;
 
   constructor(
-    readonly parts: Pick<TrainerParts, 'adapters' | 'onProgress'>,
+    readonly parts: Pick<TrainerParts, 'adapters'>,
     readonly record: RunRecord,
     readonly meter: ProgressMeter,
     readonly events: RunEvents,
+    /** Told that the run has got on. */
+    readonly onProgress: () => void,
   ) {}
 
   /**
@@ -27,8 +29,7 @@ export class Reporting {
     if (now - this.#last < REPORT_MS && step !== this.meter.totalSteps) return;
     this.#last = now;
     await assertClaimed(this.parts.adapters.runs, this.record);
-    const progress = this.meter.current();
-    this.parts.onProgress(progress);
-    await this.events.publish('progress', `${this.record.attempt}.${step}`, progress);
+    this.onProgress();
+    await this.events.publish('progress', `${this.record.attempt}.${step}`, this.meter.current());
   }
 }

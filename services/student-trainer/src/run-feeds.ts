@@ -4,26 +4,36 @@ import { isSameCursor, START } from '@mcld/feeds/cursors.js';
 import type { Feed, FeedOptions } from '@mcld/feeds/feed.js';
 import { openStepRows, type StepRows } from '@mcld/feeds/step-rows.js';
 import { StreamError } from '@mcld/feeds/stream-error.js';
+import { takeWatched } from '@mcld/feeds/watched.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { RunPlan } from './run-plan.js';
 import type { TrainerParts } from './trainer-parts.js';
+
+/** What is asked of the services. */
+export interface RunFeedsRequest {
+  readonly recipe: Recipe;
+  readonly plan: RunPlan;
+  readonly teacherDigest: string;
+  /** The first step; default: that of the whole sequence. */
+  readonly from?: Cursor | undefined;
+}
 
 /** What comes to a run from other services, step after step. */
 export class RunFeeds {
   readonly #batches: Feed<Batch>;
   readonly #logits: Feed<StepRows> | undefined;
 
-  /** @param from the first step that is asked for */
+  /** @param waits are told of items that do not come */
   constructor(
     { loader, teacher }: Pick<TrainerParts, 'loader' | 'teacher'>,
-    recipe: Recipe,
-    { stepsPerEpoch }: RunPlan,
-    teacherDigest: string,
-    from: Cursor = START,
+    { recipe, plan, teacherDigest, from = START }: RunFeedsRequest,
+    readonly waits: WaitWatch,
     options: FeedOptions = {},
   ) {
     const { epochs, logitPrecision: precision } = recipe;
+    const { stepsPerEpoch } = plan;
     const request = { spec: BatchSpec.fromPartial(trainingPlan(recipe)), from, epochs, stepsPerEpoch };
     this.#batches = openBatches(loader, request, options);
     if (needsTeacher(recipe.distiller)) {
@@ -38,12 +48,12 @@ export class RunFeeds {
 
   /** @param cursor of the step that it is for */
   nextBatch(cursor: Cursor): Promise<Batch> {
-    return nextOf(this.#batches, cursor);
+    return nextOf(this.#batches, cursor, this.waits);
   }
 
   /** The teacher's logits for the same step; undefined for a loss without a teacher. */
   async teacherLogits(cursor: Cursor): Promise<StepRows | undefined> {
-    return this.#logits && nextOf(this.#logits, cursor);
+    return this.#logits && nextOf(this.#logits, cursor, this.waits);
   }
 
   async close(): Promise<void> {
@@ -52,8 +62,8 @@ export class RunFeeds {
 }
 
 /** @throws StreamError where the stream ends, or brings another step than the one that is due */
-async function nextOf<T extends { readonly cursor: Cursor }>(feed: Feed<T>, due: Cursor): Promise<T> {
-  const item = await feed.take();
+async function nextOf<T extends { readonly cursor: Cursor }>(feed: Feed<T>, due: Cursor, waits: WaitWatch): Promise<T> {
+  const item = await takeWatched(feed, waits);
   if (isSameCursor(item.cursor, due)) return item;
   const at = ({ epoch, step }: Cursor) => `epoch ${epoch}, step ${step}`;
   throw new StreamError(

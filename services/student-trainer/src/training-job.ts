@@ -1,9 +1,10 @@
-import type { TrainingProgress } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import type { McldError } from '@mcld/errors/mcld-error.js';
 import { clipped } from '@mcld/errors/text.js';
 import type { WorkItem } from '@mcld/platform/bus/events.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
+import { wireWait } from '@mcld/platform/waits/wait-wire.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
 import type { Job, Retry, Work } from '@mcld/platform/work/serve-work.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -14,8 +15,9 @@ import { ProgressMeter } from './progress.js';
 import { Reporting } from './reporting.js';
 import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { RunEvents } from './run-events.js';
-import type { TrainerParts } from './trainer-parts.js';
+import type { RunStatusUpdate, TrainerParts } from './trainer-parts.js';
 import { train } from './training-run.js';
+import { trainingWaits } from './training-waits.js';
 
 /** A run whose services are out of reach waits for two minutes and more in all. */
 export const trainingRetries: RetryPolicy = {
@@ -50,6 +52,7 @@ export function trainingWork(parts: TrainerParts, inHand: RunsInHand): Work<Work
 /** One attempt at a run that this process has claimed. */
 export class TrainingJob implements Job {
   readonly #events: RunEvents;
+  readonly #waits: WaitWatch;
   #meter: ProgressMeter | undefined;
 
   constructor(
@@ -57,12 +60,16 @@ export class TrainingJob implements Job {
     readonly record: RunRecord<Recipe>,
     readonly inHand: RunsInHand,
   ) {
+    const steps = () => this.#meter?.step ?? record.step;
     this.#events = new RunEvents(parts.adapters.events, record.id);
+    this.#waits = trainingWaits(parts, record, this.#events, steps, () => parts.onStatus(this.status));
   }
 
-  /** How far it is; undefined until it is open. */
-  get progress(): TrainingProgress | undefined {
-    return this.#meter?.current();
+  /** How far it is, and what it waits for. */
+  get status(): RunStatusUpdate {
+    const progress = this.#meter?.current();
+    const waiting = this.#waits.current.map((wait) => wireWait(wait, 'training'));
+    return { runId: this.record.id, waiting, ...(progress && { progress }) };
   }
 
   async run(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
@@ -77,15 +84,18 @@ export class TrainingJob implements Job {
       logger.info({ run: id, attempt }, error.message);
       return 'done';
     } finally {
+      await this.#waits.settle();
       this.inHand.delete(this);
     }
   }
 
   async #attempt(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
-    const { attempt } = this.record;
-    const open = await openRun(this.parts, this.record);
-    const outcome = await this.#train(open, stopping).finally(open.close);
-    if (outcome === 'done') {
+    const { id: run, attempt } = this.record;
+    const open = await this.#open(stopping);
+    const outcome = open ? await this.#train(open, stopping).finally(open.close) : 'unfinished';
+    await this.#waits.settle();
+    if (open && outcome === 'done') {
+      this.parts.logger.info({ run, attempt, steps: open.plan.totalSteps }, 'trained');
       await this.#events.publish('trained', String(attempt), { step: open.plan.totalSteps, attempt });
     } else {
       await releaseRun(this.parts.adapters.runs, this.record);
@@ -94,18 +104,29 @@ export class TrainingJob implements Job {
     return outcome;
   }
 
+  /** @returns undefined where it was stopped before it was open */
+  async #open(stopping: AbortSignal): Promise<OpenRun | undefined> {
+    try {
+      return await openRun(this.parts, this.record, this.#waits, stopping);
+    } catch (error) {
+      if (stopping.aborted) return undefined;
+      throw error;
+    }
+  }
+
   async #train(open: OpenRun, stopping: AbortSignal): Promise<'done' | 'unfinished'> {
     const { parts, record } = this;
     const { plan, step, passedOver } = open;
     const { attempt } = record;
-    const meter = new ProgressMeter(record.id, plan.stepsPerEpoch, plan.totalSteps);
+    const meter = new ProgressMeter(record.id, plan.stepsPerEpoch, plan.totalSteps, step);
     this.#meter = meter;
     const checkpoints = new Checkpointing(parts, record, open, this.#events);
-    const reports = new Reporting(parts, record, meter, this.#events);
+    const reports = new Reporting(parts, record, meter, this.#events, () => parts.onStatus(this.status));
     const { totalSteps } = plan;
+    parts.logger.debug({ run: record.id, attempt, step, totalSteps }, 'the run is open');
     const data = { attempt, step, totalSteps, passedOver: { train: passedOver } };
     await this.#events.publish('started', String(attempt), data);
-    return train({ ...open, meter, checkpoints, reports }, stopping);
+    return train({ ...open, meter, checkpoints, reports, waits: this.#waits }, stopping);
   }
 
   /** What is out of reach for now is not the run's fault: another attempt goes on at the checkpoint. */

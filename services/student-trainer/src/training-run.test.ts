@@ -1,4 +1,6 @@
+import { createLogger } from '@mcld/platform/logging.js';
 import { Rows } from '@mcld/platform/rows.js';
+import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { describe, expect, it } from 'vitest';
 import { TrainingHistory } from './history.js';
@@ -27,19 +29,23 @@ interface Changes {
   readonly stepped?: (step: number) => void;
   readonly results?: Readonly<Record<number, Partial<StepResult>>>;
   readonly everyEpochs?: number;
+  /** What a batch waits for. */
+  readonly held?: (step: number) => Promise<void>;
 }
 
 /** A run of fakes, and what the loop asked of them. */
-function fakeRun({ step = 0, needsTeacher = false, stepped, results = {}, everyEpochs = 1 }: Changes = {}) {
+function fakeRun({ step = 0, needsTeacher = false, stepped, results = {}, everyEpochs = 1, held }: Changes = {}) {
   const log: string[] = [];
   const history = TrainingHistory.empty();
   const run: TrainingRun = {
     ...{ plan, step, history },
     meter: new ProgressMeter('r', plan.stepsPerEpoch, plan.totalSteps),
+    waits: new WaitWatch({ afterMs: 10_000, logger: createLogger('test', 'silent') }),
     feeds: {
       needsTeacher,
       nextBatch: async (cursor) => {
         log.push(`batch ${cursor.epoch}.${cursor.step}`);
+        await held?.(plan.stepsPerEpoch * cursor.epoch + cursor.step);
         const rows = cursor.step === 3 ? 6 : 8;
         return { cursor, pixels: new Uint8Array(rows), labels: new Int32Array(rows), ownShare: 0 };
       },
@@ -101,6 +107,18 @@ describe('the training loop', () => {
     const { run, log } = fakeRun({ stepped: (step) => step === 5 && stopping.abort() });
     expect(await train(run, stopping.signal)).toBe('unfinished');
     expect(log.slice(-3)).toEqual(['distill 5', 'report 6', 'checkpoint 6']);
+  });
+
+  it('stops while it waits for a batch that does not come, with all that was done before', async () => {
+    const stopping = new AbortController();
+    const held = async (step: number) => {
+      if (step < 3) return;
+      stopping.abort();
+      await new Promise(() => {});
+    };
+    const { run, log } = fakeRun({ held });
+    expect(await train(run, stopping.signal)).toBe('unfinished');
+    expect(log.slice(-3)).toEqual(['report 3', 'batch 0.3', 'checkpoint 3']);
   });
 
   it('stops at a loss that is not finite, by step, term and what is left, and keeps nothing of the step', async () => {

@@ -1,8 +1,10 @@
 import { inSpan } from '@mcld/platform/telemetry.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
+import { abortable, isAbortError } from 'abort-controller-x';
 import type { Checkpointing } from './checkpointing.js';
 import { diverged } from './diverged.js';
 import type { OpenRun } from './open-run.js';
-import type { ProgressMeter } from './progress.js';
+import type { ProgressMeter, WaitKind } from './progress.js';
 import type { Reporting } from './reporting.js';
 import type { Student } from './student.js';
 import type { StepResult } from './worker.js';
@@ -12,22 +14,24 @@ export interface TrainingRun extends Pick<OpenRun, 'plan' | 'step' | 'history'> 
   readonly feeds: Pick<OpenRun['feeds'], 'needsTeacher' | 'nextBatch' | 'teacherLogits'>;
   readonly student: Pick<Student, 'distill'>;
   readonly meter: ProgressMeter;
+  readonly waits: WaitWatch;
   readonly checkpoints: Pick<Checkpointing, 'newest' | 'isDue' | 'write'>;
   readonly reports: Pick<Reporting, 'report'>;
 }
 
 /**
- * The training loop. It ends when all steps are done or `stopping` is aborted; either way with a checkpoint, from whose
- * cursor a later attempt goes on to the same bytes.
+ * The training loop. It ends when all steps are done or `stopping` is aborted, also while it waits for data; either way
+ * with a checkpoint, from whose cursor a later attempt goes on to the same bytes.
  */
 export async function train(run: TrainingRun, stopping: AbortSignal): Promise<'done' | 'unfinished'> {
   const { plan, history, meter, checkpoints, reports } = run;
   for (let step = run.step; step < plan.totalSteps; step++) {
-    if (stopping.aborted) {
+    const done = await sampled(step)('step', { step }, () => oneStep(run, step, stopping));
+    if (!done) {
       await checkpoints.write(step);
       return 'unfinished';
     }
-    const { images, result } = await sampled(step)('step', { step }, () => oneStep(run, step));
+    const { images, result } = done;
     const losses = finiteLosses(result, images, step, checkpoints.newest);
     const { lr } = plan.ratesAt(step);
     meter.stepDone(step, images, lr, losses);
@@ -38,19 +42,37 @@ export async function train(run: TrainingRun, stopping: AbortSignal): Promise<'d
   return 'done';
 }
 
-/** nextBatch → teacherLogits → distill. */
-async function oneStep(
-  { plan, feeds, student, meter }: TrainingRun,
-  step: number,
-): Promise<{ images: number; result: StepResult }> {
+interface DoneStep {
+  readonly images: number;
+  readonly result: StepResult;
+}
+
+/** nextBatch → teacherLogits → distill. @returns undefined where the run is stopped before the student's turn */
+async function oneStep(run: TrainingRun, step: number, stopping: AbortSignal): Promise<DoneStep | undefined> {
+  if (stopping.aborted) return undefined;
+  const { plan, feeds, student, meter, waits } = run;
   const span = sampled(step);
   const cursor = plan.cursorAt(step);
-  const batch = await span('batch', {}, () => meter.waiting('batch', feeds.nextBatch(cursor)));
-  const target = feeds.needsTeacher
-    ? await span('teacher', {}, () => meter.waiting('teacher', feeds.teacherLogits(cursor)))
-    : undefined;
-  const images = batch.labels.length;
-  return { images, result: await student.distill(batch, target, step) };
+  const wait = <T>(kind: WaitKind, action: () => Promise<T>) => span(kind, {}, () => meter.waiting(kind, action()));
+  try {
+    const batch = await abortable(
+      stopping,
+      wait('batch', () => feeds.nextBatch(cursor)),
+    );
+    const target = feeds.needsTeacher
+      ? await abortable(
+          stopping,
+          wait('teacher', () => feeds.teacherLogits(cursor)),
+        )
+      : undefined;
+    const images = batch.labels.length;
+    const distill = () =>
+      waits.during({ service: 'compute thread', what: 'a step' }, () => student.distill(batch, target, step));
+    return { images, result: await wait('compute', distill) };
+  } catch (error) {
+    if (stopping.aborted && isAbortError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Closes the epoch that ends with a step, and writes the checkpoint that is due then. @param done steps done */

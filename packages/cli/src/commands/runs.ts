@@ -9,6 +9,7 @@ import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
 import { writeOutput } from '../output-file.js';
+import { runRows } from '../run-rows.js';
 import { runJson, shareOf, stateName } from '../run-state.js';
 import { say } from '../say.js';
 import { type PipelineClient, type Session, withSession } from '../session.js';
@@ -104,18 +105,11 @@ async function get(id: string, options: CommonOptions): Promise<void> {
   await withSession({ ...options, use: 'brief' }, async ({ client }) => {
     const run = present((await client.getRun({ runId: id })).run);
     if (options.json) return printJson(runJson(run));
-    const error: [string, string][] = run.error ? [['error', run.error]] : [];
-    const rows: [string, string][] = [
-      ['run', run.id],
-      ['state', stateName(run)],
-      ['step', `${run.step} of ${run.totalSteps}`],
-      ['attempt', String(run.attempt)],
-      ['top-1', shareOf(run, 'top1')],
-      ['teacher', run.teacherDigest || '–'],
-      ['trace', run.traceId || '–'],
-      ...error,
-    ];
-    print(rows.map(([name, value]) => `${name.padEnd(8)} ${value}`).join('\n'));
+    print(
+      runRows(run, Date.now())
+        .map(([name, value]) => `${name.padEnd(10)} ${value}`)
+        .join('\n'),
+    );
   });
 }
 

@@ -4,6 +4,7 @@ import { epochSummarySchema } from '../runs/history.js';
 import { metricsSchema } from '../runs/metrics.js';
 import { passedOverSchema } from '../runs/passed-over.js';
 import { transferSchema } from '../runs/transfer.js';
+import { waitSchema, waitStageSchema } from '../waits/wait.js';
 
 /** Steps done, of the run's whole number. */
 const position = { step: z.int().min(0), totalSteps: z.int().min(0) };
@@ -21,6 +22,14 @@ const retrySchema = z.object({
 });
 
 export type RetryData = Readonly<z.output<typeof retrySchema>>;
+
+/** Whose wait it is. */
+const waitOf = {
+  /** Steps done. */
+  step: position.step,
+  /** Of training; an evaluation belongs to none. */
+  attempt: attempt.exactOptional(),
+};
 
 /** What an event of each kind carries, as a run's followers see it. */
 const eventData = {
@@ -43,8 +52,11 @@ const eventData = {
     learningRate: z.number(),
     /** Running means by term, and the weighted `total`. */
     losses: z.record(z.string(), jsonNumberSchema),
+    /** Shares of a step's time that the loop waits: for batches, for logits, for the compute thread. */
     batchWaitShare: jsonNumberSchema,
     teacherWaitShare: jsonNumberSchema,
+    /** 0 in events of earlier builds. */
+    computeWaitShare: jsonNumberSchema.default(0),
   }),
   /** By the trainer, once the checkpoint exists. */
   checkpoint: z.object({
@@ -53,6 +65,16 @@ const eventData = {
     epoch: z.number(),
     /** The last epoch that has ended; null before that. */
     epochSummary: epochSummarySchema.nullable(),
+  }),
+  /** By trainer and evaluator: a stage has waited for longer than usual; again each time that the wait has doubled. */
+  waiting: waitSchema.extend({ stage: waitStageSchema, ...waitOf }),
+  /** By the same: what it waited for has come, or cannot come any more. */
+  continued: z.object({
+    stage: waitStageSchema,
+    service: z.string(),
+    what: z.string(),
+    waitedMs: z.number(),
+    ...waitOf,
   }),
   /** By the trainer: all steps are done. */
   trained: z.object({ step: position.step, attempt }),
@@ -114,6 +136,8 @@ export const eventBodySchema = z.discriminatedUnion('kind', [
   bodyOf('started'),
   bodyOf('progress'),
   bodyOf('checkpoint'),
+  bodyOf('waiting'),
+  bodyOf('continued'),
   bodyOf('trained'),
   bodyOf('evaluated'),
   bodyOf('succeeded'),

@@ -6,7 +6,14 @@ import { LocalBus } from './local-bus.js';
 const run = asRunId('r');
 
 function progress(step: number) {
-  const figures = { imagesPerSecond: 0, learningRate: 0.1, losses: {}, batchWaitShare: 0, teacherWaitShare: 0 };
+  const figures = {
+    imagesPerSecond: 0,
+    learningRate: 0.1,
+    losses: {},
+    batchWaitShare: 0,
+    teacherWaitShare: 0,
+    computeWaitShare: 0,
+  };
   const data = { runId: run, cursor: { epoch: 0, step }, step, totalSteps: 2000, ...figures };
   return runEvent(run, 'progress', String(step), data, 'test');
 }

@@ -2,6 +2,8 @@ import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
 import { checkDocument, DocumentError } from '../documents.js';
 import { runIdSchema } from '../ids.js';
+import { jsonNumberSchema } from '../json.js';
+import { waitSchema, waitStageSchema } from '../waits/wait.js';
 import { metricsSchema } from './metrics.js';
 
 const runStates = ['queued', 'training', 'evaluating', 'succeeded', 'failed', 'cancelled', 'interrupted'] as const;
@@ -27,6 +29,21 @@ const fields = {
   /** Trace context that all work on the run belongs to. */
   trace: z.record(z.string(), z.string()),
   metrics: metricsSchema.exactOptional(),
+  /** What its stages wait for: one entry a stage at most, none for a stage that goes on. */
+  waiting: z
+    .array(waitSchema.extend({ stage: waitStageSchema }))
+    .readonly()
+    .exactOptional(),
+  /** The newest progress that was told of. */
+  progress: z
+    .object({
+      /** ISO 8601. */
+      time: z.string(),
+      imagesPerSecond: jsonNumberSchema,
+      /** Shares of a step's time. */
+      waits: z.object({ batch: jsonNumberSchema, teacher: jsonNumberSchema, compute: jsonNumberSchema }),
+    })
+    .exactOptional(),
 };
 
 // Fields that another build added stay when the record is changed here.
@@ -58,6 +75,9 @@ export function readRunRecord<R>(name: string, value: unknown, parseRecipe: Pars
     throw DocumentError.ofFields(name, inRecipe.length > 0 ? inRecipe : [{ field: 'recipe', message }], error);
   }
 }
+
+/** Of a run on which nobody works any more, or anew. */
+export const NO_WAITS = { waiting: [] } as const;
 
 export const hasEnded = (state: RunState): boolean =>
   state === 'succeeded' || state === 'failed' || state === 'cancelled';
