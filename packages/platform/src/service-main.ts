@@ -11,9 +11,12 @@ export interface GrpcService {
   add(server: Server): void;
 }
 
+/** What answers the calls of a service whose definition is not quite the generated one; see `largeBytes`. */
+export type GrpcHandlers<D extends TsProtoServiceDefinition> = ServiceImplementation<D>;
+
 export const grpcService = <D extends TsProtoServiceDefinition>(
   definition: D,
-  handlers: ServiceImplementation<D>,
+  handlers: GrpcHandlers<D>,
 ): GrpcService => ({
   name: definition.fullName,
   add: (server) => server.add(definition, handlers),

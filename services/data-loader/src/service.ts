@@ -1,6 +1,5 @@
 import {
   DataLoaderServiceDefinition,
-  type DataLoaderServiceImplementation,
   type StreamBatchesRequest,
   StreamBatchesResponse,
   StreamViewsResponse,
@@ -14,6 +13,7 @@ import { DRAWN_AHEAD } from '@mcld/feeds/limits.js';
 import { piecesOf } from '@mcld/feeds/pieces.js';
 import { prefetch } from '@mcld/feeds/prefetch.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
+import type { GrpcHandlers } from '@mcld/platform/service-main.js';
 import type { DatasetCache } from './dataset-cache.js';
 import { augmentationOf, epochsOf, mixOf, sequenceSpecOf, viewsOf } from './requests.js';
 import { addressOf, type ViewRenderer } from './view-renderer.js';
@@ -38,10 +38,13 @@ export const dataLoaderDefinition = {
     streamBatches: { ...methods.streamBatches, responseType: largeBytes(StreamBatchesResponse, 'pixels', 5) },
     streamViews: { ...methods.streamViews, responseType: largeBytes(StreamViewsResponse, 'pixels', 2) },
   },
-} as unknown as typeof DataLoaderServiceDefinition;
+};
 
 /** The data loader's gRPC handlers. */
-export function dataLoaderService(datasets: DatasetCache, renderer: ViewRenderer): DataLoaderServiceImplementation {
+export function dataLoaderService(
+  datasets: DatasetCache,
+  renderer: ViewRenderer,
+): GrpcHandlers<typeof dataLoaderDefinition> {
   return {
     async describeDataset({ dataset, augmentation, seed }) {
       const opened = await datasets.get(dataset, { look: true });

@@ -4,7 +4,6 @@ import {
   type StreamRowsRequest,
   StreamRowsResponse,
   TeacherInferenceServiceDefinition,
-  type TeacherInferenceServiceImplementation,
   type WarmRowsRequest,
   type WarmRowsResponse,
 } from '@mcld/contracts/mcld/v1/teacher_inference.js';
@@ -15,6 +14,7 @@ import { addressesOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { Rows } from '@mcld/platform/rows.js';
+import type { GrpcHandlers } from '@mcld/platform/service-main.js';
 import { LOGITS } from './computers/computer.js';
 import { pinEndpoint } from './computers/endpoint-model.js';
 import { mixedRows } from './rows/mixed-rows.js';
@@ -33,10 +33,10 @@ export const teacherInferenceDefinition = {
     streamRows: { ...methods.streamRows, responseType: largeBytes(StreamRowsResponse, 'values', 3) },
     computeRows: { ...methods.computeRows, responseType: largeBytes(ComputeRowsResponse, 'values', 2) },
   },
-} as unknown as typeof TeacherInferenceServiceDefinition;
+};
 
 /** The teacher's gRPC handlers. */
-export function teacherInferenceService(teachers: TeacherPool): TeacherInferenceServiceImplementation {
+export function teacherInferenceService(teachers: TeacherPool): GrpcHandlers<typeof teacherInferenceDefinition> {
   const { objects, endpoints } = teachers.parts;
   return {
     async describeTeacher({ teacherDigest }) {

@@ -1,5 +1,5 @@
 /** What ts-proto generates for a message, as far as it is needed here. */
-interface MessageType<T> {
+export interface MessageType<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(input: Uint8Array): T;
 }
@@ -22,10 +22,12 @@ export function allocateLarge(length: number): Uint8Array {
 
 /**
  * A message type whose largest field, of bytes, is written with one copy, or none if it is of `allocateLarge`; the
- * generated writer makes three of a nested field and one more of a message completed by `fromPartial`. Messages must be complete. What comes out is the same protobuf with that field last.
+ * generated writer makes three of a nested field and one more of a message completed by `fromPartial`, hence none here:
+ * messages must be complete. What comes out is the same protobuf with that field last.
+ * @param field not nested in another message
  * @param number the field's number in its .proto file
  */
-export function largeBytes<T, K extends keyof T & string>(
+export function largeBytes<K extends string, T extends Record<K, Uint8Array>>(
   type: MessageType<T>,
   field: K,
   number: number,
@@ -33,7 +35,7 @@ export function largeBytes<T, K extends keyof T & string>(
   return {
     decode: (input) => type.decode(input),
     encode(message) {
-      const bytes = message[field] as Uint8Array;
+      const bytes: Uint8Array = message[field];
       const head = type.encode({ ...message, [field]: EMPTY }).finish();
       const lead = [...varint(number * 8 + LENGTH_DELIMITED), ...varint(bytes.length)];
       const before = head.length + lead.length;
