@@ -1,7 +1,7 @@
 import { listed, shown } from '@mcld/errors/text.js';
 import { PickleError, unpickle } from '@mcld/pickle/pickle.js';
 import { contentOf } from '../decoding/content.js';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { asText, NumpyArray, numpyGlobals } from './numpy-pickle.js';
 
 const PIXELS = 3072;

@@ -1,23 +1,6 @@
-import { McldError } from '@mcld/errors/mcld-error.js';
-import type { Meaning } from '@mcld/errors/meaning.js';
 import type { Picture } from '../views/picture.js';
 import type { FingerprintMemory } from './fingerprint.js';
 import type { PassedOver } from './passed-over.js';
-
-const missing = { status: 'NOT_FOUND', reason: 'DATASET_MISSING' } as const;
-
-/** Thrown for data that is not there or not what its format says. The message names the file. */
-export class DatasetError extends McldError {
-  static override readonly meaning: Meaning = { status: 'DATA_LOSS', reason: 'DATASET_DAMAGED' };
-
-  constructor(
-    readonly fault: 'missing' | 'damaged',
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, { ...(fault === 'missing' && missing), ...options });
-  }
-}
 
 /** `unlabeled` is STL-10's third split. */
 export type Split = 'train' | 'test' | 'unlabeled';

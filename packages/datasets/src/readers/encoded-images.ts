@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DECODING, openPicture, type Picture } from '../views/picture.js';
-import { type Dataset, DatasetError, type DatasetLocation, type ImageSize } from './dataset.js';
+import type { Dataset, DatasetLocation, ImageSize } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { standInOf } from './files.js';
 import { type Findings, inOrder, stampOf } from './fingerprint.js';
 import { DAMAGED, type PassedOver, Tally, WITHOUT_IMAGES } from './passed-over.js';

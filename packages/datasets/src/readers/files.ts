@@ -6,7 +6,7 @@ import { getSystemErrorMap } from 'node:util';
 import { codeOf } from '@mcld/errors/code.js';
 import { messageOf } from '@mcld/errors/text.js';
 import { mapFile } from '@mcld/native/mapped-file.js';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { shownPath } from './file-names.js';
 
 /** How files are opened: a pipe under the name of a file is read as empty, where it would be waited for without end. */

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '@mcld/errors/code.js';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { addressOf, byCodePoints, nameOf, readable, shownPath } from './file-names.js';
 import { fileError, reasonOf } from './files.js';
 import { isImageName } from './image-names.js';

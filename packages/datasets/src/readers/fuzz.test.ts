@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openPicture } from '../views/picture.js';
 import { openCifar10, openCifar100 } from './cifar.js';
 import { recordsOf } from './cifar-python.js';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { openImageFolder } from './image-folder.js';
 import { openImagenet } from './imagenet.js';
 import { openStl10 } from './stl10.js';

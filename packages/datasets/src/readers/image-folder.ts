@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type ClassFolder, type ClassImages, imagesOfClasses } from './class-folders.js';
-import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import type { Dataset, DatasetLocation } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { composed, shownPath, spelledOut } from './file-names.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';

@@ -1,7 +1,8 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
-import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import type { Dataset, DatasetLocation } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { shownPath } from './file-names.js';
 import { ImageTree } from './folders.js';
 import { openImageFiles } from './image-files.js';

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { readable, shownPath } from './file-names.js';
 import { isImageName } from './image-names.js';
 import { isJunk } from './junk-names.js';

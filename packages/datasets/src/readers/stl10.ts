@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { datasetFacts } from '../facts.js';
 import { RawPicture } from '../views/picture.js';
-import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import type { Dataset, DatasetLocation } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { mapDataFile, readDataFile, sha256, standInOf } from './files.js';
 import { readList } from './text-lines.js';
 

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Header, Pax } from 'tar';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { addressOf, nameOf, shownPath } from './file-names.js';
 import { fileError, READ_NOW } from './files.js';
 

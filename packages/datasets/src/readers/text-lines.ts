@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { DatasetError } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { shownPath } from './file-names.js';
 import { readDataFile } from './files.js';
 

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { datasetFacts } from '../facts.js';
 import { type ClassImages, imagesOfClasses } from './class-folders.js';
-import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import type { Dataset, DatasetLocation } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { ImageTree } from './folders.js';
 import { type LabelledFile, openImageFiles } from './image-files.js';
 import { Tally } from './passed-over.js';

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { type Dataset, DatasetError, type DatasetLocation } from './dataset.js';
+import type { Dataset, DatasetLocation } from './dataset.js';
+import { DatasetError } from './dataset-error.js';
 import { openEncoded } from './encoded-images.js';
 import { readable, shownPath } from './file-names.js';
 import { READ_NOW } from './files.js';

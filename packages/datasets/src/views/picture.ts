@@ -8,7 +8,7 @@ import { jpegNotes } from '../decoding/jpeg.js';
 import { orientationOf } from '../decoding/orientation.js';
 import { assertSize } from '../decoding/stored-image.js';
 import { readWhole } from '../decoding/whole.js';
-import { DatasetError } from '../readers/dataset.js';
+import { DatasetError } from '../readers/dataset-error.js';
 
 /**
  * Counted up when the same file comes to other pixels than before: fingerprints hold it, so that logits and decoded

@@ -1,6 +1,6 @@
 import { shown } from '@mcld/errors/text.js';
 import { PickledGlobal, PickleError } from '@mcld/pickle/pickle.js';
-import { elements } from '../layers/parameters.js';
+import { elements } from '../layers/parameter-spec.js';
 import { WeightMismatchError } from '../layers/state-dict.js';
 import { type FloatFormat, type FloatReader, floatFormats, toFloat32 } from './float-formats.js';
 import type { StoredTensor } from './stored-tensor.js';

@@ -7,7 +7,7 @@ import type {
   PoolOptions,
   TokenShape,
 } from './layers.js';
-import type { ParameterKind, ParameterSpec } from './parameters.js';
+import type { ParameterKind, ParameterSpec } from './parameter-spec.js';
 
 /** A feature map of `height`² places, or a row of `height` tokens where `tokens` is set. */
 export interface Shape {

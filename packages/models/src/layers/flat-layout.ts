@@ -1,7 +1,7 @@
 import { splitFlat } from '@mcld/tensor/flat-vector.js';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { fromNative, nativeShape, toNative } from './layout.js';
-import { elements, type ParameterSpec } from './parameters.js';
+import { elements, type ParameterSpec } from './parameter-spec.js';
 import type { StateArray, StateDict } from './state-dict.js';
 
 /** Some of a model's arrays as one vector, one after the other in their native layouts. */

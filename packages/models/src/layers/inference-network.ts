@@ -6,7 +6,8 @@ import { type ModelName, models } from '../zoo/registry.js';
 import { foldNorm } from './folding.js';
 import { InferenceLayers } from './inference-layers.js';
 import { nativeShape, toNative } from './layout.js';
-import { declareParameters, type ParameterSpec } from './parameters.js';
+import type { ParameterSpec } from './parameter-spec.js';
+import { declareParameters } from './parameters.js';
 import { arrayOf, assertStateOf, type StateArray, type StateDict } from './state-dict.js';
 
 /** A frozen network in evaluation mode: batch norms folded into the convolutions once, in float64. */

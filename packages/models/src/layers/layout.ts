@@ -1,5 +1,5 @@
 import { tupleOf } from '@mcld/tensor/tuple.js';
-import type { ParameterSpec } from './parameters.js';
+import type { ParameterSpec } from './parameter-spec.js';
 
 /** Shape of a parameter as the ops here take it: convolutions OIHW → HWIO, the rest as it is. */
 export function nativeShape({ kind, shape }: ParameterSpec): readonly number[] {

@@ -1,26 +1,6 @@
 import { type ModelName, models } from '../zoo/registry.js';
 import { DeclaringLayers } from './declaring-layers.js';
-
-/** What a parameter or buffer is; decides its layout here and its initial value. */
-export type ParameterKind =
-  | 'conv' // PyTorch [O, I/groups, kh, kw]; here HWIO
-  | 'linear' // [out, in] on both sides
-  | 'token' // [1, N, C]
-  | 'bias' // [out]
-  | 'norm-scale' // [C]
-  | 'norm-shift' // [C]
-  | 'running-mean' // [C], a buffer
-  | 'running-variance'; // [C], a buffer
-
-export interface ParameterSpec {
-  /** PyTorch's state_dict name. */
-  readonly name: string;
-  /** PyTorch's shape. */
-  readonly shape: readonly number[];
-  readonly kind: ParameterKind;
-  /** Standard deviation of the initial values; absent: what the kind says. */
-  readonly std?: number;
-}
+import { elements, isTrainable, type ParameterSpec } from './parameter-spec.js';
 
 export interface ModelSummary {
   /** In PyTorch's state_dict order, without num_batches_tracked. */
@@ -39,10 +19,6 @@ export interface ModelSummary {
   /** Shares of the stochastic depth of the branches that can be left out, in their order. */
   readonly droppable: readonly number[];
 }
-
-export const isTrainable = (spec: ParameterSpec): boolean => !spec.kind.startsWith('running-');
-
-export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Height and width that a model's images must have; undefined where it takes any. */
 export const fixedImageSize = (model: ModelName): number | undefined =>

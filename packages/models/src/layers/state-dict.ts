@@ -1,7 +1,8 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { normals } from '@mcld/random/draws.js';
 import type { ModelName } from '../zoo/registry.js';
-import { declareParameters, elements, type ParameterSpec } from './parameters.js';
+import { elements, type ParameterSpec } from './parameter-spec.js';
+import { declareParameters } from './parameters.js';
 
 /** One array of a state dict, in PyTorch's layout. */
 export interface StateArray {

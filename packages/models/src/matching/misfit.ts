@@ -1,6 +1,7 @@
 import { listed, shown } from '@mcld/errors/text.js';
 import type { NamedTensor } from '../formats/stored-tensor.js';
-import { declareParameters, type ParameterSpec } from '../layers/parameters.js';
+import type { ParameterSpec } from '../layers/parameter-spec.js';
+import { declareParameters } from '../layers/parameters.js';
 import { classesOf } from '../layers/state-dict.js';
 import { type ModelName, modelNames } from '../zoo/registry.js';
 import { computedFrom, describeComputed } from './computed-weights.js';
