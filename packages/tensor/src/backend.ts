@@ -89,9 +89,15 @@ export function loadBackend(device: Device | 'auto' = 'auto'): { backend: Native
   giveBackNodeUtilities();
   const require = createRequire(import.meta.url);
   const build = requireBuild(require, device);
-  loaded = { backend: engine().backend as unknown as NativeBackend, device: build };
+  const { backend } = engine();
+  if (!isNative(backend))
+    throw new Error(`TensorFlow.js computes with ${backend.constructor.name}, not TensorFlow itself`);
+  loaded = { backend, device: build };
   return loaded;
 }
+
+const isNative = (backend: object): backend is NativeBackend =>
+  'binding' in backend && 'executeMultipleOutputs' in backend;
 
 function requireBuild(require: NodeRequire, device: Device | 'auto'): Device {
   if (device !== 'cpu') {

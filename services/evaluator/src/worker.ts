@@ -19,7 +19,8 @@ let network: InferenceNetwork | undefined;
 
 export const handlers = {
   load({ weights }: { weights: Uint8Array }): { classes: number } {
-    loadBackend((workerData as EvaluatorWorkerData).device);
+    const { device }: EvaluatorWorkerData = workerData;
+    loadBackend(device);
     const { metadata, tensors } = decodeSafetensors(weights);
     const { model = '', classes = '0' } = metadata;
     if (!isModelName(model))
@@ -35,8 +36,8 @@ export const handlers = {
     const { pixels, height, width, statistics } = request;
     const images = normalise(pixels, [pixels.length / (height * width * 3), height, width], statistics);
     const output = network.forward(images);
-    const features = output.features.dataSync().slice() as Float32Array;
-    const logits = output.logits.dataSync().slice() as Float32Array;
+    const features = output.features.dataSync<'float32'>().slice();
+    const logits = output.logits.dataSync<'float32'>().slice();
     tf.dispose([images, output.features, output.logits]);
     return { features, logits };
   },

@@ -55,7 +55,7 @@ function current(): { readonly request: BeginRequest; readonly session: Session 
 
 export const handlers = {
   async begin(request: BeginRequest): Promise<void> {
-    const { device, distillerFolder } = workerData as TrainerWorkerData;
+    const { device, distillerFolder }: TrainerWorkerData = workerData;
     loadBackend(device);
     handlers.end();
     active = { request, session: await Session.begin(request, distillerFolder) };

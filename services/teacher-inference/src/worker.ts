@@ -16,7 +16,7 @@ export interface TeacherWorkerData {
   readonly batch: number;
 }
 
-const { device, batch } = workerData as TeacherWorkerData;
+const { device, batch }: TeacherWorkerData = workerData;
 const networks = new Map<number, InferenceNetwork>();
 let nextHandle = 0;
 

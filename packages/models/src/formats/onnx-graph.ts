@@ -1,4 +1,5 @@
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from '@mcld/contracts/onnx/model.js';
+import { tupleOf } from '@mcld/tensor/tuple.js';
 
 /** ONNX's numbers of element types and attribute types. */
 export const ElementType = { float32: 1, uint8: 2, int64: 7 } as const;
@@ -16,13 +17,8 @@ export class OnnxGraph {
   readonly #names = new Set<string>();
 
   /** Adds a node. @returns the name of its only output */
-  op(
-    type: string,
-    inputs: readonly string[],
-    attributes: Readonly<Record<string, AttributeValue>> = {},
-    outputs = 1,
-  ): string {
-    return this.ops(type, inputs, attributes, outputs)[0] as string;
+  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
+    return tupleOf(this.ops(type, inputs, attributes, 1), 1)[0];
   }
 
   /** Adds a node of several outputs. */

@@ -1,4 +1,5 @@
 import { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
+import { tupleOf } from '@mcld/tensor/tuple.js';
 import { foldNorm } from '../layers/folding.js';
 import type {
   Activation,
@@ -9,7 +10,8 @@ import type {
   NormOptions,
   PoolOptions,
 } from '../layers/layers.js';
-import type { StateArray, StateDict } from '../layers/state-dict.js';
+import { reversedAxes } from '../layers/layout.js';
+import { arrayOf, type StateArray, type StateDict } from '../layers/state-dict.js';
 import type { OnnxGraph } from './onnx-graph.js';
 
 /** A value of the graph, NCHW or [N, tokens, C] or [N, C], and what is known of its shape. */
@@ -32,8 +34,8 @@ export class OnnxLayers implements Layers<OnnxValue> {
   ) {}
 
   conv(x: OnnxValue, name: string, options: ConvOptions): OnnxValue {
-    const weight = this.#array(`${name}.weight`);
-    return this.#convolve(x, weight, options.bias ? this.#array(`${name}.bias`) : undefined, name, options);
+    const weight = arrayOf(this.state, `${name}.weight`);
+    return this.#convolve(x, weight, options.bias ? arrayOf(this.state, `${name}.bias`) : undefined, name, options);
   }
 
   convNorm(x: OnnxValue, conv: string, norm: string, options: ConvNormOptions): OnnxValue {
@@ -81,7 +83,8 @@ export class OnnxLayers implements Layers<OnnxValue> {
   }
 
   concat(parts: readonly OnnxValue[]): OnnxValue {
-    const [first] = parts as readonly [OnnxValue, ...OnnxValue[]];
+    const [first] = parts;
+    if (!first) throw new Error('a model joins no feature maps');
     const name = this.graph.op(
       'Concat',
       parts.map((part) => part.name),
@@ -93,7 +96,7 @@ export class OnnxLayers implements Layers<OnnxValue> {
   halves(x: OnnxValue): [OnnxValue, OnnxValue] {
     const half = x.channels / 2;
     const sizes = this.graph.int64(half, half);
-    const [a, b] = this.graph.ops('Split', [x.name, sizes], { axis: { int: 1 } }, 2) as [string, string];
+    const [a, b] = tupleOf(this.graph.ops('Split', [x.name, sizes], { axis: { int: 1 } }, 2), 2);
     return [
       { ...x, name: a, channels: half },
       { ...x, name: b, channels: half },
@@ -133,11 +136,9 @@ export class OnnxLayers implements Layers<OnnxValue> {
 
   linear(x: OnnxValue, name: string, out: number, { activation }: LinearOptions = {}): OnnxValue {
     // [out, in] → [in, out]: MatMul takes any number of axes before the last.
-    const { shape, data } = this.#array(`${name}.weight`);
-    const [rows, columns] = shape as [number, number];
-    const turned = new Float32Array(data.length);
-    for (let r = 0; r < rows; r++)
-      for (let c = 0; c < columns; c++) turned[c * rows + r] = data[r * columns + c] as number;
+    const { shape, data } = arrayOf(this.state, `${name}.weight`);
+    const [rows, columns] = tupleOf(shape, 2);
+    const turned = reversedAxes(data, [rows, columns, 1]);
     const product = this.graph.op('MatMul', [x.name, this.graph.float32(`${name}.weight`, [columns, rows], turned)]);
     const y = { ...x, name: this.graph.op('Add', [product, this.#constant(`${name}.bias`)]), channels: out };
     return activation ? this.activate(y, activation) : y;
@@ -171,11 +172,8 @@ export class OnnxLayers implements Layers<OnnxValue> {
     const turned = this.graph.op('Transpose', [cut], { perm: { ints: [2, 0, 3, 1, 4] } });
     const one = this.graph.int64(1, 1, 1);
     const parts = this.graph.ops('Split', [turned, one], { axis: { int: 0 } }, 3);
-    const [q, k, v] = parts.map((part) => this.graph.op('Squeeze', [part, this.graph.int64(0)])) as [
-      string,
-      string,
-      string,
-    ];
+    const squeezed = parts.map((part) => this.graph.op('Squeeze', [part, this.graph.int64(0)]));
+    const [q, k, v] = tupleOf(squeezed, 3);
     const keys = this.graph.op('Transpose', [k], { perm: { ints: [0, 1, 3, 2] } });
     const scores = this.graph.op('Mul', [this.graph.op('MatMul', [q, keys]), this.#scalar(size ** -0.5)]);
     const mixed = this.graph.op('MatMul', [this.graph.op('Softmax', [scores], { axis: { int: -1 } }), v]);
@@ -212,11 +210,7 @@ export class OnnxLayers implements Layers<OnnxValue> {
   }
 
   #constant(name: string): string {
-    const { shape, data } = this.#array(name);
+    const { shape, data } = arrayOf(this.state, name);
     return this.graph.float32(name, shape, data);
-  }
-
-  #array(name: string): StateArray {
-    return this.state.get(name) as StateArray;
   }
 }

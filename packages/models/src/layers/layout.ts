@@ -12,18 +12,18 @@ export function nativeShape({ kind, shape }: ParameterSpec): readonly number[] {
 export function toNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
   if (kind !== 'conv') return data;
   const [o, i, h, w] = tupleOf(shape, 4);
-  return turned(data, [o, i, h * w]);
+  return reversedAxes(data, [o, i, h * w]);
 }
 
 /** The native layout into PyTorch's. */
 export function fromNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
   if (kind !== 'conv') return data;
   const [o, i, h, w] = tupleOf(shape, 4);
-  return turned(data, [h * w, i, o]);
+  return reversedAxes(data, [h * w, i, o]);
 }
 
 /** [A, B, C] → [C, B, A]. */
-function turned(source: Float32Array, [A, B, C]: readonly [number, number, number]): Float32Array {
+export function reversedAxes(source: Float32Array, [A, B, C]: readonly [number, number, number]): Float32Array {
   const target = new Float32Array(source.length);
   let at = 0;
   for (let a = 0; a < A; a++) {

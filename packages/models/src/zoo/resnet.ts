@@ -32,20 +32,23 @@ export function cifarResnet(depth: number, widths: readonly [number, number, num
   });
 }
 
+/** Blocks of each stage. */
+type FourStages = readonly [number, number, number, number];
+
 /** ImageNet's four stages (section 4.1) with a 3×3 stem for 32×32 images. @param blocks per stage */
-export function cifarStemResnet(blocks: readonly number[], bottleneck: boolean): ModelDefinition {
+export function cifarStemResnet(blocks: FourStages, bottleneck: boolean): ModelDefinition {
   const names = { shortcut: 'shortcut', classifier: 'linear' } as const;
   return resnet({ imageSize: 32, stem: 'narrow', ...fourStages(blocks, bottleneck), ...names });
 }
 
 /** ImageNet ResNets (section 4.1) with torchvision's names: 7×7 stem, max pooling. @param blocks per stage */
-export function imagenetResnet(blocks: readonly number[], bottleneck: boolean): ModelDefinition {
+export function imagenetResnet(blocks: FourStages, bottleneck: boolean): ModelDefinition {
   const names = { shortcut: 'downsample', classifier: 'fc' } as const;
   return resnet({ imageSize: 224, stem: 'imagenet', ...fourStages(blocks, bottleneck), ...names });
 }
 
-function fourStages(blocks: readonly number[], bottleneck: boolean) {
-  const stages = [64, 128, 256, 512].map((width, s) => [width, blocks[s] as number] as const);
+function fourStages([b0, b1, b2, b3]: FourStages, bottleneck: boolean) {
+  const stages = [[64, b0] as const, [128, b1] as const, [256, b2] as const, [512, b3] as const];
   return { stemWidth: 64, stages, bottleneck };
 }
 
