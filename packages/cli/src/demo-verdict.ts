@@ -20,7 +20,10 @@ const Z95 = 1.96;
  */
 export function verdict(students: readonly StudentScore[]): string {
   const shares = students.map(({ name, top1 }) => `${name} ${percent(top1)}`).join(', ');
-  const steps = students.slice(1).map((above, i) => comparison(students[i] as StudentScore, above));
+  const steps = students.flatMap((above, i) => {
+    const below = students[i - 1];
+    return below ? [comparison(below, above)] : [];
+  });
   const { count = 0, teacherTop1 } = students[0] ?? {};
   return (
     `Shown: with the same teacher, photographs and epochs, of ${count.toLocaleString('en')} test photographs the ` +

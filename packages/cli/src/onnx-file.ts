@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { foreignFile } from '@mcld/models/formats/foreign-files.js';
 import { type ExternalTensor, externalTensors, withValuesInside } from '@mcld/models/formats/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
@@ -99,6 +100,6 @@ class DataFiles {
 
 async function sha1Of(handle: FileHandle): Promise<string> {
   const hash = createHash('sha1');
-  for await (const piece of handle.createReadStream({ start: 0, autoClose: false })) hash.update(piece as Buffer);
+  await pipeline(handle.createReadStream({ start: 0, autoClose: false }), hash);
   return hash.digest('hex');
 }

@@ -6,7 +6,7 @@ export function checkWords(words: Int32Array, at: number, count: number, index: 
   let first = index | 0;
   let second = (code ^ 0x9e3779b9) | 0;
   for (let i = at; i < at + count; i++) {
-    first = (first + (words[i] as number)) | 0;
+    first = (first + (words[i] ?? 0)) | 0;
     second = (second + first) | 0;
   }
   return (first ^ Math.imul(second, 0x85ebca6b)) | 0;

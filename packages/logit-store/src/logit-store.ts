@@ -107,7 +107,7 @@ export class LogitStore {
     if (count === 0) return;
     const first = this.#add(segment);
     for (let row = 0, at = 0; row < count; row++, at += KEY_WORDS) {
-      this.#index.add((keys[at] as number) >>> 0, (keys[at + 1] as number) >>> 0, first + row);
+      this.#index.add((keys[at] ?? 0) >>> 0, (keys[at + 1] ?? 0) >>> 0, first + row);
     }
   }
 
@@ -145,11 +145,12 @@ export class LogitStore {
     const { values, width } = out;
     const addresses = new Float64Array(index.length);
     for (let i = 0; i < index.length; i++) {
-      const place = this.#index.get(index[i] as number, code[i] as number);
+      const place = this.#index.get(index[i] ?? 0, code[i] ?? 0);
       if (place < 0) continue;
       const number = Math.floor(place / this.#capacity);
       const row = place - number * this.#capacity;
-      addresses[i] = (this.#segments[number] as Segment).address + row * this.#stride * 4;
+      const address = this.#segments[number]?.address ?? 0;
+      if (address > 0) addresses[i] = address + row * this.#stride * 4;
     }
     const isExact = precision === 'fp32';
     const copied = isExact
@@ -157,7 +158,7 @@ export class LogitStore {
       : new Int32Array(index.length * words);
     const right = readRows({ addresses, index, code }, words, copied);
     for (let i = 0; i < right.length; i++) {
-      if (right[i] === 0 && (addresses[i] as number) > 0) this.#forget(index[i] as number, code[i] as number);
+      if (right[i] === 0 && (addresses[i] ?? 0) > 0) this.#forget(index[i] ?? 0, code[i] ?? 0);
       else if (right[i] === 1 && !isExact) this.codec.decode(copied, i * words, values, i * width);
     }
     return right;
@@ -180,7 +181,7 @@ export class LogitStore {
     const encoded = new Int32Array(index.length * stride);
     for (let i = 0, at = 0; i < index.length; i++, at += stride) {
       codec.encode(rows.row(i), encoded, at);
-      const [image, view] = [(index[i] as number) | 0, (code[i] as number) | 0];
+      const [image, view] = [(index[i] ?? 0) | 0, (code[i] ?? 0) | 0];
       encoded[at + codec.words] = checkWords(encoded, at, codec.words, image, view);
       codec.decode(encoded, at, rows.values, i * codec.width);
     }
@@ -192,7 +193,7 @@ export class LogitStore {
       try {
         const row = writer.to.append(...slice, encoded.subarray(done * stride, (done + n) * stride));
         const first = writer.number * this.#capacity + row;
-        for (let i = 0; i < n; i++) this.#index.add(index[done + i] as number, code[done + i] as number, first + i);
+        for (let i = 0; i < n; i++) this.#index.add(index[done + i] ?? 0, code[done + i] ?? 0, first + i);
       } catch (error) {
         this.#refuse('cannot write a logit segment', error);
         return false;

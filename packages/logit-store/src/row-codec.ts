@@ -69,7 +69,7 @@ function half(width: number): RowCodec {
     encode(row, out, at) {
       const view = viewOf(out);
       for (let i = 0; i < width; i++) {
-        const value = Math.max(-HALF_MOST, Math.min(HALF_MOST, row[i] as number));
+        const value = Math.max(-HALF_MOST, Math.min(HALF_MOST, row[i] ?? 0));
         setFloat16(view, at * 4 + i * 2, value, true);
       }
     },
@@ -89,12 +89,11 @@ function topK(kept: number, width: number): RowCodec {
     kept,
     words,
     encode(row, out, at) {
-      const order = Uint32Array.from(row, (_, i) => i).sort((a, b) => (row[b] as number) - (row[a] as number) || a - b);
+      const order = Uint32Array.from(row, (_, i) => i).sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b);
       const view = viewOf(out);
       view.setFloat32(at * 4, restOf(row, order.subarray(kept)), true);
-      for (let i = 0; i < kept; i++) {
-        const place = order[i] as number;
-        view.setFloat32((at + 1 + i) * 4, row[place] as number, true);
+      for (const [i, place] of order.subarray(0, kept).entries()) {
+        view.setFloat32((at + 1 + i) * 4, row[place] ?? 0, true);
         view.setUint16((at + 1 + kept) * 4 + i * 2, place, true);
       }
     },
@@ -111,18 +110,19 @@ function topK(kept: number, width: number): RowCodec {
 
 /** The logit that, given to each of the rest, leaves their share of the softmax as it is. */
 function restOf(row: Float32Array, rest: Uint32Array): number {
-  const most = row[rest[0] as number] as number;
+  const logits = Array.from(rest, (place) => row[place] ?? 0);
+  const [most = 0] = logits;
   let sum = 0;
-  for (const place of rest) sum += Math.exp((row[place] as number) - most);
+  for (const logit of logits) sum += Math.exp(logit - most);
   return most + Math.log(sum / rest.length);
 }
 
 /** KL(softmax(exact) ‖ softmax(stored)) in nats: what storing a row costs. */
 export function divergence(exactRow: Float32Array, storedRow: Float32Array): number {
-  const [p, q] = [exactRow, storedRow].map(logSoftmax) as [Float64Array, Float64Array];
+  const [p, q] = [logSoftmax(exactRow), logSoftmax(storedRow)];
   return Math.max(
     0,
-    p.reduce((sum, log, i) => sum + Math.exp(log) * (log - (q[i] as number)), 0),
+    p.reduce((sum, log, i) => sum + Math.exp(log) * (log - (q[i] ?? 0)), 0),
   );
 }
 

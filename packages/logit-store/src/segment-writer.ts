@@ -60,8 +60,8 @@ export class SegmentWriter {
     const first = this.#count;
     const { keys } = this.segment;
     for (let i = 0; i < index.length; i++) {
-      const check = words[(i + 1) * rowWords - 1] as number;
-      writeKey(keys, (first + i) * KEY_WORDS, index[i] as number, code[i] as number, check);
+      const check = words[(i + 1) * rowWords - 1] ?? 0;
+      writeKey(keys, (first + i) * KEY_WORDS, index[i] ?? 0, code[i] ?? 0, check);
     }
     writeAll(this.rowsFd, bytesOf(words), first * rowWords * 4);
     const key = keys.subarray(first * KEY_WORDS, (first + index.length) * KEY_WORDS);

@@ -3,7 +3,7 @@ import type { EventBus, WorkQueue } from './bus/events.js';
 import { LocalBus } from './bus/local-bus.js';
 import { NatsBus } from './bus/nats-bus.js';
 import { connectNats } from './bus/nats-connection.js';
-import type { Config } from './config.js';
+import { type Config, s3Access } from './config.js';
 import type { Logger } from './logging.js';
 import { FileRunStore } from './runs/file-run-store.js';
 import { NatsRunStore } from './runs/nats-run-store.js';
@@ -47,7 +47,7 @@ export async function openAdapters<R>(
 
 /** @throws ObjectStoreError when it cannot be reached */
 export async function openObjectStore(config: Config): Promise<ObjectStore> {
-  const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey = '', MCLD_S3_SECRET_KEY: secretKey = '' } = config;
-  if (!endpoint) return new FileObjectStore(path.join(config.MCLD_HOME, 'store'));
-  return S3ObjectStore.open({ endpoint, bucket: config.MCLD_S3_BUCKET, accessKey, secretKey });
+  const access = s3Access(config);
+  if (!access) return new FileObjectStore(path.join(config.MCLD_HOME, 'store'));
+  return S3ObjectStore.open({ ...access, bucket: config.MCLD_S3_BUCKET });
 }

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
+import type { S3Access } from './storage/s3-object-store.js';
 
 /**
  * Settings of a process, from environment variables: types, defaults, messages and the deployment's
@@ -104,12 +105,20 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if ((config.MCLD_TLS_CERT === undefined) !== (config.MCLD_TLS_KEY === undefined)) {
     throw new ConfigError('MCLD_TLS_CERT and MCLD_TLS_KEY go together');
   }
-  if (config.MCLD_S3_ENDPOINT && !(config.MCLD_S3_ACCESS_KEY && config.MCLD_S3_SECRET_KEY)) {
-    throw new ConfigError('MCLD_S3_ENDPOINT needs MCLD_S3_ACCESS_KEY and MCLD_S3_SECRET_KEY');
-  }
+  s3Access(config);
   const peers = config.MCLD_TEACHER_PEERS.split(',');
   if (config.MCLD_TEACHER_PEERS !== '' && !peers.includes(config.MCLD_TEACHER_SELF)) {
     throw new ConfigError(`MCLD_TEACHER_SELF: '${config.MCLD_TEACHER_SELF}' is not among MCLD_TEACHER_PEERS`);
   }
   return config;
+}
+
+/** The S3 store that settings name, undefined where they name none. @throws ConfigError where they have no keys to it */
+export function s3Access(config: Config): S3Access | undefined {
+  const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey, MCLD_S3_SECRET_KEY: secretKey } = config;
+  if (!endpoint) return undefined;
+  if (!accessKey || !secretKey) {
+    throw new ConfigError('MCLD_S3_ENDPOINT needs MCLD_S3_ACCESS_KEY and MCLD_S3_SECRET_KEY');
+  }
+  return { endpoint, accessKey, secretKey };
 }

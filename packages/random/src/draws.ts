@@ -8,9 +8,9 @@ export function permutation(n: number, seed: number, epoch: number): Uint32Array
   for (let i = n - 1; i > 0; i--) {
     if ((i & 3) === 3 || i === n - 1) philox(block, i >>> 2, epoch, 0, Purpose.permutation, seed, 0);
     const j = below(block[i & 3] ?? 0, i + 1);
-    const kept = order[i] ?? 0;
+    const moved = order[i] ?? 0;
     order[i] = order[j] ?? 0;
-    order[j] = kept;
+    order[j] = moved;
   }
   return order;
 }

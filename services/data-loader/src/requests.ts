@@ -19,8 +19,9 @@ import type { z } from 'zod';
 
 /** The first complaint of a schema, as an error that names its field. */
 function refusal(field: string, error: z.ZodError): RequestError {
-  const { path, message, input } = error.issues[0] as { path: PropertyKey[]; message: string; input?: unknown };
-  return new RequestError(`${[field, ...path].join('.')}: ${message} (found ${JSON.stringify(input)})`);
+  const [issue] = error.issues;
+  const place = [field, ...(issue?.path ?? [])].join('.');
+  return new RequestError(`${place}: ${issue?.message} (found ${JSON.stringify(issue?.input)})`);
 }
 
 /** @returns undefined where nothing is mixed @throws RequestError naming the field */
@@ -74,7 +75,9 @@ export function viewsOf(
   const codes = viewCodes(augmentation);
   for (const [i, image] of index.entries()) {
     if (image >= count) throw new RequestError(`views.index[${i}] ${image}: the data set has ${count} images`);
-    if ((code[i] as number) >= codes) throw new RequestError(`views.code[${i}] ${code[i]}: there are ${codes} views`);
+  }
+  for (const [i, view] of code.entries()) {
+    if (view >= codes) throw new RequestError(`views.code[${i}] ${view}: there are ${codes} views`);
   }
   return { index: Uint32Array.from(index), code: Uint32Array.from(code) };
 }

@@ -4,6 +4,7 @@ import {
   StreamBatchesResponse,
   StreamViewsResponse,
 } from '@mcld/contracts/mcld/v1/data_loader.js';
+import type { Dataset } from '@mcld/datasets/readers/dataset.js';
 import { sha256 } from '@mcld/datasets/readers/files.js';
 import { DAMAGED } from '@mcld/datasets/readers/passed-over.js';
 import { BatchSequence, type BatchViews, type Cursor } from '@mcld/datasets/views/batch-sequence.js';
@@ -124,9 +125,19 @@ async function* drawBatches(
   for (const cursor of sequence.cursors(from ?? START, epochsOf(epochs))) {
     const views = sequence.views(cursor);
     const pixels = await renderer.render(opened, augmentation, seed, views);
-    const labels = data.labels.length === 0 ? [] : Array.from(views.index, (i) => data.labels[i] as number);
+    const labels = labelsOf(data, views);
     const mixture = mix && drawMixture(mix, size, seed, cursor);
     if (mixture) mixBatch(pixels, size, mixture);
     yield { cursor, views, labels, pixels, ownShare: mixture?.share ?? 0 };
   }
+}
+
+/** Empty for a split without labels. */
+function labelsOf({ labels, count }: Dataset, { index }: BatchViews): number[] {
+  if (labels.length === 0) return [];
+  return Array.from(index, (image) => {
+    const label = labels[image];
+    if (label === undefined) throw new RangeError(`image ${image} of ${count}`);
+    return label;
+  });
 }

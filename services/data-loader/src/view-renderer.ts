@@ -42,13 +42,13 @@ export class ViewRenderer {
     if (drawCrops(data, rules, views, out)) return out;
     const waiting: Promise<void>[] = [];
     for (const [i, index] of views.index.entries()) {
-      const view = { index, code: views.code[i] as number };
+      const view = { index, code: views.code[i] ?? 0 };
       if (data.encoded) {
         const key = `${address} ${index} ${view.code}`;
         const draw = () => this.#pool(() => drawAlone(data.picture(index), rules, view, bytes));
         waiting.push(this.#window.get(key, bytes, draw).then((pixels) => out.set(pixels, i * bytes)));
       } else {
-        waiting.push(drawView(data.picture(index) as Picture, rules, view, out, i * bytes));
+        waiting.push(drawInto(data.picture(index), rules, view, out, i * bytes));
       }
     }
     await Promise.all(waiting);
@@ -68,6 +68,16 @@ async function drawAlone(
   bytes: number,
 ): Promise<Uint8Array> {
   const out = new Uint8Array(bytes);
-  await drawView(await picture, rules, view, out, 0);
+  await drawInto(picture, rules, view, out, 0);
   return out;
+}
+
+async function drawInto(
+  picture: Picture | Promise<Picture>,
+  rules: ViewRules,
+  view: { index: number; code: number },
+  out: Uint8Array,
+  at: number,
+): Promise<void> {
+  await drawView(await picture, rules, view, out, at);
 }

@@ -52,11 +52,8 @@ function distillers({ json }: { json?: boolean }): void {
   for (const { name, summary, source, options } of rows) {
     print(`${name}: ${summary}${source && ` (${source})`}`);
     for (const [option, schema] of Object.entries(options)) {
-      const {
-        default: value,
-        description = '',
-        enum: choices,
-      } = schema as { default?: unknown; description?: string; enum?: unknown[] };
+      if (typeof schema === 'boolean') continue;
+      const { default: value, description = '', enum: choices } = schema;
       print(
         `  ${option.padEnd(22)} ${JSON.stringify(value)}  ${choices ? choices.join(' | ') : description}`.trimEnd(),
       );

@@ -1,4 +1,11 @@
-import { type Channel, type Client, type CompatServiceDefinition, createChannel, createClientFactory } from 'nice-grpc';
+import {
+  type Channel,
+  type Client,
+  type ClientFactory,
+  type CompatServiceDefinition,
+  createChannel,
+  createClientFactory,
+} from 'nice-grpc';
 import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { errorDetailsClientMiddleware } from 'nice-grpc-error-details';
 import { openTelemetryClientMiddleware } from 'nice-grpc-opentelemetry';
@@ -36,11 +43,11 @@ export function openClient<D extends CompatServiceDefinition>(
   // A socket here lies in a folder that only its user may enter: see startServer.
   const credentials = channelCredentials(address.startsWith('unix:') ? {} : security);
   const channel: Channel = createChannel(address, credentials, channelOptions);
-  let factory = createClientFactory()
+  const open: ClientFactory<DeadlineOptions> = createClientFactory()
     .use(openTelemetryClientMiddleware())
     .use(deadlineMiddleware)
     .use(errorDetailsClientMiddleware)
     .use(remoteErrorMiddleware);
-  if (security.MCLD_TOKEN) factory = factory.use(tokenClientMiddleware(security.MCLD_TOKEN));
-  return { client: factory.create(definition, channel) as Client<D, DeadlineOptions>, close: () => channel.close() };
+  const factory = security.MCLD_TOKEN ? open.use(tokenClientMiddleware(security.MCLD_TOKEN)) : open;
+  return { client: factory.create(definition, channel), close: () => channel.close() };
 }

@@ -13,7 +13,7 @@ export function errorMiddleware(logger: Logger) {
     context: CallContext,
   ): AsyncGenerator<Response, Response | undefined, undefined> {
     try {
-      return (yield* call.next(call.request, context)) as Response | undefined;
+      return (yield* call.next(call.request, context)) ?? undefined;
     } catch (error) {
       throw toServerError(error, call.method.path, logger);
     }

@@ -43,7 +43,7 @@ export function tokenServerMiddleware(token: string) {
     if (!call.method.path.startsWith('/grpc.health.v1.') && !timingSafeEqual(given, expected)) {
       throw new ServerError(Status.UNAUTHENTICATED, 'a bearer token is needed, and this is not it');
     }
-    return (yield* call.next(call.request, context)) as Response | undefined;
+    return (yield* call.next(call.request, context)) ?? undefined;
   };
 }
 
@@ -53,6 +53,6 @@ export function tokenClientMiddleware(token: string) {
     options: CallOptions,
   ): AsyncGenerator<Response, Response | undefined, undefined> {
     const metadata = Metadata(options.metadata).set('authorization', `Bearer ${token}`);
-    return (yield* call.next(call.request, { ...options, metadata })) as Response | undefined;
+    return (yield* call.next(call.request, { ...options, metadata })) ?? undefined;
   };
 }

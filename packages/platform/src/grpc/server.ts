@@ -52,11 +52,9 @@ export interface ServerParts {
 /** Starts a gRPC server with health, reflection, tracing, error details and, when set, token and TLS. */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const { config, logger, serviceNames } = parts;
-  let server: Server = createServer(serverOptions)
-    .use(openTelemetryServerMiddleware())
-    .use(errorDetailsServerMiddleware) as Server;
-  if (config.MCLD_TOKEN && !parts.listen) server = server.use(tokenServerMiddleware(config.MCLD_TOKEN)) as Server;
-  server = server.use(errorMiddleware(logger)) as Server;
+  const open = createServer(serverOptions).use(openTelemetryServerMiddleware()).use(errorDetailsServerMiddleware);
+  const guarded = config.MCLD_TOKEN && !parts.listen ? open.use(tokenServerMiddleware(config.MCLD_TOKEN)) : open;
+  const server = guarded.use(errorMiddleware(logger));
 
   const health = HealthState();
   for (const name of serviceNames) health.setStatus('healthy', name);

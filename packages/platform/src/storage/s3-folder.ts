@@ -3,14 +3,12 @@ import path from 'node:path';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { messageOf } from '@mcld/errors/text.js';
 import { writeWhole } from '@mcld/files/atomic-file.js';
+import { z } from 'zod';
 import { ObjectStoreError } from './object-store.js';
 import { type S3Access, s3Client } from './s3-object-store.js';
 
-interface Listed {
-  readonly name?: string;
-  readonly size: number;
-  readonly etag?: string;
-}
+/** What a listing says of an object; of a prefix it says neither key nor ETag. */
+const listed = z.object({ name: z.string().default(''), size: z.int().min(0), etag: z.string().default('') });
 
 /** Thrown for an address that is none: `s3://bucket/prefix/`. */
 export class S3AddressError extends McldError {
@@ -36,7 +34,7 @@ export async function fetchS3Folder(
   try {
     await mkdir(folder, { recursive: true });
     for await (const item of client.listObjectsV2(bucket, prefix, false)) {
-      const { name: key = '', size, etag = '' } = item as Listed;
+      const { name: key, size, etag } = listed.parse(item);
       const name = key.slice(prefix.length);
       if (name === '' || name.includes('/') || !wanted(name)) continue;
       const file = path.join(folder, name);

@@ -1,6 +1,8 @@
+import { buffer } from 'node:stream/consumers';
 import { codeOf } from '@mcld/errors/code.js';
 import { messageOf } from '@mcld/errors/text.js';
 import { Client } from 'minio';
+import { z } from 'zod';
 import { ObjectExistsError, type ObjectStore, ObjectStoreError } from './object-store.js';
 
 export interface S3Access {
@@ -56,9 +58,7 @@ export class S3ObjectStore implements ObjectStore {
   async get(key: string): Promise<Uint8Array | undefined> {
     return this.#attempt(`read ${key}`, async () => {
       try {
-        const chunks: Buffer[] = [];
-        for await (const chunk of await this.client.getObject(this.bucket, key)) chunks.push(chunk as Buffer);
-        return Buffer.concat(chunks);
+        return await buffer(await this.client.getObject(this.bucket, key));
       } catch (error) {
         const code = codeOf(error);
         if (code === 'NoSuchKey' || code === 'NotFound') return undefined;
@@ -71,7 +71,7 @@ export class S3ObjectStore implements ObjectStore {
     return this.#attempt(`list ${prefix}`, async () => {
       const keys: string[] = [];
       for await (const item of this.client.listObjectsV2(this.bucket, prefix, true)) {
-        keys.push((item as { name: string }).name);
+        keys.push(z.object({ name: z.string() }).parse(item).name);
       }
       return keys.sort();
     });
