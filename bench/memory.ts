@@ -17,7 +17,7 @@ import { initialState } from '@mcld/models/layers/state-dict.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { asTeacherDigest } from '@mcld/platform/ids.js';
-import { teacherKey } from '@mcld/platform/layout.js';
+import { teacherKey } from '@mcld/platform/object-keys.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
 import { verdict } from './support/figures.js';
 

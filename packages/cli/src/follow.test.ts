@@ -1,8 +1,8 @@
 import type { WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PipelineClient } from './connection.js';
 import { followRun } from './follow.js';
-import type { PipelineClient } from './session.js';
 
 const run = Run.fromPartial({ id: 'r', name: 'r', recipe: { epochs: 2 } });
 let written = '';

@@ -3,10 +3,10 @@ import { type PassedOverOfSplits, unusedLines } from '@mcld/datasets/readers/pas
 import { type EventBody, type EventData, eventBodySchema } from '@mcld/platform/bus/event-data.js';
 import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
 import { z } from 'zod';
+import type { PipelineClient } from './connection.js';
 import { StreamEndedError } from './exit.js';
 import { barDisplay, type Display, type EvaluationData, lineDisplay } from './progress-display.js';
 import { shareOf, stateName } from './run-state.js';
-import type { PipelineClient } from './session.js';
 
 const out = process.stderr;
 

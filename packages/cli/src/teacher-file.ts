@@ -5,9 +5,9 @@ import { mayBeOnnx } from '@mcld/models/formats/onnx-external-data.js';
 import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { Recipe, SingleTeacher } from '@mcld/recipe/schema.js';
+import type { PipelineClient } from './connection.js';
 import { CliError, Exit } from './exit.js';
 import { wholeOnnx } from './onnx-file.js';
-import type { PipelineClient } from './session.js';
 
 /**
  * Sends a recipe's teacher files to the pipeline and puts their digests in their places.

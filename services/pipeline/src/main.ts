@@ -19,7 +19,7 @@ export const startPipeline = (host: ServiceHost<Recipe>): Promise<RunningService
     const check = runCheck({ loader, teacher }, logger);
     const runs = new Runs(adapters, teacher, config.MCLD_NATS_URL === undefined, check);
     await runs.markInterrupted();
-    // What is not finished at the end has no worker from there on; those who ask for it find it so.
+    // Nobody works on what is unfinished at the end, so its record says that it was interrupted.
     scope.own({ close: () => runs.markInterrupted() });
     return {
       serves: [grpcService(PipelineServiceDefinition, pipelineService(runs, evaluator, closing))],

@@ -4,7 +4,7 @@ import { type EventArguments, runEvent } from '@mcld/platform/bus/events.js';
 import { DocumentError } from '@mcld/platform/documents.js';
 import { NotFoundError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, type RunId } from '@mcld/platform/ids.js';
-import { runPrefix, specKey } from '@mcld/platform/layout.js';
+import { runPrefix, specKey } from '@mcld/platform/object-keys.js';
 import { hasEnded, NO_WAITS, type RunRecord, type RunState } from '@mcld/platform/runs/run-record.js';
 import { changeRun, RevisionConflictError } from '@mcld/platform/runs/run-store.js';
 import { putJson } from '@mcld/platform/storage/object-store.js';
@@ -17,7 +17,7 @@ import { resolveTeacher, type TeacherParts } from './teachers.js';
 
 /** The life of runs, as the control plane directs it. */
 export class Runs {
-  /** @param embedded whether all workers live in this process; check: tries what a new run will need */
+  /** @param embedded whether all services live in this process; check: tries what a new run will need */
   constructor(
     readonly adapters: Adapters<Recipe>,
     readonly teachers: TeacherParts['teachers'],
@@ -129,7 +129,7 @@ export class Runs {
     }
   }
 
-  /** In embedded mode a run that was in hand when the process died has no worker any more. */
+  /** In embedded mode nobody works any more on a run that was under way when the process died. */
   async markInterrupted(): Promise<void> {
     if (!this.embedded) return;
     const { records } = await this.adapters.runs.list();

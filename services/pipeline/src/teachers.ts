@@ -5,7 +5,7 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import type { OpenClient } from '@mcld/platform/grpc/client.js';
 import { NotFoundError, RefusedError, RequestError, StateError } from '@mcld/platform/grpc/errors.js';
 import { asRunId, asTeacherDigest, type TeacherDigest } from '@mcld/platform/ids.js';
-import { onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/layout.js';
+import { onnxTeacherKey, teacherKey, teacherKeys } from '@mcld/platform/object-keys.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { storeEnsembleTeacher, storeTeacher } from '@mcld/platform/storage/teachers.js';

@@ -8,9 +8,9 @@ import { createLogger } from '@mcld/platform/logging.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
+import { withConnection } from '../connection.js';
 import { homeFolder } from '../embedded.js';
 import { CliError, Exit } from '../exit.js';
-import { withSession } from '../session.js';
 import { table } from '../table.js';
 import { type CommonOptions, placedRecipe, print, printJson, recipeOf, repeated, wholeNumber } from './common.js';
 
@@ -94,11 +94,11 @@ interface WarmOptions extends CommonOptions {
 async function warm(options: WarmOptions): Promise<void> {
   const recipe = await recipeOf(options.file, options.set);
   if (!recipe.teacher) throw new CliError(`${options.file}: the recipe names no teacher`, Exit.usage);
-  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
-    const resolved = await placedRecipe(session, recipe, options);
-    const { teacherDigest } = await session.client.resolveTeacher({ recipe: resolved });
+  await withConnection({ ...options, use: 'lasting' }, async (connection, signal) => {
+    const resolved = await placedRecipe(connection, recipe, options);
+    const { teacherDigest } = await connection.client.resolveTeacher({ recipe: resolved });
     const config = readConfig();
-    const { client, close } = openClient(TeacherInferenceServiceDefinition, session.teacher, config);
+    const { client, close } = openClient(TeacherInferenceServiceDefinition, connection.teacher, config);
     const bar = new SingleBar(
       { format: 'logits {bar} {percentage}% | step {value} of {total} | {eta_formatted} left', stream: process.stderr },
       Presets.shades_classic,

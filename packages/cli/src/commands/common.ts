@@ -6,13 +6,13 @@ import { jsonText } from '@mcld/platform/json.js';
 import { readRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { InvalidArgumentError } from 'commander';
+import { type Connection, runsUnderWay } from '../connection.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
 import { withRoots } from '../recipe-roots.js';
 import { runJson, stateName } from '../run-state.js';
 import { say } from '../say.js';
-import { runsUnderWay, type Session } from '../session.js';
 import { importTeacherOf } from '../teacher-file.js';
 
 /** Options that every command about runs takes. */
@@ -51,8 +51,8 @@ export function present(run: Run | undefined): Run {
   return run;
 }
 
-/** A recipe as the session's pipeline can work on it: its teacher's files are sent, its data found from any folder. */
-export function placedRecipe({ client, home }: Session, recipe: Recipe, { json }: CommonOptions): Promise<Recipe> {
+/** A recipe as the connection's pipeline can work on it: its teacher's files are sent, its data found from any folder. */
+export function placedRecipe({ client, home }: Connection, recipe: Recipe, { json }: CommonOptions): Promise<Recipe> {
   const found = home === undefined ? recipe : withRoots(recipe, path.resolve(readConfig().MCLD_DATA_DIR));
   return importTeacherOf(client, found, (note) => {
     if (!json) say(`teacher: ${note}`);
@@ -64,30 +64,30 @@ export function placedRecipe({ client, home }: Session, recipe: Recipe, { json }
  * @throws CliError when it did not succeed
  */
 export async function followToEnd(
-  session: Session,
+  connection: Connection,
   run: Run,
   signal: AbortSignal,
   options: CommonOptions,
 ): Promise<Run> {
-  const { client, home } = session;
+  const { client, home } = connection;
   const isLeft = home !== undefined && run.state === RunState.INTERRUPTED;
   const current = isLeft ? present((await client.resumeRun({ runId: run.id })).run) : run;
-  if (!options.json) say(await announcement(session, current));
+  if (!options.json) say(await announcement(connection, current));
   const ended = await followRun(client, current, signal, options.json ? { quiet: true } : {});
-  if (!ended) throw stopped(session, run.id);
+  if (!ended) throw stopped(connection, run.id);
   if (options.json) printJson(runJson(ended));
-  return succeeded(session, ended);
+  return succeeded(connection, ended);
 }
 
 /** The run's name, and where it is where that is another process. */
-async function announcement({ client, owner }: Session, { id }: Run): Promise<string> {
+async function announcement({ client, owner }: Connection, { id }: Run): Promise<string> {
   if (!owner) return `run ${id}`;
   const others = (await runsUnderWay(client)).filter((other) => other !== id);
   return `run ${id} in process ${owner.pid}${others.length > 0 ? `, which also works on ${others.join(', ')}` : ''}`;
 }
 
 /** What becomes of a run when the command that follows it is stopped. */
-export function stopped({ owner, home, place }: Session, id: string): CliError {
+export function stopped({ owner, home, place }: Connection, id: string): CliError {
   const isHere = home !== undefined && !owner;
   const where = owner ? ` in process ${owner.pid}${lasts(owner) ? '' : ' as long as that lasts'}` : '';
   const what = isHere
@@ -97,7 +97,7 @@ export function stopped({ owner, home, place }: Session, id: string): CliError {
 }
 
 /** @returns the run @throws CliError when it did not succeed */
-export function succeeded({ place }: Session, run: Run): Run {
+export function succeeded({ place }: Connection, run: Run): Run {
   const { id, error, state } = run;
   if (state === RunState.SUCCEEDED) return run;
   if (state === RunState.CANCELLED) {

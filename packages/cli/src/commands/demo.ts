@@ -11,13 +11,13 @@ import type { Recipe } from '@mcld/recipe/schema.js';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { Cluster } from '../cluster/cluster.js';
+import { type Connection, withConnection } from '../connection.js';
 import { verdict } from '../demo-verdict.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { writeOutput } from '../output-file.js';
 import { withRoots } from '../recipe-roots.js';
 import { stateName } from '../run-state.js';
-import { type Session, withSession } from '../session.js';
 import { percent, table } from '../table.js';
 import { placedRecipe, present, print, printJson } from './common.js';
 import { fetchReport } from './runs.js';
@@ -41,23 +41,27 @@ async function demo(options: DemoOptions): Promise<void> {
   const out = path.resolve(options.out);
   await mkdir(out, { recursive: true });
   if (!options.cluster) {
-    return withSession({ home: path.join(out, 'home') }, (session, signal) => distil(session, signal, out, options));
+    return withConnection({ home: path.join(out, 'home') }, (connection, signal) =>
+      distil(connection, signal, out, options),
+    );
   }
   const cluster = await Cluster.start({ folder: path.join(out, 'cluster'), dataDir: root });
   try {
-    await withSession({ endpoint: cluster.endpoint }, (session, signal) => distil(session, signal, out, options));
+    await withConnection({ endpoint: cluster.endpoint }, (connection, signal) =>
+      distil(connection, signal, out, options),
+    );
   } finally {
     await cluster.stop();
   }
 }
 
-async function distil(session: Session, signal: AbortSignal, out: string, options: DemoOptions): Promise<void> {
+async function distil(connection: Connection, signal: AbortSignal, out: string, options: DemoOptions): Promise<void> {
   const begun = performance.now();
   const start = async (name: string, teacherRun?: string): Promise<Run> => {
-    const recipe = await placedRecipe(session, await recipeOfDemo(name, options, teacherRun), options);
-    const created = present((await session.client.createRun({ requestId: randomUUID(), recipe })).run);
-    const ended = await followRun(session.client, created, signal, { quiet: options.json === true });
-    if (!ended) throw interrupted(created, session, options);
+    const recipe = await placedRecipe(connection, await recipeOfDemo(name, options, teacherRun), options);
+    const created = present((await connection.client.createRun({ requestId: randomUUID(), recipe })).run);
+    const ended = await followRun(connection.client, created, signal, { quiet: options.json === true });
+    if (!ended) throw interrupted(created, connection, options);
     if (stateName(ended) !== 'succeeded') throw new CliError(`run ${ended.id} ${stateName(ended)}: ${ended.error}`);
     return ended;
   };
@@ -66,8 +70,8 @@ async function distil(session: Session, signal: AbortSignal, out: string, option
   for (const name of students) ended.push(await start(name, teacher?.id));
   const runs = [...(teacher ? [teacher] : []), ...ended].map(({ id }) => id);
   const page = path.join(out, 'report.html');
-  await writeOutput(page, await fetchReport(session.client, runs, ReportFormat.HTML));
-  const document = await fetchReport(session.client, runs, ReportFormat.JSON);
+  await writeOutput(page, await fetchReport(connection.client, runs, ReportFormat.HTML));
+  const document = await fetchReport(connection.client, runs, ReportFormat.JSON);
   await writeOutput(path.join(out, 'report.json'), document);
   const reports = parseDocument('the report', document, z.array(reportSchema));
   const seconds = Math.round((performance.now() - begun) / 1000);
@@ -90,10 +94,10 @@ async function recipeOfDemo(name: string, { data, set }: DemoOptions, teacherRun
   return { ...recipe, teacher: teacherRun ? { run: teacherRun } : { ...teacher, file } };
 }
 
-function interrupted(run: Run, session: Session, { cluster }: DemoOptions): CliError {
+function interrupted(run: Run, connection: Connection, { cluster }: DemoOptions): CliError {
   const how = cluster
     ? 'start it again with a new --out'
-    : `'npm run mcld -- resume ${run.id} --home ${session.home}' goes on with it`;
+    : `'npm run mcld -- resume ${run.id} --home ${connection.home}' goes on with it`;
   return new CliError(`stopped in run ${run.id}; ${how}`, Exit.interrupted);
 }
 

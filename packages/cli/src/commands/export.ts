@@ -3,9 +3,9 @@ import path from 'node:path';
 import { StudentFormat } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { wholeFile } from '@mcld/feeds/files.js';
 import type { Command } from 'commander';
+import { withConnection } from '../connection.js';
 import { CliError, Exit } from '../exit.js';
 import { writeOutput } from '../output-file.js';
-import { withSession } from '../session.js';
 import { type CommonOptions, print, printJson, wholeNumber } from './common.js';
 
 interface ExportOptions extends CommonOptions {
@@ -28,7 +28,7 @@ async function exportStudent(runId: string, options: ExportOptions): Promise<voi
     throw new CliError(`--out ${out}: expected a name that ends in ${Object.keys(formats).join(' or ')}`, Exit.usage);
   }
   const labels = options.labels ? await linesOf(options.labels) : [];
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     const request = { runId, format, keepNorms, rawPixels, labels, step };
     const { bytes: file } = await wholeFile(client.exportStudent(request), ({ chunk }) => chunk, 'a student');
     await writeOutput(out, file);

@@ -5,6 +5,7 @@ import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { wholeFile } from '@mcld/feeds/files.js';
 import { jsonText } from '@mcld/platform/json.js';
 import type { Command } from 'commander';
+import { type Connection, type PipelineClient, withConnection } from '../connection.js';
 import { CliError, Exit } from '../exit.js';
 import { followRun } from '../follow.js';
 import { lasts } from '../home.js';
@@ -12,7 +13,6 @@ import { writeOutput } from '../output-file.js';
 import { runRows } from '../run-rows.js';
 import { runJson, shareOf, stateName } from '../run-state.js';
 import { say } from '../say.js';
-import { type PipelineClient, type Session, withSession } from '../session.js';
 import { table } from '../table.js';
 import {
   type CommonOptions,
@@ -40,18 +40,18 @@ async function run(options: RunOptions): Promise<void> {
   const recipe = await recipeOf(options.file, overrides);
   // Chosen once: where the action is repeated, it is the same run.
   const requestId = options.requestId ?? randomUUID();
-  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
-    if (options.detach) assertOthersTrain(session);
-    const request = { requestId, recipe: await placedRecipe(session, recipe, options) };
-    const created = present((await session.client.createRun(request)).run);
+  await withConnection({ ...options, use: 'lasting' }, async (connection, signal) => {
+    if (options.detach) assertOthersTrain(connection);
+    const request = { requestId, recipe: await placedRecipe(connection, recipe, options) };
+    const created = present((await connection.client.createRun(request)).run);
     if (options.detach) return printRun(created, options);
-    const ended = await followToEnd(session, created, signal, options);
+    const ended = await followToEnd(connection, created, signal, options);
     if (!options.json) print(summary(ended));
   });
 }
 
 /** @throws CliError for a run that would end with this command */
-function assertOthersTrain({ home, owner }: Session): void {
+function assertOthersTrain({ home, owner }: Connection): void {
   if (home === undefined || (owner && lasts(owner))) return;
   throw new CliError(
     "--detach: nothing would train the run once this command has ended; start 'mcld up' first, or leave --detach out",
@@ -70,7 +70,7 @@ function summary(run: Run): string {
 }
 
 async function list(options: CommonOptions): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     const runs = await allRuns(client);
     if (options.json) return printJson(runs.map(runJson));
     print(
@@ -102,7 +102,7 @@ async function allRuns(client: PipelineClient): Promise<Run[]> {
 }
 
 async function get(id: string, options: CommonOptions): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     const run = present((await client.getRun({ runId: id })).run);
     if (options.json) return printJson(runJson(run));
     print(
@@ -114,8 +114,8 @@ async function get(id: string, options: CommonOptions): Promise<void> {
 }
 
 async function watch(id: string, options: CommonOptions): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async (session, signal) => {
-    const { client, home, place } = session;
+  await withConnection({ ...options, use: 'brief' }, async (connection, signal) => {
+    const { client, home, place } = connection;
     const found = present((await client.getRun({ runId: id })).run);
     if (home !== undefined && found.state === RunState.INTERRUPTED) {
       const { step, totalSteps } = found;
@@ -129,14 +129,14 @@ async function watch(id: string, options: CommonOptions): Promise<void> {
     const until = AbortSignal.any([signal, unread.signal]);
     const ended = await followRun(client, found, until, onEvent ? { onEvent } : {});
     if (unread.signal.aborted) return;
-    if (!ended) throw stopped(session, id);
-    succeeded(session, ended);
+    if (!ended) throw stopped(connection, id);
+    succeeded(connection, ended);
     if (!options.json) print(summary(ended));
   });
 }
 
 async function cancel(id: string, options: CommonOptions): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     const cancelled = present((await client.cancelRun({ runId: id })).run);
     if (options.json) printJson(runJson(cancelled));
     else print(`${cancelled.id} ${stateName(cancelled)}`);
@@ -145,19 +145,19 @@ async function cancel(id: string, options: CommonOptions): Promise<void> {
 
 async function resume(id: string, options: CommonOptions & { detach?: boolean }): Promise<void> {
   let isResumed = false;
-  await withSession({ ...options, use: 'lasting' }, async (session, signal) => {
-    if (options.detach) assertOthersTrain(session);
-    const { client } = session;
+  await withConnection({ ...options, use: 'lasting' }, async (connection, signal) => {
+    if (options.detach) assertOthersTrain(connection);
+    const { client } = connection;
     const { run: resumed } = isResumed ? await client.getRun({ runId: id }) : await client.resumeRun({ runId: id });
     isResumed = true;
     if (options.detach) return printRun(present(resumed), options);
-    const ended = await followToEnd(session, present(resumed), signal, options);
+    const ended = await followToEnd(connection, present(resumed), signal, options);
     if (!options.json) print(summary(ended));
   });
 }
 
 async function remove(id: string, options: CommonOptions): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     await client.deleteRun({ runId: id });
     if (options.json) printJson({ deleted: id });
     else print(`${id} deleted`);
@@ -171,7 +171,7 @@ export async function fetchReport(client: PipelineClient, runIds: string[], form
 }
 
 async function report(ids: string[], options: CommonOptions & { out?: string }): Promise<void> {
-  await withSession({ ...options, use: 'brief' }, async ({ client }) => {
+  await withConnection({ ...options, use: 'brief' }, async ({ client }) => {
     const format = options.json ? ReportFormat.JSON : ReportFormat.HTML;
     const document = await fetchReport(client, ids, format);
     if (options.json && !options.out) return print(document.toString());

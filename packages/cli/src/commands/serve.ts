@@ -6,10 +6,10 @@ import { createLogger } from '@mcld/platform/logging.js';
 import { startTelemetry } from '@mcld/platform/telemetry.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { Argument, type Command } from 'commander';
+import { placeOf, runsUnderWay } from '../connection.js';
 import { hostHome } from '../home.js';
 import { say } from '../say.js';
 import { type ServiceName, serviceNames, services } from '../services.js';
-import { placeOf, runsUnderWay } from '../session.js';
 import { print } from './common.js';
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -1,5 +1,6 @@
 import { BATCH_NORM_EPSILON, LAYER_NORM_EPSILON } from '@mcld/tensor/epsilon.js';
 import { tupleOf } from '@mcld/tensor/tuple.js';
+import { reversedAxes } from '../layers/axes.js';
 import { foldNorm } from '../layers/folding.js';
 import type {
   Activation,
@@ -10,7 +11,6 @@ import type {
   NormOptions,
   PoolOptions,
 } from '../layers/layers.js';
-import { reversedAxes } from '../layers/layout.js';
 import { arrayOf, type StateArray, type StateDict } from '../layers/state-dict.js';
 import type { OnnxGraph } from './onnx-graph.js';
 

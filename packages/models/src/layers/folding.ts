@@ -4,7 +4,7 @@ import { arrayOf, type StateArray, type StateDict } from './state-dict.js';
 /**
  * A convolution with the batch norm after it as one convolution, in float64:
  * w ← w·γ/√(σ² + ε);  b ← β + (b − μ)·γ/√(σ² + ε).
- * @returns weight OIHW and bias [O], PyTorch's layouts
+ * @returns weight OIHW and bias [O], PyTorch's axes
  */
 export function foldNorm(state: StateDict, conv: string, norm: string): { weight: StateArray; bias: StateArray } {
   const values = (name: string) => arrayOf(state, name).data;

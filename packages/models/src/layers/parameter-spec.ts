@@ -1,4 +1,4 @@
-/** What a parameter or buffer is; decides its layout here and its initial value. */
+/** What a parameter or buffer is; decides the order of its axes here and its initial value. */
 export type ParameterKind =
   | 'conv' // PyTorch [O, I/groups, kh, kw]; here HWIO
   | 'linear' // [out, in] on both sides

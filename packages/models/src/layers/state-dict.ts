@@ -4,13 +4,13 @@ import type { ModelName } from '../zoo/registry.js';
 import { elements, type ParameterSpec } from './parameter-spec.js';
 import { declareParameters } from './parameters.js';
 
-/** One array of a state dict, in PyTorch's layout. */
+/** One array of a state dict, with PyTorch's axes. */
 export interface StateArray {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-/** PyTorch's state_dict: names and layouts (convolutions OIHW), float32. */
+/** PyTorch's state_dict: names and axes (convolutions OIHW), float32. */
 export type StateDict = ReadonlyMap<string, StateArray>;
 
 /** An array that the state is known to have. @throws Error when it does not */

@@ -4,17 +4,17 @@ import { ofRank } from '@mcld/tensor/rank.js';
 import { zip } from '@mcld/tensor/zip.js';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { FlatLayout } from './flat-layout.js';
+import type { FlatArrays } from './flat-arrays.js';
 
 /** The running statistics of all of a model's batch norms during one forward pass. */
 export class Statistics {
   readonly #names: readonly string[];
   readonly #current: Map<string, Tensor>;
 
-  /** @param vector all of them, as `layout` lays them out */
-  constructor(layout: FlatLayout, vector: Tensor1D) {
+  /** @param vector all of them, in the order of `arrays` */
+  constructor(arrays: FlatArrays, vector: Tensor1D) {
     // A vision transformer has none, and nothing is not cut.
-    const { names, pieces } = layout.size > 0 ? layout.cut(vector) : { names: [], pieces: [] };
+    const { names, pieces } = arrays.size > 0 ? arrays.cut(vector) : { names: [], pieces: [] };
     this.#names = names;
     this.#current = new Map(zip(names, pieces));
   }

@@ -4,7 +4,7 @@ import { type TensorRecord, tensorsIn } from '@mcld/tensor/tensor-record.js';
 import { zip } from '@mcld/tensor/zip.js';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { FlatLayout } from '../layers/flat-layout.js';
+import { FlatArrays } from '../layers/flat-arrays.js';
 import { isTrainable, type ParameterSpec } from '../layers/parameter-spec.js';
 import { declareParameters } from '../layers/parameters.js';
 import { assertStateOf, type StateDict } from '../layers/state-dict.js';
@@ -42,8 +42,8 @@ export interface Differentiated<R extends TensorRecord> extends Objective<R> {
 
 /** A model in training mode, as pure functions of its state: it holds no tensors itself. */
 export class TrainableNetwork {
-  readonly trainable: FlatLayout;
-  readonly buffers: FlatLayout;
+  readonly trainable: FlatArrays;
+  readonly buffers: FlatArrays;
   readonly #order: readonly ParameterSpec[];
 
   constructor(
@@ -51,8 +51,8 @@ export class TrainableNetwork {
     readonly classes: number,
   ) {
     this.#order = declareParameters(model, classes).parameters;
-    this.trainable = new FlatLayout(this.#order.filter(isTrainable));
-    this.buffers = new FlatLayout(this.#order.filter((spec) => !isTrainable(spec)));
+    this.trainable = new FlatArrays(this.#order.filter(isTrainable));
+    this.buffers = new FlatArrays(this.#order.filter((spec) => !isTrainable(spec)));
   }
 
   /**
@@ -97,7 +97,7 @@ export class TrainableNetwork {
     };
   }
 
-  /** The weights, a copy, in PyTorch's layouts and order. */
+  /** The weights, a copy, in PyTorch's axes and order. */
   save({ parameters, statistics }: NetworkState): StateDict {
     const trained = this.trainable.unflatten(parameters.dataSync<'float32'>());
     const buffers = this.buffers.unflatten(statistics.dataSync<'float32'>());

@@ -66,7 +66,7 @@ export interface EventBus {
 
 export type WorkKind = 'train' | 'evaluate';
 
-/** What a worker is asked to do. */
+/** What a trainer or an evaluator is asked to do. */
 export const workItemSchema = z.object({
   run: runIdSchema,
   /** Of the checkpoint to evaluate. */
@@ -77,7 +77,7 @@ export const workItemSchema = z.object({
 
 export type WorkItem = Readonly<z.output<typeof workItemSchema>>;
 
-/** Work for one worker each. */
+/** Items of work, each for one of the services that take it. */
 export interface WorkQueue {
   /** The same id twice is one item. */
   enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void>;

@@ -83,7 +83,7 @@ export class NatsBus implements EventBus, WorkQueue {
 
   async *take(kind: WorkKind, signal: AbortSignal): AsyncIterable<Delivery<WorkItem>> {
     const consumer = await sharedConsumer(this.connection, WORK_STREAM, `mcld_${kind}`, `mcld.work.${kind}`, 1000);
-    // One item at a time: what is not worked on here stays for another worker.
+    // One item at a time: what is not worked on here stays for another service.
     while (!signal.aborted) {
       const message = await consumer.next({ expires: 2000 });
       if (!message) continue;

@@ -15,7 +15,7 @@ import { BusError } from './events.js';
 export const EVENTS_STREAM = 'MCLD_EVENTS';
 export const WORK_STREAM = 'MCLD_WORK';
 
-/** A worker that is silent for this long has lost its work. */
+/** A service that is silent for this long has lost its work. */
 export const ACK_WAIT_MS = 30_000;
 
 /** Connects and makes the streams where they are missing. @throws BusError when not reachable */

@@ -3,7 +3,7 @@ import { McldError } from '@mcld/errors/mcld-error.js';
 import { z } from 'zod';
 import { DocumentError, getDocument } from '../documents.js';
 import type { RunId } from '../ids.js';
-import { checkpointPrefix, checkpointsPrefix } from '../layout.js';
+import { checkpointPrefix, checkpointsPrefix } from '../object-keys.js';
 import { ObjectExistsError, type ObjectStore, putJson } from '../storage/object-store.js';
 
 const partSchema = z.object({ sha256: z.string(), size: z.int() });
@@ -29,7 +29,7 @@ export class CheckpointError extends McldError {
   static override readonly meaning = { status: 'DATA_LOSS', reason: 'CHECKPOINT' } as const;
 }
 
-/** Thrown when a newer attempt has taken a run over: its older worker must stop. */
+/** Thrown when a newer attempt has taken a run over: the service that works on the older one must stop. */
 export class FencedError extends McldError {
   static override readonly meaning = { status: 'FAILED_PRECONDITION', reason: 'FENCED' } as const;
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseDocument } from '../documents.js';
 import { asRunId } from '../ids.js';
 import { jsonText } from '../json.js';
-import { evaluationKey } from '../layout.js';
+import { evaluationKey } from '../object-keys.js';
 import { FileObjectStore } from '../storage/file-object-store.js';
 import { evaluationOf, keepEvaluation, storedEvaluations } from './evaluations.js';
 import { historySchema } from './history.js';

@@ -1,6 +1,6 @@
 import { getDocument } from '../documents.js';
 import type { RunId } from '../ids.js';
-import { evaluationKey, reportKey } from '../layout.js';
+import { evaluationKey, reportKey } from '../object-keys.js';
 import { type ObjectStore, putJson } from '../storage/object-store.js';
 import { bestOf, type CheckpointMetrics, measuredCheckpoints } from './best-checkpoint.js';
 import { type EvaluationPoint, evaluationPointSchema } from './metrics.js';

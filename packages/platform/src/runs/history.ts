@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDocument } from '../documents.js';
 import type { RunId } from '../ids.js';
-import { checkpointPrefix } from '../layout.js';
+import { checkpointPrefix } from '../object-keys.js';
 import type { Checkpoint } from './checkpoints.js';
 
 /** What an epoch came to. Written into checkpoints, so that a resumed run's curve has no gap. */

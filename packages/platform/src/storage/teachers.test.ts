@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { getDocument } from '../documents.js';
 import { asTeacherDigest } from '../ids.js';
-import { endpointTeacherKey, ensembleTeacherKey } from '../layout.js';
+import { endpointTeacherKey, ensembleTeacherKey } from '../object-keys.js';
 import { FileObjectStore } from './file-object-store.js';
 import {
   endpointTeacherSchema,

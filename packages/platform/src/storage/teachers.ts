@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { asTeacherDigest, type TeacherDigest, teacherDigestSchema } from '../ids.js';
-import { endpointTeacherKey, ensembleTeacherKey } from '../layout.js';
+import { endpointTeacherKey, ensembleTeacherKey } from '../object-keys.js';
 import { ObjectExistsError, type ObjectStore } from './object-store.js';
 
 const tensorsSchema = z.array(

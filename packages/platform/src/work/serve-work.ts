@@ -19,7 +19,7 @@ export interface Job {
   /**
    * Does the work.
    * @param stopping aborted when the service drains: the job then ends as soon as it can, with nothing lost
-   * @returns 'unfinished' gives the work back at once, for another worker to go on with
+   * @returns 'unfinished' gives the work back at once, for another service to go on with
    */
   run(stopping: AbortSignal): Promise<'done' | 'unfinished'>;
   /** Says that another attempt follows, before the work is given back. */

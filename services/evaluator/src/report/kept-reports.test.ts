@@ -2,7 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { asRunId } from '@mcld/platform/ids.js';
-import { reportKey } from '@mcld/platform/layout.js';
+import { reportKey } from '@mcld/platform/object-keys.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keepReport, keptReport } from './kept-reports.js';

@@ -1,6 +1,6 @@
 import { getDocument } from '@mcld/platform/documents.js';
 import type { RunId } from '@mcld/platform/ids.js';
-import { reportKey } from '@mcld/platform/layout.js';
+import { reportKey } from '@mcld/platform/object-keys.js';
 import { type Report, reportSchema } from '@mcld/platform/runs/report.js';
 import { type ObjectStore, putJson } from '@mcld/platform/storage/object-store.js';
 import { reportHtml } from './report-html.js';

@@ -74,7 +74,7 @@ describe('a foreign model', () => {
     pixels: Uint8Array.from({ length: 5 * 3 }, (_, i) => i),
     ...{ height: 1, width: 1, statistics: { mean: [0, 0, 0], std: [1, 1, 1] } },
   };
-  const model = { layout: 'uint8-last', output: 'y', classes: 2, rows: 2 } as const;
+  const model = { kind: 'uint8-last', output: 'y', classes: 2, rows: 2 } as const;
 
   it('is asked in batches of one size, the last filled up', async () => {
     const asked: number[][] = [];

@@ -31,7 +31,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
   const { client, close } = openEndpoint(endpoint, allowed);
   try {
     await assertUnchanged(client, model);
-    const { input, output, layout, classes } = classifierOf(model);
+    const { input, output, kind, classes } = classifierOf(model);
     // An answer fits into a message.
     const most = Math.min(batch, Math.max(1, Math.floor(PIECE_BYTES / (classes * 4))));
     const fixed = fixedRows(input.shape[0]);
@@ -50,7 +50,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
     };
     const answers = (images: ImageBatch) => {
       const run = (data: Uint8Array | Float32Array, shape: number[]) => ask(images, data, shape);
-      return foreignLogits(images, { layout, classes, rows, output: output.name, run });
+      return foreignLogits(images, { kind, classes, rows, output: output.name, run });
     };
     return {
       model: `${clipped(platform, 40) || 'remote'} ${clipped(labelOf(model), 100)}`,
@@ -59,7 +59,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
       get identity() {
         return `${clipped(`${platform} ${labelOf(model)} at ${endpoint}`, 200)} batch ${rows}`;
       },
-      sides: fixedSides(layout, input.shape),
+      sides: fixedSides(kind, input.shape),
       isForeign: true,
       members: [],
       async compute(images) {

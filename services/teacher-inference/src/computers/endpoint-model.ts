@@ -8,12 +8,12 @@ import { checkDocument, getDocument } from '@mcld/platform/documents.js';
 import { type OpenClient, openClient } from '@mcld/platform/grpc/client.js';
 import { isOutOfReach, RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
-import { endpointTeacherKey } from '@mcld/platform/layout.js';
+import { endpointTeacherKey } from '@mcld/platform/object-keys.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { type EndpointTeacher, endpointTeacherSchema, storeEndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import { z } from 'zod';
 import { inferenceDefinition } from '../open-inference/definition.js';
-import { classesOfOutput, ForeignModelError, imageLayout, onlyLogits } from './image-input.js';
+import { classesOfOutput, ForeignModelError, inputKind, onlyLogits } from './image-input.js';
 
 /** Which model of which server. @param version '' is the newest */
 export type EndpointAddress = Pick<EndpointTeacher, 'endpoint' | 'name' | 'version'>;
@@ -161,7 +161,7 @@ export function classifierOf({ name, inputs, outputs }: EndpointTeacher) {
   }
   const output = onlyLogits(outputs);
   const typed = (datatype: string) => datatypes[datatype] ?? datatype;
-  const layout = imageLayout(input.name, typed(input.datatype), input.shape);
+  const kind = inputKind(input.name, typed(input.datatype), input.shape);
   const classes = classesOfOutput(output.name, typed(output.datatype), output.shape);
-  return { input, output, layout, classes };
+  return { input, output, kind, classes };
 }

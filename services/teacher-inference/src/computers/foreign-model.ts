@@ -1,10 +1,10 @@
 import { Rows } from '@mcld/platform/rows.js';
 import type { ImageBatch } from './computer.js';
-import { ForeignModelError, type ImageLayout, imageInput } from './image-input.js';
+import { ForeignModelError, type InputKind, imageInput } from './image-input.js';
 
 /** A model of somebody else's: what it takes, what it gives, and how it is asked. */
 export interface ForeignModel {
-  readonly layout: ImageLayout;
+  readonly kind: InputKind;
   readonly output: string;
   readonly classes: number;
   /** Of every batch: the last bits of a result depend on it. */
@@ -20,13 +20,13 @@ export interface ForeignOutput {
 
 /** Logits of any number of images, asked for in batches of one shape, zeros after the last. */
 export async function foreignLogits(images: ImageBatch, model: ForeignModel): Promise<Rows> {
-  const { layout, output, classes, rows } = model;
+  const { kind, output, classes, rows } = model;
   const pixelsPerRow = images.height * images.width * 3;
   const count = images.pixels.length / pixelsPerRow;
   const all = Rows.zeros(count, classes);
   for (let from = 0; from < count; from += rows) {
     const pixels = images.pixels.subarray(from * pixelsPerRow, (from + rows) * pixelsPerRow);
-    const input = imageInput({ ...images, pixels }, layout, rows);
+    const input = imageInput({ ...images, pixels }, kind, rows);
     const { values, shape } = await model.run(input.data, input.shape);
     if (shape.length !== 2 || shape[0] !== rows || shape[1] !== classes || values.length !== rows * classes) {
       const got = `[${shape.slice(0, 8).join(', ')}] with ${values.length} values`;

@@ -3,7 +3,7 @@ import { encodeOnnx } from '@mcld/models/formats/onnx-export.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
 import { describe, expect, it } from 'vitest';
 import { LOGITS } from './computer.js';
-import { classesOfOutput, imageInput, imageLayout } from './image-input.js';
+import { classesOfOutput, imageInput, inputKind } from './image-input.js';
 import { onnxComputer } from './onnx-computer.js';
 
 const statistics = { mean: [0, 0, 0], std: [1, 1, 1] };
@@ -15,8 +15,8 @@ describe('a foreign model’s images', () => {
     ['uint8', [-1, 32, 32, 3], 'uint8-last'],
     ['float32', ['N', 3, 32, 32], 'float32-first'],
     ['float32', [1, 224, 224, 3], 'float32-last'],
-  ] as const)('%s %j are %s', (type, shape, layout) => {
-    expect(imageLayout('x', type, shape)).toBe(layout);
+  ] as const)('%s %j are %s', (type, shape, kind) => {
+    expect(inputKind('x', type, shape)).toBe(kind);
   });
 
   it.each([
@@ -24,12 +24,12 @@ describe('a foreign model’s images', () => {
     ['float32', [-1, 3072]],
     ['float32', [-1, 1, 28, 28]],
   ])('%s %j are none', (type, shape) => {
-    expect(() => imageLayout('x', type, shape)).toThrow(`input x is ${type} [${shape.join(', ')}]; expected float32`);
+    expect(() => inputKind('x', type, shape)).toThrow(`input x is ${type} [${shape.join(', ')}]; expected float32`);
   });
 
   it('are laid out as it asks, zeros past the last', () => {
-    const rounded = (layout: Parameters<typeof imageInput>[1]) =>
-      [...imageInput(images, layout, 2).data].map((v) => Number(v.toFixed(4)));
+    const rounded = (kind: Parameters<typeof imageInput>[1]) =>
+      [...imageInput(images, kind, 2).data].map((v) => Number(v.toFixed(4)));
     const zeros = [0, 0, 0, 0, 0, 0];
     expect(rounded('uint8-last')).toEqual([0, 51, 102, 153, 204, 255, ...zeros]);
     expect(rounded('float32-last')).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1, ...zeros]);

@@ -4,7 +4,7 @@ import { normalisedValues } from '@mcld/tensor/normalise.js';
 import type { FixedSides, ImageBatch } from './computer.js';
 
 /** How a foreign model takes images: raw pixels, or normalised values with the channels first or last. */
-export type ImageLayout = 'uint8-last' | 'float32-first' | 'float32-last';
+export type InputKind = 'uint8-last' | 'float32-first' | 'float32-last';
 
 /** Thrown for a foreign model that cannot teach here. */
 export class ForeignModelError extends McldError {
@@ -12,15 +12,11 @@ export class ForeignModelError extends McldError {
 }
 
 /**
- * The layout that an input asks for.
+ * How the input of this name takes images.
  * @param shape with -1 or a name for what is dynamic
  * @throws ForeignModelError when it takes no images
  */
-export function imageLayout(
-  name: string,
-  datatype: 'uint8' | 'float32' | string,
-  shape: readonly unknown[],
-): ImageLayout {
+export function inputKind(name: string, datatype: 'uint8' | 'float32' | string, shape: readonly unknown[]): InputKind {
   const last = shape.at(-1) === 3;
   const first = shape[1] === 3;
   if (shape.length === 4 && datatype === 'uint8' && last) return 'uint8-last';
@@ -32,8 +28,8 @@ export function imageLayout(
 }
 
 /** Height and width where an input's shape fixes them. */
-export function fixedSides(layout: ImageLayout, shape: readonly unknown[]): FixedSides {
-  const [height, width] = layout === 'float32-first' ? shape.slice(2) : shape.slice(1);
+export function fixedSides(kind: InputKind, shape: readonly unknown[]): FixedSides {
+  const [height, width] = kind === 'float32-first' ? shape.slice(2) : shape.slice(1);
   const fixed = (side: unknown) => (typeof side === 'number' && side > 0 ? side : undefined);
   return { height: fixed(height), width: fixed(width) };
 }
@@ -41,17 +37,17 @@ export function fixedSides(layout: ImageLayout, shape: readonly unknown[]): Fixe
 /** The images as the model takes them, zeros after them up to `rows`; and the shape. */
 export function imageInput(
   { pixels, height, width, statistics }: ImageBatch,
-  layout: ImageLayout,
+  kind: InputKind,
   rows: number,
 ): { readonly data: Uint8Array | Float32Array; readonly shape: number[] } {
   const area = height * width;
-  if (layout === 'uint8-last') {
+  if (kind === 'uint8-last') {
     const data = new Uint8Array(rows * area * 3);
     data.set(pixels);
     return { data, shape: [rows, height, width, 3] };
   }
   const values = normalisedValues(pixels, rows * area * 3, statistics);
-  if (layout === 'float32-last') return { data: values, shape: [rows, height, width, 3] };
+  if (kind === 'float32-last') return { data: values, shape: [rows, height, width, 3] };
   const data = new Float32Array(values.length);
   for (let row = 0; row < rows; row++)
     for (let p = 0; p < area; p++)

@@ -4,7 +4,7 @@ import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js'
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Computer, LOGITS } from './computer.js';
 import { fixedRows, foreignLogits } from './foreign-model.js';
-import { classesOfOutput, ForeignModelError, fixedSides, imageLayout, onlyLogits } from './image-input.js';
+import { classesOfOutput, ForeignModelError, fixedSides, inputKind, onlyLogits } from './image-input.js';
 
 const options: InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
@@ -22,24 +22,24 @@ const options: InferenceSession.SessionOptions = {
 export async function onnxComputer(file: Uint8Array, batch: number): Promise<Computer> {
   // Else onnxruntime would take them from a file of that name in whatever folder the process runs in.
   assertSelfContained(file);
-  const session = await InferenceSession.create(file, options).catch((error: Error) => {
+  const network = await InferenceSession.create(file, options).catch((error: Error) => {
     throw new ForeignModelError(`onnxruntime refuses the model: ${clipped(error.message)}`);
   });
-  const [input] = session.inputMetadata;
-  if (session.inputMetadata.length !== 1 || !input?.isTensor) {
-    throw new ForeignModelError(`the model has ${session.inputMetadata.length} inputs, expected one of images`);
+  const [input] = network.inputMetadata;
+  if (network.inputMetadata.length !== 1 || !input?.isTensor) {
+    throw new ForeignModelError(`the model has ${network.inputMetadata.length} inputs, expected one of images`);
   }
-  const output = onlyLogits(session.outputMetadata);
+  const output = onlyLogits(network.outputMetadata);
   if (!output.isTensor) throw new ForeignModelError(`output ${output.name} is no tensor`);
-  const layout = imageLayout(input.name, input.type, input.shape);
+  const kind = inputKind(input.name, input.type, input.shape);
   const classes = classesOfOutput(output.name, output.type, output.shape);
   const rows = fixedRows(input.shape[0]) ?? batch;
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   const model = {
-    ...{ layout, classes, rows, output: output.name },
+    ...{ kind, classes, rows, output: output.name },
     async run(data: Uint8Array | Float32Array, shape: number[]) {
       const tensor = data instanceof Uint8Array ? new Tensor('uint8', data, shape) : new Tensor('float32', data, shape);
-      const results = await session.run({ [input.name]: tensor }).catch((error: Error) => {
+      const results = await network.run({ [input.name]: tensor }).catch((error: Error) => {
         throw new ForeignModelError(`the model fails on images [${shape.join(', ')}]: ${clipped(error.message)}`);
       });
       const found = results[output.name];
@@ -51,10 +51,10 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Com
     widths: { [LOGITS]: classes },
     parameters: 0,
     identity: `onnxruntime ${version} cpu batch ${rows}`,
-    sides: fixedSides(layout, input.shape),
+    sides: fixedSides(kind, input.shape),
     isForeign: true,
     members: [],
     compute: (images) => foreignLogits(images, model),
-    unload: () => session.release(),
+    unload: () => network.release(),
   };
 }

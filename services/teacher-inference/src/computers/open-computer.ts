@@ -1,7 +1,7 @@
 import { getDocument } from '@mcld/platform/documents.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
-import { ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/layout.js';
+import { ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/object-keys.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { ensembleTeacherSchema } from '@mcld/platform/storage/teachers.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';

@@ -11,7 +11,7 @@ import { say } from './say.js';
 
 export type PipelineClient = OpenClient<typeof PipelineServiceDefinition>['client'];
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   readonly endpoint?: string;
   readonly home?: string;
   /**
@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly use?: 'alone' | 'lasting' | 'brief';
 }
 
-export interface Session {
+export interface Connection {
   readonly client: PipelineClient;
   /** Address of the teacher. */
   readonly teacher: string;
@@ -36,7 +36,10 @@ export interface Session {
 }
 
 /** Connects to `--endpoint` or MCLD_ENDPOINT; without either, hosts the pipeline of a home or finds who does. */
-async function openSession({ use = 'alone', ...options }: SessionOptions, signal: AbortSignal): Promise<Session> {
+async function openConnection(
+  { use = 'alone', ...options }: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<Connection> {
   // A home that is named goes before an endpoint of the environment.
   const endpoint = options.endpoint ?? (options.home === undefined ? process.env.MCLD_ENDPOINT : undefined);
   if (endpoint) {
@@ -64,29 +67,29 @@ export function placeOf(home: string): string {
 function connected(
   address: string,
   teacher: string,
-  about: Pick<Session, 'home' | 'owner' | 'place'>,
+  about: Pick<Connection, 'home' | 'owner' | 'place'>,
   security: Security = {},
-): Session {
+): Connection {
   const { client, close } = openClient(PipelineServiceDefinition, address, security);
   return { client, teacher, ...about, close: async () => close() };
 }
 
-function hosted(pipeline: EmbeddedPipeline, about: Pick<Session, 'home' | 'place'>): Session {
+function hosted(pipeline: EmbeddedPipeline, about: Pick<Connection, 'home' | 'place'>): Connection {
   const { addresses } = pipeline;
-  const session = connected(addresses.pipeline, addresses['teacher-inference'], { ...about, owner: undefined });
+  const connection = connected(addresses.pipeline, addresses['teacher-inference'], { ...about, owner: undefined });
   const own = new Set<string>();
   const close = async () => {
     // What cannot be listed is no reason not to end.
-    const stopping = await runsUnderWay(session.client).catch(() => []);
+    const stopping = await runsUnderWay(connection.client).catch(() => []);
     for (const id of stopping.filter((other) => !own.has(other))) {
       say(
         `run ${id} stops too: the command that asked for it goes on with it, or else 'mcld resume ${id}${about.place}'`,
       );
     }
-    await session.close();
+    await connection.close();
     await pipeline.close();
   };
-  return { ...session, client: noting(session.client, own), close };
+  return { ...connection, client: noting(connection.client, own), close };
 }
 
 /** A client that notes which runs were made or resumed by it. */
@@ -109,13 +112,13 @@ export async function runsUnderWay(client: PipelineClient): Promise<string[]> {
 }
 
 /**
- * Runs `action` in a session that is closed after it, also on Ctrl-C: then a pipeline in this process drains, which leaves a
+ * Runs `action` in a connection that is closed after it, also on Ctrl-C: then a pipeline in this process drains, which leaves a
  * checkpoint to resume from. Where another process hosts the pipeline and ends meanwhile, the action runs again without it:
  * it must be safe to repeat.
  */
-export async function withSession<T>(
-  options: SessionOptions,
-  action: (session: Session, signal: AbortSignal) => Promise<T>,
+export async function withConnection<T>(
+  options: ConnectionOptions,
+  action: (connection: Connection, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const interruption = new AbortController();
   const { signal } = interruption;
@@ -125,17 +128,17 @@ export async function withSession<T>(
   let left: unknown;
   try {
     for (;;) {
-      const session = await openSession(options, signal).catch((error) => {
+      const connection = await openConnection(options, signal).catch((error) => {
         throw left instanceof StreamEndedError ? stillLeft(left.runId, error) : error;
       });
       try {
-        return await action(session, signal);
+        return await action(connection, signal);
       } catch (error) {
         if (signal.aborted) throw error;
-        await assertOwnerLeft(session, error);
+        await assertOwnerLeft(connection, error);
         left = error;
       } finally {
-        await session.close();
+        await connection.close();
       }
     }
   } finally {
@@ -145,7 +148,7 @@ export async function withSession<T>(
 }
 
 /** Throws `error` again unless it comes of the end of the process that was asked, and this one can do without it. */
-async function assertOwnerLeft({ owner, home, place }: Session, error: unknown): Promise<void> {
+async function assertOwnerLeft({ owner, home, place }: Connection, error: unknown): Promise<void> {
   const mayBe = error instanceof RemoteError || error instanceof StreamEndedError;
   if (!mayBe || !owner || !home || !(await hasLeft(home, owner))) throw error;
   const { pid, serving } = owner;

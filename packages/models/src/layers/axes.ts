@@ -8,14 +8,14 @@ export function nativeShape({ kind, shape }: ParameterSpec): readonly number[] {
   return [h, w, i, o];
 }
 
-/** PyTorch's layout into the native one. */
+/** Data with PyTorch's order of axes into the native order. */
 export function toNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
   if (kind !== 'conv') return data;
   const [o, i, h, w] = tupleOf(shape, 4);
   return reversedAxes(data, [o, i, h * w]);
 }
 
-/** The native layout into PyTorch's. */
+/** Data with the native order of axes into PyTorch's. */
 export function fromNative({ kind, shape }: ParameterSpec, data: Float32Array): Float32Array {
   if (kind !== 'conv') return data;
   const [o, i, h, w] = tupleOf(shape, 4);

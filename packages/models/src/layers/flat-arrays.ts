@@ -1,11 +1,11 @@
 import { splitFlat } from '@mcld/tensor/flat-vector.js';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { fromNative, nativeShape, toNative } from './layout.js';
+import { fromNative, nativeShape, toNative } from './axes.js';
 import { elements, type ParameterSpec } from './parameter-spec.js';
 import type { StateArray, StateDict } from './state-dict.js';
 
-/** Some of a model's arrays as one vector, one after the other in their native layouts. */
-export class FlatLayout {
+/** Some of a model's arrays as one vector, one after the other with their native axes (HWIO). */
+export class FlatArrays {
   readonly #shapes: readonly (readonly number[])[];
   readonly size: number;
 

@@ -1,6 +1,6 @@
 import type { RunId, TeacherDigest } from './ids.js';
 
-/** Where things lie in the object store. */
+/** The object store's keys. */
 const stepName = (step: number): string => String(step).padStart(12, '0');
 
 export const runPrefix = (run: RunId): string => `runs/${run}/`;
