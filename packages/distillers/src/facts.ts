@@ -5,6 +5,9 @@ import { z } from 'zod';
  * so nothing is loaded here but zod. How a loss computes stands in its own file.
  */
 
+/** What losses can read of a teacher, by the names of its outputs. */
+export type TeacherOutput = 'logits';
+
 export interface DistillerFacts<S extends z.ZodType = z.ZodType> {
   /** What it is, in a line for people. */
   readonly summary: string;
@@ -14,6 +17,10 @@ export interface DistillerFacts<S extends z.ZodType = z.ZodType> {
   /** What recipes may set, and the defaults. */
   readonly options: S;
 }
+
+/** What a loss reads of a teacher; nothing where it needs none. */
+export const outputsRead = ({ needsTeacher }: Pick<DistillerFacts, 'needsTeacher'>): readonly TeacherOutput[] =>
+  needsTeacher ? ['logits'] : [];
 
 /** A loss that a recipe can name: its options get a name beside them there. */
 type NamedFacts = DistillerFacts<z.ZodObject>;

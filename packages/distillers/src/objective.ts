@@ -2,15 +2,13 @@ import { crossEntropy } from '@mcld/tensor/cross-entropy.js';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Distiller, TOTAL, totalOf } from './distiller.js';
+import type { TeacherOutput } from './facts.js';
 
 /**
- * What a teacher gives for a batch, a row a sample: a further output, such as features, is a further entry here, of a
- * width of its own, and what losses call it in `DistillerInput`.
+ * What a teacher gives for a batch, by output: float32 [B, width], and the width of the logits is C. Outputs besides the
+ * logits are there where the loss reads them: each has a name of its own in `DistillerInput`.
  */
-export type TeacherOutputs = {
-  /** float32 [B, C]. */
-  readonly logits: Tensor2D;
-};
+export type TeacherOutputs = { readonly [K in TeacherOutput]?: Tensor2D } & { readonly logits: Tensor2D };
 
 /** What a step is given besides its images. */
 export type StepTensors = {

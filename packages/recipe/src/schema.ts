@@ -1,7 +1,13 @@
 import { datasetNames } from '@mcld/datasets/facts.js';
 import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';
 import { mixSchema } from '@mcld/datasets/views/mix.js';
-import { type DistillerName, distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
+import {
+  type DistillerName,
+  distillerFacts,
+  distillerNames,
+  outputsRead,
+  type TeacherOutput,
+} from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames } from '@mcld/models/zoo/registry.js';
 import {
@@ -65,9 +71,11 @@ const distiller = z.discriminatedUnion('name', [
 /** A loss and its options, which its own facts have checked. */
 export type DistillerSpec = z.output<typeof distiller>;
 
-export function needsTeacher(spec: DistillerSpec): boolean {
-  return spec.name === 'module' ? spec.needsTeacher : distillerFacts[spec.name].needsTeacher;
-}
+/** What a loss reads of a teacher. */
+export const teacherOutputsOf = (spec: DistillerSpec): readonly TeacherOutput[] =>
+  outputsRead(spec.name === 'module' ? spec : distillerFacts[spec.name]);
+
+export const needsTeacher = (spec: DistillerSpec): boolean => teacherOutputsOf(spec).length > 0;
 
 /** A loss whose weight rises over the first epochs. */
 const linearRise = z.object({ warmup: z.literal('linear'), warmupEpochs: z.number() });

@@ -1,12 +1,14 @@
 import { BatchSpec, type Cursor } from '@mcld/contracts/mcld/v1/views.js';
+import type { TeacherOutput } from '@mcld/distillers/facts.js';
 import { type Batch, openBatches } from '@mcld/feeds/batches.js';
 import { isSameCursor, START } from '@mcld/feeds/cursors.js';
 import type { Feed, FeedOptions } from '@mcld/feeds/feed.js';
 import { openStepRows, type StepRows } from '@mcld/feeds/step-rows.js';
 import { StreamError } from '@mcld/feeds/stream-error.js';
 import { takeWatched } from '@mcld/feeds/watched.js';
+import type { Rows } from '@mcld/platform/rows.js';
 import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
-import { needsTeacher, type Recipe } from '@mcld/recipe/schema.js';
+import { type Recipe, teacherOutputsOf } from '@mcld/recipe/schema.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import type { RunPlan } from './run-plan.js';
 import type { TrainerParts } from './trainer-parts.js';
@@ -20,10 +22,14 @@ export interface RunFeedsRequest {
   readonly from?: Cursor | undefined;
 }
 
+/** The teacher's rows for one step, by output: of each output that the run's loss reads. */
+export type TeacherRows = ReadonlyMap<TeacherOutput, Rows>;
+
 /** What comes to a run from other services, step after step. */
 export class RunFeeds {
   readonly #batches: Feed<Batch>;
-  readonly #logits: Feed<StepRows> | undefined;
+  /** By output. */
+  readonly #teacher: ReadonlyMap<TeacherOutput, Feed<StepRows>>;
 
   /** @param waits are told of items that do not come */
   constructor(
@@ -36,14 +42,14 @@ export class RunFeeds {
     const { stepsPerEpoch } = plan;
     const request = { spec: BatchSpec.fromPartial(trainingPlan(recipe)), from, epochs, stepsPerEpoch };
     this.#batches = openBatches(loader, request, options);
-    if (needsTeacher(recipe.distiller)) {
-      this.#logits = openStepRows(teacher, { ...request, teacherDigest, output: 'logits', precision }, options);
-    }
+    const openRows = (output: TeacherOutput) =>
+      openStepRows(teacher, { ...request, teacherDigest, output, precision }, options);
+    this.#teacher = new Map(teacherOutputsOf(recipe.distiller).map((output) => [output, openRows(output)]));
   }
 
   /** Whether the run's loss has a teacher. */
   get needsTeacher(): boolean {
-    return this.#logits !== undefined;
+    return this.#teacher.size > 0;
   }
 
   /** @param cursor of the step that it is for */
@@ -51,13 +57,15 @@ export class RunFeeds {
     return nextOf(this.#batches, cursor, this.waits);
   }
 
-  /** The teacher's logits for the same step; undefined for a loss without a teacher. */
-  async teacherLogits(cursor: Cursor): Promise<StepRows | undefined> {
-    return this.#logits && nextOf(this.#logits, cursor, this.waits);
+  /** The teacher's rows for the same step; none for a loss without a teacher. */
+  async teacherRows(cursor: Cursor): Promise<TeacherRows> {
+    const ofStep = async ([output, feed]: [TeacherOutput, Feed<StepRows>]) =>
+      [output, (await nextOf(feed, cursor, this.waits)).rows] as const;
+    return new Map(await Promise.all([...this.#teacher].map(ofStep)));
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#batches.close(), this.#logits?.close()]);
+    await Promise.all([this.#batches, ...this.#teacher.values()].map((feed) => feed.close()));
   }
 }
 

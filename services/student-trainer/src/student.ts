@@ -1,10 +1,10 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { isMixed } from '@mcld/datasets/views/mix.js';
 import type { Batch } from '@mcld/feeds/batches.js';
-import type { StepRows } from '@mcld/feeds/step-rows.js';
 import type { Checkpoint } from '@mcld/platform/runs/checkpoints.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
+import type { TeacherRows } from './run-feeds.js';
 import type { RunPlan } from './run-plan.js';
 import type { Snapshot } from './session.js';
 import type { handlers, StepResult } from './worker.js';
@@ -47,21 +47,20 @@ export class Student {
     return new Student(thread, plan);
   }
 
-  /** One step: forward, loss, gradients, update. The batch's and target's buffers are handed over. */
-  distill({ pixels, labels, ownShare }: Batch, target: StepRows | undefined, step: number): Promise<StepResult> {
-    const logits = target?.rows;
+  /** One step: forward, loss, gradients, update. The buffers of the batch and of the teacher's rows are handed over. */
+  distill({ pixels, labels, ownShare }: Batch, teacher: TeacherRows, step: number): Promise<StepResult> {
     return this.thread.call(
       'step',
       {
         pixels,
         labels,
         ownShare,
-        ...(logits && { teacher: { logits } }),
+        teacher,
         epoch: this.plan.epochAt(step),
         step,
         rates: this.plan.ratesAt(step),
       },
-      [pixels.buffer, ...(logits ? [logits.values.buffer] : [])],
+      [pixels.buffer, ...[...teacher.values()].map(({ values }) => values.buffer)],
     );
   }
 

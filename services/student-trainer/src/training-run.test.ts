@@ -49,14 +49,14 @@ function fakeRun({ step = 0, needsTeacher = false, stepped, results = {}, everyE
         const rows = cursor.step === 3 ? 6 : 8;
         return { cursor, pixels: new Uint8Array(rows), labels: new Int32Array(rows), ownShare: 0 };
       },
-      teacherLogits: async (cursor) => {
+      teacherRows: async (cursor) => {
         log.push(`logits ${cursor.epoch}.${cursor.step}`);
-        return { cursor, rows: new Rows(new Float32Array(8), 1) };
+        return new Map([['logits', new Rows(new Float32Array(8), 1)]]);
       },
     },
     student: {
-      distill: async (_batch, target, step) => {
-        log.push(`distill ${step}${target ? ' with logits' : ''}`);
+      distill: async (_batch, teacher, step) => {
+        log.push(['distill', step, ...[...teacher.keys()].map((output) => `with ${output}`)].join(' '));
         stepped?.(step);
         return { ...finite, ...results[step] };
       },

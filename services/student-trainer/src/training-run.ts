@@ -6,12 +6,13 @@ import { diverged } from './diverged.js';
 import type { OpenRun } from './open-run.js';
 import type { ProgressMeter, WaitKind } from './progress.js';
 import type { Reporting } from './reporting.js';
+import type { TeacherRows } from './run-feeds.js';
 import type { Student } from './student.js';
 import type { StepResult } from './worker.js';
 
 /** What the training loop works with. */
 export interface TrainingRun extends Pick<OpenRun, 'plan' | 'step' | 'history'> {
-  readonly feeds: Pick<OpenRun['feeds'], 'needsTeacher' | 'nextBatch' | 'teacherLogits'>;
+  readonly feeds: Pick<OpenRun['feeds'], 'needsTeacher' | 'nextBatch' | 'teacherRows'>;
   readonly student: Pick<Student, 'distill'>;
   readonly meter: ProgressMeter;
   readonly waits: WaitWatch;
@@ -47,7 +48,7 @@ interface DoneStep {
   readonly result: StepResult;
 }
 
-/** nextBatch → teacherLogits → distill. @returns undefined where the run is stopped before the student's turn */
+/** nextBatch → teacherRows → distill. @returns undefined where the run is stopped before the student's turn */
 async function oneStep(run: TrainingRun, step: number, stopping: AbortSignal): Promise<DoneStep | undefined> {
   if (stopping.aborted) return undefined;
   const { plan, feeds, student, meter, waits } = run;
@@ -59,15 +60,15 @@ async function oneStep(run: TrainingRun, step: number, stopping: AbortSignal): P
       stopping,
       wait('batch', () => feeds.nextBatch(cursor)),
     );
-    const target = feeds.needsTeacher
+    const teacher: TeacherRows = feeds.needsTeacher
       ? await abortable(
           stopping,
-          wait('teacher', () => feeds.teacherLogits(cursor)),
+          wait('teacher', () => feeds.teacherRows(cursor)),
         )
-      : undefined;
+      : new Map();
     const images = batch.labels.length;
     const distill = () =>
-      waits.during({ service: 'compute thread', what: 'a step' }, () => student.distill(batch, target, step));
+      waits.during({ service: 'compute thread', what: 'a step' }, () => student.distill(batch, teacher, step));
     return { images, result: await wait('compute', distill) };
   } catch (error) {
     if (stopping.aborted && isAbortError(error)) return undefined;

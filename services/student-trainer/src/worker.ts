@@ -1,5 +1,6 @@
 /** The trainer's compute thread: owns the student and its optimiser for one run at a time. */
 import { workerData } from 'node:worker_threads';
+import type { TeacherOutput } from '@mcld/distillers/facts.js';
 import type { StepTensors, TeacherOutputs } from '@mcld/distillers/objective.js';
 import type { StepRates } from '@mcld/optimizers/optimizer.js';
 import type { Rows } from '@mcld/platform/rows.js';
@@ -29,8 +30,8 @@ export interface StepRequest {
   readonly labels: Int32Array;
   /** Of a row's own label in a session of mixed images: the rest is the label of row B − 1 − i. */
   readonly ownShare?: number;
-  /** The teacher's outputs for the batch, as rows cross threads; absent for a distiller without a teacher. */
-  readonly teacher?: { readonly [K in keyof TeacherOutputs]: Pick<Rows, 'values' | 'width'> };
+  /** The teacher's rows for the batch, as they cross threads, by output: of each that the loss reads. */
+  readonly teacher: ReadonlyMap<TeacherOutput, Pick<Rows, 'values' | 'width'>>;
   /** Fractional epochs, and steps, since the run began. */
   readonly epoch: number;
   readonly step: number;
@@ -94,16 +95,20 @@ function tensorsOf({ labels, ownShare = 1, teacher, epoch, step }: StepRequest, 
   const rows = labels.length;
   return {
     y: tf.tensor1d(labels, 'int32'),
-    teacher: {
-      logits: teacher
-        ? tf.tensor2d(teacher.logits.values, [rows, teacher.logits.width])
-        : tf.zeros([rows, request.classes]),
-    },
+    teacher: teacherTensors(teacher, [rows, request.classes]),
     progress: { epoch: tf.scalar(epoch), step: tf.scalar(step) },
     mixture: request.mixed
       ? { partners: tf.tensor1d(labels.toReversed(), 'int32'), share: tf.scalar(ownShare) }
       : undefined,
   };
+}
+
+/** A loss without a teacher is recorded with logits all the same, which it does not read. */
+function teacherTensors(teacher: StepRequest['teacher'], [rows, classes]: [number, number]): TeacherOutputs {
+  const tensors = new Map(
+    [...teacher].map(([output, { values, width }]) => [output, tf.tensor2d(values, [rows, width])]),
+  );
+  return { ...Object.fromEntries(tensors), logits: tensors.get('logits') ?? tf.zeros([rows, classes]) };
 }
 
 const numberOf = (scalar: tf.Scalar): number => scalar.dataSync<'float32'>()[0] ?? Number.NaN;

@@ -35,7 +35,8 @@ async function begin(): Promise<Trainer> {
 
 const pixels = Uint8Array.from({ length: BATCH * 3072 }, (_, i) => (i * 31) % 256);
 const labels = Int32Array.from({ length: BATCH }, (_, i) => i);
-const teacher = { logits: { values: Float32Array.from({ length: BATCH * 100 }, (_, i) => Math.sin(i)), width: 100 } };
+const values = Float32Array.from({ length: BATCH * 100 }, (_, i) => Math.sin(i));
+const teacher = new Map([['logits', { values, width: 100 }] as const]);
 
 async function steps(trainer: Trainer, from: number, to: number): Promise<void> {
   for (let step = from; step < to; step++) {
