@@ -11,9 +11,9 @@ export async function* prefetch<T>(source: AsyncIterable<T>, depth: number): Asy
     ahead.push(next);
   };
   try {
-    for (let i = 0; i < depth; i++) fetch();
-    while (true) {
-      const next = await (ahead.shift() as Promise<IteratorResult<T>>);
+    for (let i = 0; i < Math.max(1, depth); i++) fetch();
+    for (let turn = ahead.shift(); turn; turn = ahead.shift()) {
+      const next = await turn;
       if (next.done) return;
       fetch();
       yield next.value;

@@ -14,7 +14,7 @@ export type Pieces = readonly Uint8Array[];
  * Which fields of ONNX's messages lead to tensors, by number. The model is changed as bytes, not decoded and written
  * again: fields that this project does not know stay as they are.
  */
-const inside = {
+const inside: Readonly<Record<Message, Readonly<Record<number, Message | 'tensor'>>>> = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },
   graph: { 1: 'node', 5: 'tensor', 15: 'sparseTensor' },
   training: { 1: 'graph', 2: 'graph' },
@@ -22,9 +22,9 @@ const inside = {
   node: { 5: 'attribute' },
   attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparseTensor', 23: 'sparseTensor' },
   sparseTensor: { 1: 'tensor', 2: 'tensor' },
-} as const satisfies Record<string, Readonly<Record<number, string>>>;
+};
 
-type Message = keyof typeof inside;
+type Message = 'model' | 'graph' | 'training' | 'function' | 'node' | 'attribute' | 'sparseTensor';
 
 /** Messages within one another, as protobuf itself limits them. */
 const MAX_DEPTH = 100;
@@ -52,7 +52,7 @@ function changed(
   const pieces: Uint8Array[] = [];
   let kept = 0;
   for (const { field, start, end, body } of fieldsOf(bytes)) {
-    const inner = (inside[message] as Readonly<Record<number, Message | 'tensor'>>)[field];
+    const inner = inside[message][field];
     if (!inner || !body) continue;
     const content = inner === 'tensor' ? change(body) : changed(body, inner, change, depth + 1);
     if (!content) continue;

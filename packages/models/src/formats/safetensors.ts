@@ -71,11 +71,12 @@ export function openSafetensors(file: Uint8Array): {
 } {
   const { header, data } = readHeader(file);
   const { __metadata__: metadata = {}, ...entries } = header;
-  const placed = Object.entries(entries as Record<string, Entry>);
-  for (const [name, entry] of placed) assertEntry(name, entry, data.byteLength);
+  const placed = Object.entries(entries).map(
+    ([name, entry]) => [name, checkedEntry(name, entry, data.byteLength)] as const,
+  );
   const tensors = placed.map(([name, entry]) => ({ folder: '', name, tensor: new SafeTensor(entry, data) }));
   assertContiguous(placed, data.byteLength);
-  return { metadata: assertMetadata(metadata), tensors };
+  return { metadata: checkedMetadata(metadata), tensors };
 }
 
 /** Tensors lie one after the other, without holes and without sharing. */
@@ -106,7 +107,7 @@ class SafeTensor implements StoredTensor {
     this.shape = shape;
     this.dtype = dtype;
     this.place = String(from);
-    this.#format = (floatFormats as Readonly<Record<string, FloatFormat>>)[dtype];
+    this.#format = isFloat(dtype) ? floatFormats[dtype] : undefined;
     this.#bytes = data.subarray(from, to);
   }
 
@@ -120,7 +121,12 @@ class SafeTensor implements StoredTensor {
   }
 }
 
-function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: Uint8Array } {
+const isFloat = (dtype: string): dtype is keyof typeof floatFormats => Object.hasOwn(floatFormats, dtype);
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function readHeader(file: Uint8Array): { header: Readonly<Record<string, unknown>>; data: Uint8Array } {
   if (file.byteLength < 8) throw new SafetensorsError(`file of ${file.byteLength} bytes is no safetensors file`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const length = view.getBigUint64(0, true);
@@ -130,19 +136,19 @@ function readHeader(file: Uint8Array): { header: Record<string, unknown>; data: 
   const end = 8 + Number(length);
   try {
     const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, end)));
-    if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new Error('not an object');
-    return { header: header as Record<string, unknown>, data: file.subarray(end) };
+    if (!isObject(header)) throw new Error('not an object');
+    return { header, data: file.subarray(end) };
   } catch (error) {
     throw new SafetensorsError(`header is no JSON object: ${messageOf(error)}`);
   }
 }
 
-function assertMetadata(metadata: unknown): Record<string, string> {
-  const texts = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-  if (!texts || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    throw new SafetensorsError('__metadata__ is no object of strings');
-  }
-  return metadata as Record<string, string>;
+const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
+  isObject(value) && Object.values(value).every((text) => typeof text === 'string');
+
+function checkedMetadata(metadata: unknown): Readonly<Record<string, string>> {
+  if (!isTexts(metadata)) throw new SafetensorsError('__metadata__ is no object of strings');
+  return metadata;
 }
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -165,23 +171,25 @@ const SIZES: Readonly<Record<string, number>> = {
   BOOL: 1,
 };
 
-function assertEntry(name: string, entry: Entry, available: number): void {
-  const { dtype, shape, data_offsets: offsets } = entry ?? {};
-  const naturals = (list: unknown): list is number[] =>
-    Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (!naturals(shape) || !naturals(offsets) || offsets.length !== 2) {
+const isNaturals = (list: unknown): list is readonly number[] =>
+  Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+const isSpan = (list: unknown): list is readonly [number, number] => isNaturals(list) && list.length === 2;
+
+function checkedEntry(name: string, entry: unknown, available: number): Entry {
+  const { dtype, shape, data_offsets: offsets } = isObject(entry) ? entry : {};
+  if (!isNaturals(shape) || !isSpan(offsets)) {
     throw new SafetensorsError(`tensor ${shown(name)} has no valid shape and data_offsets`);
   }
-  const size = typeof dtype === 'string' && Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
-  if (size === undefined)
-    throw new SafetensorsError(
-      `tensor ${shown(name)} has ${typeof dtype === 'string' ? `dtype ${shown(dtype)}` : 'no dtype'}`,
-    );
-  const [from, to] = offsets as [number, number];
+  if (typeof dtype !== 'string') throw new SafetensorsError(`tensor ${shown(name)} has no dtype`);
+  const size = Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
+  if (size === undefined) throw new SafetensorsError(`tensor ${shown(name)} has dtype ${shown(dtype)}`);
+  const [from, to] = offsets;
   const wanted = shape.reduce((a, b) => a * b, size);
   if (to > available || to - from !== wanted) {
     throw new SafetensorsError(
       `tensor ${shown(name)} [${shape.slice(0, 8).join(', ')}] ${dtype} needs ${wanted} bytes, its offsets say ${from}..${to} of ${available}`,
     );
   }
+  return { dtype, shape, data_offsets: offsets };
 }

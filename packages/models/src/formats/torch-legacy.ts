@@ -91,4 +91,4 @@ function storageAt(file: Uint8Array, at: number, key: string, root: Root): Uint8
   return file.subarray(at + 8, at + 8 + wanted);
 }
 
-const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
+const isCount = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;

@@ -75,8 +75,10 @@ export class Budget {
 
 const MOST_AXES = 64; // torch's own limit
 
+const isNatural = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;
+
 const isShape = (list: unknown): list is number[] =>
-  Array.isArray(list) && list.length <= MOST_AXES && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+  Array.isArray(list) && list.length <= MOST_AXES && list.every(isNatural);
 
 /** A tensor that holds no numbers which could be read: quantised, sparse, without any. */
 export class OpaqueTensor implements StoredTensor {
@@ -110,13 +112,13 @@ export class TorchTensor implements StoredTensor {
 
   /** `torch._utils._rebuild_tensor`, with what came later: a dtype beside the storage's, negated or conjugate bits. */
   static rebuild([storage, offset, shape, strides, dtype, bits]: readonly unknown[]): StoredTensor {
-    const whole = isShape(shape) && isShape(strides) && isShape([offset]) && shape.length === strides.length;
-    if (!(storage instanceof Storage) || !whole) {
+    const whole = isShape(shape) && isShape(strides) && shape.length === strides.length;
+    if (!(storage instanceof Storage) || !isNatural(offset) || !whole) {
       throw new PickleError('a tensor without a valid storage, offset, shape and strides');
     }
     if (bits instanceof Map && bits.size > 0) return new OpaqueTensor('a negated view', shape);
     if (dtype instanceof PickledGlobal) return new OpaqueTensor(shown(dtype.name.replace('torch.', '')), shape);
-    return new TorchTensor(storage, offset as number, shape, strides, storage.kind.dtype);
+    return new TorchTensor(storage, offset, shape, strides, storage.kind.dtype);
   }
 
   get place(): string {
@@ -132,7 +134,7 @@ export class TorchTensor implements StoredTensor {
     storage.budget.spend(name, size * 4);
     const content = storage.bytes();
     const length = Math.floor(content.byteLength / bytes);
-    const last = size === 0 ? 0 : offset + shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] as number), 0);
+    const last = size === 0 ? 0 : offset + shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] ?? 0), 0);
     if (size > 0 && !(last < length)) {
       throw new TorchCheckpointError(`tensor ${name} reaches to element ${last} of a storage of ${length}`);
     }
@@ -143,7 +145,7 @@ export class TorchTensor implements StoredTensor {
   #isContiguous(): boolean {
     let stride = 1;
     for (let axis = this.shape.length - 1; axis >= 0; axis--) {
-      const count = this.shape[axis] as number;
+      const count = this.shape[axis] ?? 1;
       if (count !== 1 && this.strides[axis] !== stride) return false;
       stride *= count;
     }
@@ -158,10 +160,13 @@ export class TorchTensor implements StoredTensor {
     for (let i = 0; i < size; i++) {
       data[i] = values.at(at);
       for (let axis = shape.length - 1; axis >= 0; axis--) {
-        at += strides[axis] as number;
-        place[axis] = (place[axis] as number) + 1;
-        if ((place[axis] as number) < (shape[axis] as number)) break;
-        at -= (shape[axis] as number) * (strides[axis] as number);
+        const stride = strides[axis] ?? 0;
+        const count = shape[axis] ?? 1;
+        const next = (place[axis] ?? 0) + 1;
+        at += stride;
+        place[axis] = next;
+        if (next < count) break;
+        at -= count * stride;
         place[axis] = 0;
       }
     }

@@ -22,7 +22,7 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
   const ys = all.map(([, y]) => y);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1e-9)];
   const ticks = niceTicks(Math.min(0, ...ys), Math.max(...ys));
-  const [y0, y1] = [ticks[0] as number, ticks.at(-1) as number];
+  const [y0, y1] = [Math.min(...ticks), Math.max(...ticks)];
   const px = (x: number) => MARGIN.left + ((x - x0) / (x1 - x0)) * (WIDTH - MARGIN.left - MARGIN.right);
   const py = (y: number) => HEIGHT - MARGIN.bottom - ((y - y0) / (y1 - y0)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const format = (y: number) => (percent ? `${(100 * y).toFixed(0)} %` : short(y));

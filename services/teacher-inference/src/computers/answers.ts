@@ -46,7 +46,7 @@ export function isConstant(images: readonly Uint8Array[], rows: readonly Float32
   const [image, row] = [images[0], rows[0]];
   if (!image || !row || images.every((other) => Buffer.compare(other, image) === 0)) return false;
   const isOne = (value: number, c: number) =>
-    Math.abs(value - (row[c] as number)) <= EPSILON * Math.max(1, Math.abs(value));
+    Math.abs(value - (row[c] ?? Number.NaN)) <= EPSILON * Math.max(1, Math.abs(value));
   return rows.every((other) => other.every(isOne));
 }
 
@@ -75,7 +75,7 @@ export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Arr
     for (const value of first) spread += (value - mean) ** 2;
     values += first.length;
     for (const at of greatest(second, kept ?? second.length)) {
-      const difference = Math.abs((first[at] as number) - (second[at] as number));
+      const difference = Math.abs((first[at] ?? Number.NaN) - (second[at] ?? Number.NaN));
       largest = Math.max(largest, difference);
       squares += difference ** 2;
       compared++;
@@ -88,5 +88,5 @@ export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Arr
 function greatest(row: Float32Array, count: number): Uint32Array {
   const places = Uint32Array.from(row, (_, i) => i);
   if (count >= row.length) return places;
-  return places.sort((a, b) => (row[b] as number) - (row[a] as number)).subarray(0, count);
+  return places.sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0)).subarray(0, count);
 }

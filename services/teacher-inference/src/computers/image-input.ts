@@ -51,7 +51,7 @@ export function imageInput(
   const data = new Float32Array(values.length);
   for (let row = 0; row < rows; row++)
     for (let p = 0; p < area; p++)
-      for (let c = 0; c < 3; c++) data[(row * 3 + c) * area + p] = values[(row * area + p) * 3 + c] as number;
+      for (let c = 0; c < 3; c++) data[(row * 3 + c) * area + p] = values[(row * area + p) * 3 + c] ?? 0;
   return { data, shape: [rows, 3, height, width] };
 }
 

@@ -2,9 +2,12 @@ import { createRequire } from 'node:module';
 import { clipped } from '@mcld/errors/text.js';
 import { assertSelfContained } from '@mcld/models/formats/onnx-external-data.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { z } from 'zod';
 import { type Computer, LOGITS } from './computer.js';
 import { fixedRows, foreignLogits } from './foreign-model.js';
 import { classesOfOutput, ForeignModelError, fixedSides, inputKind, onlyLogits } from './image-input.js';
+
+const packageSchema = z.object({ version: z.string() });
 
 const options: InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
@@ -34,7 +37,7 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Com
   const kind = inputKind(input.name, input.type, input.shape);
   const classes = classesOfOutput(output.name, output.type, output.shape);
   const rows = fixedRows(input.shape[0]) ?? batch;
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  const { version } = packageSchema.parse(createRequire(import.meta.url)('onnxruntime-node/package.json'));
   const model = {
     ...{ kind, classes, rows, output: output.name },
     async run(data: Uint8Array | Float32Array, shape: number[]) {
@@ -42,8 +45,11 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Com
       const results = await network.run({ [input.name]: tensor }).catch((error: Error) => {
         throw new ForeignModelError(`the model fails on images [${shape.join(', ')}]: ${clipped(error.message)}`);
       });
-      const found = results[output.name];
-      return { values: found?.data as Float32Array, shape: found?.dims ?? [] };
+      const result = results[output.name];
+      if (!(result?.data instanceof Float32Array)) {
+        throw new ForeignModelError(`output ${output.name} is ${result?.type ?? 'not there'}, expected float32`);
+      }
+      return { values: result.data, shape: result.dims };
     },
   };
   return {

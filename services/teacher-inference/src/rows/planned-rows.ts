@@ -43,7 +43,7 @@ function planned({ cursor, views }: StepPlan, source: RowSource): PlannedStep {
   const { index, code } = views;
   const coming = new Map<number, Coming>();
   for (const [i, image] of index.entries()) {
-    const view = { index: image, code: code[i] as number };
+    const view = { index: image, code: code[i] ?? 0 };
     if (!source.store.has(view.index, view.code)) coming.set(i, source.request(view));
   }
   return { cursor, views, coming };
@@ -52,7 +52,7 @@ function planned({ cursor, views }: StepPlan, source: RowSource): PlannedStep {
 async function complete({ cursor, views, coming }: PlannedStep, source: RowSource): Promise<StepRows> {
   const { index, code } = views;
   const rows = Rows.zeros(index.length, source.width);
-  const viewAt = (i: number): ViewAddress => ({ index: index[i] as number, code: code[i] as number });
+  const viewAt = (i: number): ViewAddress => ({ index: index[i] ?? 0, code: code[i] ?? 0 });
   for (const i of coming.keys()) source.hurry(viewAt(i));
   const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows);
   for (let i = 0; i < rows.count; i++) {
