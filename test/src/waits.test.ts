@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { scratch, smallCifar } from './support/data.js';
 import { replica } from './support/replica.js';
-import { createRun, ended, pipelineAt, quickRecipe } from './support/runs.js';
+import { createRun, ended, pipelineAt, quickRecipe, runToEnd } from './support/runs.js';
 
 let place: Awaited<ReturnType<typeof scratch>>;
 let data: string;
@@ -113,5 +113,41 @@ it('a run whose data loader is gone says how often it was asked for, and why it 
   } finally {
     close();
     await pipeline.close();
+  }
+});
+
+it('a run whose teacher waits itself says for what the teacher waits', async () => {
+  const home = path.join(place.folder, 'chain');
+  const loader = await replica('data-loader', home, {});
+  // Its own loader is there for the trainer: only the teacher waits for the other one.
+  const teacher = await replica('teacher-inference', home, {
+    MCLD_DATA_LOADER: loader.address,
+    MCLD_WAIT_SECONDS: '0.2',
+  });
+  const pipeline = await startEmbedded({
+    home,
+    settings: { MCLD_TEACHER_INFERENCE: teacher.address, MCLD_WAIT_SECONDS: '2' },
+  });
+  const { client, close } = pipelineAt(pipeline.endpoint);
+  try {
+    const first = await runToEnd(client, quickRecipe(data, { epochs: 1, evaluation: { everyEpochs: 0 } }));
+    const student = { teacher: { run: first.id }, distiller: { name: 'kd' }, epochs: 400 };
+    const { id } = await createRun(client, quickRecipe(data, { ...student, evaluation: { everyEpochs: 0 } }));
+    const get = async () => (await client.getRun({ runId: id })).run!;
+    while ((await get()).step < 3) await sleep(50);
+    loader.child.process.kill('SIGSTOP');
+    while (!(await get()).waiting.some(({ because }) => because !== '')) await sleep(50);
+    const { waiting } = await get();
+    expect(waiting).toMatchObject([{ service: 'teacher', what: 'logits', answer: 'answers' }]);
+    expect(waiting[0]!.because).toMatch(/^for the data loader at \S+ \((views|plans)\), which does not answer/);
+    loader.child.process.kill('SIGCONT');
+    while ((await get()).waiting.length > 0) await sleep(50);
+    await client.cancelRun({ runId: id });
+    await ended(client, id);
+  } finally {
+    loader.child.process.kill('SIGCONT');
+    close();
+    await pipeline.close();
+    for (const { child } of [teacher, loader]) await child.stop();
   }
 });

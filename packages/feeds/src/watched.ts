@@ -1,5 +1,41 @@
+import type { Retry, RetryOptions } from '@mcld/platform/grpc/retrying.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import type { WaitName } from '@mcld/platform/waits/wait.js';
 import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import type { Feed } from './feed.js';
+import { logRetries } from './log-retries.js';
+
+/** Who is told of a call that takes long. */
+export interface CallWatch {
+  readonly waits: WaitWatch;
+  readonly logger: Logger;
+  /** What the call is about, for the log. */
+  readonly about?: Readonly<Record<string, string>>;
+  /** Ends the retries. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A call that is made again while its service is out of reach: each retry is logged, and a long wait is told of.
+ * @param call makes it, with the retries that the options ask for
+ */
+export function callWatched<T>(
+  name: WaitName,
+  call: (options: RetryOptions) => Promise<T>,
+  { waits, logger, about, signal }: CallWatch,
+): Promise<T> {
+  const log = logRetries(logger, about);
+  let last: Retry | undefined;
+  const onRetry = (retry: Retry) => {
+    last = retry;
+    log({ ...name, ...retry });
+  };
+  return waits.during(
+    name,
+    () => call({ signal, onRetry }),
+    () => last && { retries: last.retries, lastError: last.error.message },
+  );
+}
 
 /** The next item of a feed that should have one; a long wait for it is told of. @throws StreamError as `take` */
 export const takeWatched = <T>(feed: Feed<T>, waits: WaitWatch): Promise<T> =>

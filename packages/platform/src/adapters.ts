@@ -39,7 +39,7 @@ export async function openAdapters<R>(
     const runs = new FileRunStore(path.join(config.MCLD_HOME, 'records'), parseRecipe);
     return { objects, events: bus, work: bus, runs, close: async () => {} };
   }
-  const connection = await connectNats(config.MCLD_NATS_URL);
+  const connection = await connectNats(config.MCLD_NATS_URL, logger);
   const bus = new NatsBus(connection, logger);
   const runs = await NatsRunStore.open(connection, parseRecipe);
   return { objects, events: bus, work: bus, runs, close: () => connection.drain() };

@@ -11,6 +11,7 @@ import { readers } from '@mcld/datasets/readers/registry.js';
 import { type Framing, framedSize, framingOf } from '@mcld/datasets/views/framing.js';
 import { RequestError } from '@mcld/platform/grpc/errors.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { LRUCache } from 'lru-cache';
 import { placeStamp } from './place-stamp.js';
 
@@ -55,6 +56,9 @@ export interface DataPlaces {
 /** Data sets kept open at once; the one not used for longest makes room. */
 const MOST_OPEN = 8;
 
+/** Before a wait is told of where the settings say nothing. */
+const WAIT_MS = 10_000;
+
 /** Largest side that images are resized to. */
 const MAX_SIDE = 2048;
 
@@ -79,6 +83,8 @@ export class DatasetCache {
     readonly memory: FingerprintMemory,
     readonly logger: Logger,
     readonly places: DataPlaces = {},
+    /** Tells in the log of a disk that takes long. */
+    readonly waits = new WaitWatch({ afterMs: WAIT_MS, logger }),
   ) {}
 
   /**
@@ -127,8 +133,13 @@ export class DatasetCache {
   }
 
   async #read({ name, root, split, skipDamaged }: Place): Promise<Opened> {
+    const start = performance.now();
     const stamp = await placeStamp(root);
-    const data = await readers[name]({ root, split, skipDamaged, memory: this.memory });
+    const data = await this.waits.during({ service: 'disk', what: `${name} in ${root}, split ${split}` }, () =>
+      readers[name]({ root, split, skipDamaged, memory: this.memory }),
+    );
+    const ms = Math.round(performance.now() - start);
+    this.logger.debug({ name, root, split, images: data.count, ms }, 'data set opened');
     if (data.passedOver.length > 0) {
       this.logger.warn({ root, split, images: data.count, passedOver: data.passedOver }, 'not all files are used');
     }

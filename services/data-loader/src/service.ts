@@ -29,6 +29,9 @@ interface DrawnBatch {
   readonly ownShare: number;
 }
 
+/** What a request for pixels waits for. */
+const IMAGES = { service: 'disk', what: 'images' };
+
 const { methods } = DataLoaderServiceDefinition;
 
 /** The service with its pixels written without needless copies. */
@@ -84,7 +87,8 @@ export function dataLoaderService(
       const opened = await datasets.get(dataset);
       const augmentation = augmentationOf(wire);
       const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
-      const pixels = await renderer.render(opened, augmentation, seed, views);
+      const render = () => renderer.render(opened, augmentation, seed, views);
+      const pixels = await datasets.waits.during(IMAGES, render);
       for (const { bytes, totalBytes, offset } of piecesOf(pixels)) {
         yield { part: { totalBytes, offset }, pixels: bytes };
       }
@@ -124,7 +128,8 @@ async function* drawBatches(
   const mix = mixOf(spec?.mix);
   for (const cursor of sequence.cursors(from ?? START, epochsOf(epochs))) {
     const views = sequence.views(cursor);
-    const pixels = await renderer.render(opened, augmentation, seed, views);
+    const render = () => renderer.render(opened, augmentation, seed, views);
+    const pixels = await datasets.waits.during(IMAGES, render);
     const labels = labelsOf(data, views);
     const mixture = mix && drawMixture(mix, size, seed, cursor);
     if (mixture) mixBatch(pixels, size, mixture);

@@ -1,6 +1,7 @@
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { EvaluatorServiceDefinition } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import { FeedDiagnosis } from '@mcld/feeds/diagnosis.js';
 import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js';
 import { grpcService, startService } from '@mcld/platform/service-main.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
@@ -17,7 +18,11 @@ export const startEvaluator = (host: ServiceHost<Recipe>): Promise<RunningServic
     const thread = scope.own(new ComputeThread<typeof handlers>(new URL('./worker.js', import.meta.url), data));
     const loader = scope.client(DataLoaderServiceDefinition, config.MCLD_DATA_LOADER);
     const teacher = scope.client(TeacherInferenceServiceDefinition, config.MCLD_TEACHER_INFERENCE);
-    const evaluator = new RunEvaluator({ adapters, logger, thread, loader, teacher });
+    const evaluator = new RunEvaluator({
+      ...{ adapters, logger, thread, loader, teacher },
+      waitAfterMs: config.MCLD_WAIT_SECONDS * 1000,
+      diagnosis: new FeedDiagnosis(config, teacher),
+    });
     return {
       serves: [grpcService(EvaluatorServiceDefinition, evaluatorService(evaluator))],
       works: [evaluationWork(evaluator)],

@@ -1,4 +1,5 @@
 import type { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
+import type { FeedDiagnosis } from '@mcld/feeds/diagnosis.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
@@ -10,17 +11,21 @@ import type { MetricsRecord } from '@mcld/platform/runs/metrics.js';
 import type { LogitReport, Report } from '@mcld/platform/runs/report.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { testSplit } from '@mcld/recipe/splits.js';
 import { trainingPlan } from '@mcld/recipe/training-plan.js';
 import pLimit from 'p-limit';
 import { evaluateSplit } from './measure/evaluation.js';
-import type { InferenceParts } from './measure/inference.js';
+import { describeSplit, type InferenceParts } from './measure/inference.js';
 import { probeTransfer } from './measure/transfer.js';
 import { keepReport } from './report/kept-reports.js';
 
-export interface EvaluatorParts extends InferenceParts {
+export interface EvaluatorParts extends Omit<InferenceParts, 'waits'> {
   readonly adapters: Adapters<Recipe>;
+  /** How long a wait may last before it is told of, in ms. */
+  readonly waitAfterMs: number;
+  readonly diagnosis: Pick<FeedDiagnosis, 'of'>;
 }
 
 /** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
@@ -29,14 +34,23 @@ export class RunEvaluator {
 
   constructor(readonly parts: EvaluatorParts) {}
 
-  /** Metrics of a checkpoint on the run's test split, or another. @param step 0 takes the newest */
-  evaluate(run: RunId, step: number, dataset?: DatasetRef): Promise<{ metrics: MetricsRecord; step: number }> {
+  /**
+   * Metrics of a checkpoint on the run's test split, or another.
+   * @param step 0 takes the newest
+   * @param waits told of what does not come
+   */
+  evaluate(
+    run: RunId,
+    step: number,
+    waits: WaitWatch,
+    dataset?: DatasetRef,
+  ): Promise<{ metrics: MetricsRecord; step: number }> {
     return this.#oneAtATime(async () => {
       const record = await this.#record(run);
       const checkpoint = await this.#load(run, step);
       const split = dataset ?? testSplit(record.recipe);
       const teacher = dataset ? '' : record.teacherDigest;
-      const { metrics, diverged, teacherFault } = await evaluateSplit(this.parts, split, teacher);
+      const { metrics, diverged, teacherFault } = await evaluateSplit({ ...this.parts, waits }, split, teacher);
       if (teacherFault)
         this.parts.logger.warn({ run, step: checkpoint.manifest.step }, `not compared: ${teacherFault}`);
       if (diverged) this.parts.logger.warn({ run, step: checkpoint.manifest.step }, `diverged: ${diverged}`);
@@ -46,19 +60,20 @@ export class RunEvaluator {
   }
 
   /** The final evaluation: metrics, transfer, report.json and report.html. */
-  report(run: RunId, step: number): Promise<Report> {
+  report(run: RunId, step: number, waits: WaitWatch): Promise<Report> {
     return this.#oneAtATime(async () => {
       const { objects } = this.parts.adapters;
+      const parts = { ...this.parts, waits };
       const record = await this.#record(run);
       const { recipe } = record;
       const checkpoint = await this.#load(run, step);
       const test = testSplit(recipe);
-      const evaluation = await evaluateSplit(this.parts, test, record.teacherDigest, { withExamples: true });
+      const evaluation = await evaluateSplit(parts, test, record.teacherDigest, { withExamples: true });
       await this.#keep(run, checkpoint, evaluation.metrics);
-      const transfer = evaluation.diverged ? [] : await this.#transfer(recipe);
+      const transfer = evaluation.diverged ? [] : await this.#transfer(recipe, parts);
       const history = historyOf(run, checkpoint);
-      const train = await this.parts.loader.describeDataset({ dataset: { ...test, split: 'train' } });
-      const tested = await this.parts.loader.describeDataset({ dataset: test });
+      const train = await describeSplit(parts, { ...test, split: 'train' });
+      const tested = await describeSplit(parts, test);
       const report: Report = {
         schema: 'mcld.report/1',
         run,
@@ -95,9 +110,9 @@ export class RunEvaluator {
     });
   }
 
-  async #transfer({ model, seed, evaluation }: Recipe): Promise<TransferResult[]> {
+  async #transfer({ model, seed, evaluation }: Recipe, parts: InferenceParts): Promise<TransferResult[]> {
     const results: TransferResult[] = [];
-    for (const dataset of evaluation.transfer) results.push(await probeTransfer(this.parts, dataset, { model, seed }));
+    for (const dataset of evaluation.transfer) results.push(await probeTransfer(parts, dataset, { model, seed }));
     return results;
   }
 

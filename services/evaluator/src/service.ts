@@ -9,6 +9,7 @@ import { asRunId } from '@mcld/platform/ids.js';
 import { wireMetrics } from '@mcld/platform/runs/metrics.js';
 import type { Report } from '@mcld/platform/runs/report.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
+import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { keptReport } from './report/kept-reports.js';
 import { reportHtml } from './report/report-html.js';
 import type { RunEvaluator } from './run-evaluator.js';
@@ -21,7 +22,9 @@ export function evaluatorService(evaluator: RunEvaluator): EvaluatorServiceImple
   const { objects } = evaluator.parts.adapters;
   return {
     async evaluate({ runId, step, dataset }) {
-      const result = await evaluator.evaluate(asRunId(runId), step, dataset);
+      const { waitAfterMs: afterMs, logger } = evaluator.parts;
+      const waits = new WaitWatch({ afterMs, logger: logger.child({ run: runId, step }) });
+      const result = await evaluator.evaluate(asRunId(runId), step, waits, dataset);
       return { step: result.step, metrics: wireMetrics(result.metrics) };
     },
     async *getReport(request) {

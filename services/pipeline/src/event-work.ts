@@ -31,6 +31,8 @@ export function eventWork(adapters: Adapters<Recipe>, logger: Logger): Work<RunE
     begin: async (event) => ({
       async run() {
         const record = await changed(adapters.runs, event, logger);
+        const { run, kind, id } = event;
+        if (kind !== 'progress') logger.debug({ run, kind, event: id, state: record?.state }, 'event folded');
         if (record) await follow(adapters, record, event);
         return 'done';
       },

@@ -58,6 +58,8 @@ describe('a run’s waits', () => {
   it('of an older attempt, or from before what the record knows, are not this one’s', () => {
     expect(after(base, waits({ attempt: 1 }))).toBe(base);
     expect(after(base, waits({ step: 4 }))).toBe(base);
+    // An evaluation is of a checkpoint that training has left behind.
+    expect(after(base, waits({ step: 4, stage: 'evaluation' })).waiting).toHaveLength(1);
     expect(after({ ...base, state: 'cancelled' }, waits()).waiting).toBeUndefined();
   });
 

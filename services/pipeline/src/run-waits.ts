@@ -27,8 +27,8 @@ function changedBy<R>(
   switch (event.kind) {
     case 'waiting': {
       const { step, attempt: _, ...wait } = event.data;
-      // Told again to a late follower, when the run has gone on since.
-      return step < record.step ? record : withWait(record, wait);
+      // Told again to a late follower, when training has gone on since.
+      return wait.stage === 'training' && step < record.step ? record : withWait(record, wait);
     }
     case 'continued':
       return withoutWait(record, event.data.stage);

@@ -6,10 +6,12 @@ import type { Adapters } from '@mcld/platform/adapters.js';
 import type { RunEvent } from '@mcld/platform/bus/events.js';
 import { LocalBus } from '@mcld/platform/bus/local-bus.js';
 import { asRunId } from '@mcld/platform/ids.js';
+import { createLogger } from '@mcld/platform/logging.js';
 import { FencedError, listCheckpoints, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { FileRunStore } from '@mcld/platform/runs/file-run-store.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
+import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -57,7 +59,9 @@ function checkpointing({ snapshot = state, top1 = {} }: { snapshot?: Snapshot; t
   };
   const student = { snapshot: async () => snapshot } as unknown as Student;
   const run = { recipe, plan, history: TrainingHistory.empty(), student, checkpoint: undefined };
-  return new Checkpointing({ adapters, metrics }, record, run, new RunEvents(bus, id));
+  const logger = createLogger('test', 'silent');
+  const waits = new WaitWatch({ afterMs: 10_000, logger });
+  return new Checkpointing({ adapters, metrics, logger }, record, run, new RunEvents(bus, id), waits);
 }
 
 async function events(): Promise<RunEvent[]> {
@@ -103,6 +107,7 @@ describe('checkpointing', () => {
       record,
       { ...checkpoints.run, checkpoint: 4, student: student as unknown as Student },
       checkpoints.events,
+      checkpoints.waits,
     );
     await expect(later.write(8)).rejects.toThrow(
       'the student diverged at step 8: conv1.weight holds NaN; the newest checkpoint is of step 4',
@@ -113,12 +118,8 @@ describe('checkpointing', () => {
   it('is due as often as the recipe says, and at the end', () => {
     const every = { ...recipe, checkpoint: { ...recipe.checkpoint, everyEpochs: 2 } };
     const checkpoints = checkpointing();
-    const rare = new Checkpointing(
-      checkpoints.parts,
-      record,
-      { ...checkpoints.run, recipe: every },
-      checkpoints.events,
-    );
+    const { parts, run, events, waits } = checkpoints;
+    const rare = new Checkpointing(parts, record, { ...run, recipe: every }, events, waits);
     expect([1, 2, 3].map((epoch) => rare.isDue(epoch))).toEqual([false, true, true]);
   });
 });

@@ -5,6 +5,7 @@ import { writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { pruneCheckpoints, type RetentionPolicy } from '@mcld/platform/runs/retention.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { dataSeedOf } from '@mcld/recipe/schema.js';
 import { diverged } from './diverged.js';
 import type { OpenRun } from './open-run.js';
@@ -18,10 +19,11 @@ export class Checkpointing {
   #newest: number | undefined;
 
   constructor(
-    readonly parts: Pick<TrainerParts, 'adapters' | 'metrics'>,
+    readonly parts: Pick<TrainerParts, 'adapters' | 'metrics' | 'logger'>,
     readonly record: RunRecord,
     readonly run: Pick<OpenRun, 'recipe' | 'plan' | 'history' | 'student' | 'checkpoint'>,
     readonly events: RunEvents,
+    readonly waits: WaitWatch,
   ) {
     this.#newest = run.checkpoint;
   }
@@ -49,6 +51,7 @@ export class Checkpointing {
     const { record, run, parts } = this;
     const { recipe, plan, history, student } = run;
     const { objects, runs } = parts.adapters;
+    const start = performance.now();
     await assertClaimed(runs, record);
     const state = await student.snapshot().catch((error: unknown) => {
       throw isOf(error, WeightMismatchError) ? diverged(step, messageOf(error), this.#newest) : error;
@@ -62,14 +65,20 @@ export class Checkpointing {
       attempt: record.attempt,
       metrics: epochSummary ? { loss: epochSummary.losses.total ?? 0, trainTop1: epochSummary.trainTop1 } : {},
     };
-    await writeCheckpoint(objects, record.id, manifest, {
-      'model.safetensors': state.model,
-      'optimizer.safetensors': state.optimizer,
-      'history.json': history.encode(),
-    });
+    const name = { service: 'object store', what: 'a checkpoint' };
+    await this.waits.during(name, () =>
+      writeCheckpoint(objects, record.id, manifest, {
+        'model.safetensors': state.model,
+        'optimizer.safetensors': state.optimizer,
+        'history.json': history.encode(),
+      }),
+    );
     this.#newest = step;
+    const bytes = state.model.length + state.optimizer.length;
+    parts.logger.debug({ step, bytes, ms: Math.round(performance.now() - start) }, 'checkpoint written');
     const retention: RetentionPolicy = { keepLast: recipe.checkpoint.keepLast };
-    await pruneCheckpoints(objects, parts.metrics, record.id, retention);
+    const pruned = await pruneCheckpoints(objects, parts.metrics, record.id, retention);
+    if (pruned.length > 0) parts.logger.debug({ pruned }, 'checkpoints pruned');
     const { totalSteps } = plan;
     const data = { step, totalSteps, epoch: plan.epochAt(step), epochSummary };
     await this.events.publish('checkpoint', String(step), data);

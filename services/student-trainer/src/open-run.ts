@@ -1,7 +1,8 @@
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { BOTH_SERVICES } from '@mcld/feeds/diagnosis.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
-import { type Retry, retrying } from '@mcld/platform/grpc/retrying.js';
+import { callWatched } from '@mcld/feeds/watched.js';
+import { retrying } from '@mcld/platform/grpc/retrying.js';
 import { newestCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { historyOf } from '@mcld/platform/runs/history.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
@@ -47,7 +48,7 @@ export async function openRun(
   const described = await checkedData(parts, record, waits, stopping);
   const checkpoint = await waits.during({ service: 'object store', what: 'the newest checkpoint' }, () =>
     newestCheckpoint(adapters.objects, run, (error) =>
-      logger.error({ run, err: error }, 'falling back to the checkpoint before'),
+      logger.error({ err: error }, 'falling back to the checkpoint before'),
     ),
   );
   const plan = new RunPlan(recipe, described.count);
@@ -55,7 +56,7 @@ export async function openRun(
     Student.begin(thread, recipe, plan, described, checkpoint),
   );
   const from = checkpoint?.manifest.cursor;
-  const onRetry = logRetries(logger, { run });
+  const onRetry = logRetries(logger);
   const feeds = new RunFeeds(parts, { recipe, plan, teacherDigest, from }, waits, { onRetry });
   return {
     ...{ recipe, plan, feeds, student },
@@ -73,21 +74,13 @@ export async function openRun(
 /** Tries all that the run will need. @returns the data to train on */
 function checkedData(
   { loader, teacher, logger }: TrainerParts,
-  { id: run, recipe, teacherDigest }: RunRecord<Recipe>,
+  { recipe, teacherDigest }: RunRecord<Recipe>,
   waits: WaitWatch,
   stopping: AbortSignal,
 ): Promise<DescribeDatasetResponse> {
-  const name = { service: teacherDigest ? BOTH_SERVICES : 'data loader', what: 'checks of what the run needs' };
-  const log = logRetries(logger, { run });
-  let last: Retry | undefined;
-  const onRetry = (retry: Retry) => {
-    last = retry;
-    log({ ...name, ...retry });
-  };
+  const service = teacherDigest ? BOTH_SERVICES : 'data loader';
   const check = () => preflight(recipe, teacherDigest, { loader, teacher }, stopping);
-  return waits.during(
-    name,
-    () => retrying(check, { signal: stopping, onRetry }),
-    () => last && { retries: last.retries, lastError: last.error.message },
-  );
+  return callWatched({ service, what: 'checks of what the run needs' }, (options) => retrying(check, options), {
+    ...{ waits, logger, signal: stopping },
+  });
 }

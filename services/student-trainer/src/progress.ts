@@ -54,6 +54,12 @@ export class ProgressMeter {
     return value;
   }
 
+  /** What the step in hand has waited for so far, in ms. */
+  waited(): Readonly<Record<WaitKind, number>> {
+    const { batch, teacher, compute } = this.#waits;
+    return { batch: Math.round(batch), teacher: Math.round(teacher), compute: Math.round(compute) };
+  }
+
   stepDone(step: number, images: number, lr: number, losses: Readonly<Record<string, number>>): void {
     const now = performance.now();
     const elapsed = now - this.#last;

@@ -3,6 +3,7 @@ import { clipped } from '@mcld/errors/text.js';
 import type { WorkItem } from '@mcld/platform/bus/events.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
+import { runWaitWatch } from '@mcld/platform/waits/run-wait-watch.js';
 import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { wireWait } from '@mcld/platform/waits/wait-wire.js';
 import { defaultRetryPolicy, type RetryPolicy } from '@mcld/platform/work/retry-policy.js';
@@ -17,7 +18,6 @@ import { CancelledError, claimRun, releaseRun } from './run-claim.js';
 import { RunEvents } from './run-events.js';
 import type { RunStatusUpdate, TrainerParts } from './trainer-parts.js';
 import { train } from './training-run.js';
-import { trainingWaits } from './training-waits.js';
 
 /** A run whose services are out of reach waits for two minutes and more in all. */
 export const trainingRetries: RetryPolicy = {
@@ -55,14 +55,25 @@ export class TrainingJob implements Job {
   readonly #waits: WaitWatch;
   #meter: ProgressMeter | undefined;
 
+  readonly parts: TrainerParts;
+
   constructor(
-    readonly parts: TrainerParts,
+    parts: TrainerParts,
     readonly record: RunRecord<Recipe>,
     readonly inHand: RunsInHand,
   ) {
-    const steps = () => this.#meter?.step ?? record.step;
-    this.#events = new RunEvents(parts.adapters.events, record.id);
-    this.#waits = trainingWaits(parts, record, this.#events, steps, () => parts.onStatus(this.status));
+    const { id: run, attempt, teacherDigest } = record;
+    const { adapters, waitAfterMs: afterMs, diagnosis } = parts;
+    const logger = parts.logger.child({ run, attempt });
+    this.parts = { ...parts, logger };
+    const step = () => this.#meter?.step ?? record.step;
+    this.#events = new RunEvents(adapters.events, run);
+    this.#waits = runWaitWatch(
+      { run, stage: 'training', source: 'student-trainer', attempt, step },
+      { afterMs, logger, diagnose: (name) => diagnosis.of(name, teacherDigest) },
+      adapters.events,
+      () => parts.onStatus(this.status),
+    );
   }
 
   /** How far it is, and what it waits for. */
@@ -74,14 +85,13 @@ export class TrainingJob implements Job {
 
   async run(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
     const { logger } = this.parts;
-    const { id, attempt } = this.record;
-    logger.info({ run: id, attempt }, 'training');
+    logger.info('training');
     this.inHand.add(this);
     try {
       return await this.#attempt(stopping);
     } catch (error) {
       if (!(error instanceof CancelledError || error instanceof FencedError)) throw error;
-      logger.info({ run: id, attempt }, error.message);
+      logger.info(error.message);
       return 'done';
     } finally {
       await this.#waits.settle();
@@ -90,12 +100,12 @@ export class TrainingJob implements Job {
   }
 
   async #attempt(stopping: AbortSignal): Promise<'done' | 'unfinished'> {
-    const { id: run, attempt } = this.record;
+    const { attempt } = this.record;
     const open = await this.#open(stopping);
     const outcome = open ? await this.#train(open, stopping).finally(open.close) : 'unfinished';
     await this.#waits.settle();
     if (open && outcome === 'done') {
-      this.parts.logger.info({ run, attempt, steps: open.plan.totalSteps }, 'trained');
+      this.parts.logger.info({ steps: open.plan.totalSteps }, 'trained');
       await this.#events.publish('trained', String(attempt), { step: open.plan.totalSteps, attempt });
     } else {
       await releaseRun(this.parts.adapters.runs, this.record);
@@ -120,13 +130,13 @@ export class TrainingJob implements Job {
     const { attempt } = record;
     const meter = new ProgressMeter(record.id, plan.stepsPerEpoch, plan.totalSteps, step);
     this.#meter = meter;
-    const checkpoints = new Checkpointing(parts, record, open, this.#events);
+    const checkpoints = new Checkpointing(parts, record, open, this.#events, this.#waits);
     const reports = new Reporting(parts, record, meter, this.#events, () => parts.onStatus(this.status));
     const { totalSteps } = plan;
-    parts.logger.debug({ run: record.id, attempt, step, totalSteps }, 'the run is open');
+    parts.logger.debug({ step, totalSteps, newest: checkpoints.newest }, 'the run is open');
     const data = { attempt, step, totalSteps, passedOver: { train: passedOver } };
     await this.#events.publish('started', String(attempt), data);
-    return train({ ...open, meter, checkpoints, reports, waits: this.#waits }, stopping);
+    return train({ ...open, meter, checkpoints, reports, waits: this.#waits, logger: parts.logger }, stopping);
   }
 
   /** What is out of reach for now is not the run's fault: another attempt goes on at the checkpoint. */

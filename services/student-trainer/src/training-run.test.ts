@@ -40,7 +40,8 @@ function fakeRun({ step = 0, needsTeacher = false, stepped, results = {}, everyE
   const run: TrainingRun = {
     ...{ plan, step, history },
     meter: new ProgressMeter('r', plan.stepsPerEpoch, plan.totalSteps),
-    waits: new WaitWatch({ afterMs: 10_000, logger: createLogger('test', 'silent') }),
+    waits: new WaitWatch({ afterMs: 10_000, logger }),
+    logger,
     feeds: {
       needsTeacher,
       nextBatch: async (cursor) => {
@@ -71,6 +72,7 @@ function fakeRun({ step = 0, needsTeacher = false, stepped, results = {}, everyE
   return { run, log, history };
 }
 
+const logger = createLogger('test', 'silent');
 const endless = new AbortController().signal;
 
 describe('the training loop', () => {

@@ -1,3 +1,4 @@
+import type { Logger } from '@mcld/platform/logging.js';
 import { inSpan } from '@mcld/platform/telemetry.js';
 import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { abortable, isAbortError } from 'abort-controller-x';
@@ -16,6 +17,7 @@ export interface TrainingRun extends Pick<OpenRun, 'plan' | 'step' | 'history'> 
   readonly student: Pick<Student, 'distill'>;
   readonly meter: ProgressMeter;
   readonly waits: WaitWatch;
+  readonly logger: Logger;
   readonly checkpoints: Pick<Checkpointing, 'newest' | 'isDue' | 'write'>;
   readonly reports: Pick<Reporting, 'report'>;
 }
@@ -25,7 +27,7 @@ export interface TrainingRun extends Pick<OpenRun, 'plan' | 'step' | 'history'> 
  * with a checkpoint, from whose cursor a later attempt goes on to the same bytes.
  */
 export async function train(run: TrainingRun, stopping: AbortSignal): Promise<'done' | 'unfinished'> {
-  const { plan, history, meter, checkpoints, reports } = run;
+  const { plan, history, meter, checkpoints, reports, logger } = run;
   for (let step = run.step; step < plan.totalSteps; step++) {
     const done = await sampled(step)('step', { step }, () => oneStep(run, step, stopping));
     if (!done) {
@@ -35,6 +37,7 @@ export async function train(run: TrainingRun, stopping: AbortSignal): Promise<'d
     const { images, result } = done;
     const losses = finiteLosses(result, images, step, checkpoints.newest);
     const { lr } = plan.ratesAt(step);
+    if (step === run.step) logger.debug({ step, images, waitedMs: meter.waited() }, 'the first step is done');
     meter.stepDone(step, images, lr, losses);
     history.addStep(images, result.correct, losses);
     await endOfStep(run, step + 1, lr);

@@ -8,6 +8,7 @@ import { inferenceDefinition } from './open-inference/definition.js';
 import { openInferenceService } from './open-inference/service.js';
 import { teacherInferenceDefinition, teacherInferenceService } from './service.js';
 import { TeacherPool } from './teacher-pool.js';
+import { teacherWaits } from './teacher-waits.js';
 import type { handlers, TeacherWorkerData } from './worker.js';
 
 export const startTeacherInference = (host: ServiceHost): Promise<RunningService> =>
@@ -24,7 +25,10 @@ export const startTeacherInference = (host: ServiceHost): Promise<RunningService
     const { objects } = adapters;
     const segments = openSegmentFolder(config, adapters, logger);
     const endpoints = config.MCLD_TEACHER_ENDPOINTS;
-    const teachers = scope.own(new TeacherPool({ thread, objects, logger, batch, segments, endpoints, loader, peers }));
+    const waits = teacherWaits(config, logger);
+    const teachers = scope.own(
+      new TeacherPool({ thread, objects, logger, waits, batch, segments, endpoints, loader, peers }),
+    );
     return {
       serves: [
         grpcService(teacherInferenceDefinition, teacherInferenceService(teachers)),

@@ -15,6 +15,7 @@ import { RequestError } from '@mcld/platform/grpc/errors.js';
 import { largeBytes } from '@mcld/platform/grpc/large-bytes.js';
 import { Rows } from '@mcld/platform/rows.js';
 import type { GrpcHandlers } from '@mcld/platform/service-main.js';
+import { wireWait } from '@mcld/platform/waits/wait-wire.js';
 import { LOGITS } from './computers/computer.js';
 import { pinEndpoint } from './computers/endpoint-model.js';
 import { mixedRows } from './rows/mixed-rows.js';
@@ -37,13 +38,14 @@ export const teacherInferenceDefinition = {
 
 /** The teacher's gRPC handlers. */
 export function teacherInferenceService(teachers: TeacherPool): GrpcHandlers<typeof teacherInferenceDefinition> {
-  const { objects, endpoints } = teachers.parts;
+  const { objects, endpoints, waits } = teachers.parts;
   return {
     async describeTeacher({ teacherDigest }) {
       using lease = await teachers.lease(teacherDigest);
       const { computer, counters } = lease.value;
       const { model, widths, parameters } = computer;
-      return { model, classes: widths[LOGITS], parameters, counters };
+      const waiting = waits.current.map((wait) => wireWait(wait, ''));
+      return { model, classes: widths[LOGITS], parameters, counters, waiting };
     },
     async checkTeacher({ teacherDigest, spec, precision, accept }) {
       using lease = await teachers.lease(teacherDigest);

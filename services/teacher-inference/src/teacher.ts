@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DescribeDatasetResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import type { BatchSpec } from '@mcld/contracts/mcld/v1/views.js';
+import { callWatched } from '@mcld/feeds/watched.js';
 import { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { type RowCodec, rowCodec } from '@mcld/logit-store/row-codec.js';
 import type { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
@@ -46,7 +47,12 @@ export class Teacher {
 
   /** @throws NotFoundError when it is not in the object store, ForeignModelError when it cannot teach */
   static async load(digest: TeacherDigest, parts: TeacherParts): Promise<Teacher> {
-    return new Teacher(digest, await openComputer(digest, parts), parts);
+    const start = performance.now();
+    const computer = await openComputer(digest, parts);
+    const { model, widths, parameters } = computer;
+    const ms = Math.round(performance.now() - start);
+    parts.logger.debug({ teacher: digest, model, widths, parameters, ms }, 'teacher loaded');
+    return new Teacher(digest, computer, parts);
   }
 
   /**
@@ -56,7 +62,12 @@ export class Teacher {
   async source({ spec, output, precision }: RowsRequest): Promise<RowSource> {
     if (!spec?.dataset) throw new RequestError(spec ? 'spec.dataset is missing' : 'spec is missing');
     const { dataset, augmentation, seed } = spec;
-    const described = await retrying(() => this.parts.loader.describeDataset({ dataset, augmentation, seed }));
+    const { loader, logger, waits } = this.parts;
+    const described = await callWatched(
+      { service: 'data loader', what: 'the data set' },
+      (options) => retrying(() => loader.describeDataset({ dataset, augmentation, seed }), options),
+      { waits, logger, about: { teacher: this.digest } },
+    );
     const classes = this.computer.widths[LOGITS];
     if (described.classes !== classes) {
       throw new RequestError(`the teacher has ${classes} classes, the data set ${described.classes}`);
@@ -81,6 +92,7 @@ export class Teacher {
     const address = { teacher: this.digest, data, images: described.count };
     const identity = () => this.computer.identity;
     const store = await LogitStore.open(segments, address, { codec, identity, logger });
+    logger.debug({ ...address, output, rows: store.size }, 'stored rows opened');
     return new RowSource(this, output, this.parts, spec, described, store);
   }
 

@@ -10,6 +10,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
+import type { Logger } from '../logging.js';
 import { BusError } from './events.js';
 
 export const EVENTS_STREAM = 'MCLD_EVENTS';
@@ -19,15 +20,24 @@ export const WORK_STREAM = 'MCLD_WORK';
 export const ACK_WAIT_MS = 30_000;
 
 /** Connects and makes the streams where they are missing. @throws BusError when not reachable */
-export async function connectNats(url: string): Promise<NatsConnection> {
+export async function connectNats(url: string, logger: Logger): Promise<NatsConnection> {
   try {
     const connection = await connect({ servers: url, maxReconnectAttempts: -1, timeout: 5000, name: 'mcld' });
     await makeStreams(connection);
+    void logStatus(connection, logger);
     return connection;
   } catch (error) {
     throw new BusError(`NATS at ${url}: ${messageOf(error)}; is a nats-server with JetStream running there?`, {
       cause: error,
     });
+  }
+}
+
+/** A connection that is lost is made again for as long as it takes, which the log tells. */
+async function logStatus(connection: NatsConnection, logger: Logger): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === 'disconnect') logger.warn({ server: status.server }, 'NATS is out of reach: connecting again');
+    else if (status.type === 'reconnect') logger.info({ server: status.server }, 'NATS is back');
   }
 }
 

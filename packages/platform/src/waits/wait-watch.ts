@@ -18,8 +18,8 @@ export interface WaitWatchOptions {
   readonly logger: Logger;
   /** Finds out about a service, in a few seconds at most; called once a wait is told of. */
   readonly diagnose?: (name: WaitName) => Promise<Diagnosis>;
-  /** Called when a wait has lasted too long, and again each time that it has doubled. */
-  readonly onWait?: (wait: Wait) => void | Promise<void>;
+  /** Called when a wait has lasted too long, and again each time that it has doubled. @param waitedMs until now */
+  readonly onWait?: (wait: Wait, waitedMs: number) => void | Promise<void>;
   /** Called when what was waited for has come, or cannot come any more. @param waitedMs in all */
   readonly onEnd?: (wait: Wait, waitedMs: number) => void | Promise<void>;
 }
@@ -77,7 +77,7 @@ export class WaitWatch {
       clearTimeout(pending.timer);
       pending.isOver = true;
       this.#pending.delete(pending);
-      const waitedMs = performance.now() - pending.start;
+      const waitedMs = Math.round(performance.now() - pending.start);
       this.#usual.set(key, waitedMs);
       if (waitedMs >= this.options.afterMs) this.#tell(() => this.#tellEnd(pending, waitedMs));
     }
@@ -110,15 +110,16 @@ export class WaitWatch {
       ...diagnosis,
     };
     pending.told = wait;
-    logger.warn({ ...wait, waitedMs: Math.round(performance.now() - start) }, `waiting ${waitText(wait)}`);
-    await onWait?.(wait);
+    const waitedMs = Math.round(performance.now() - start);
+    logger.warn({ ...wait, waitedMs }, `waiting ${waitText(wait)}`);
+    await onWait?.(wait, waitedMs);
   }
 
   async #tellEnd({ told }: Pending, waitedMs: number): Promise<void> {
     if (!told) return;
     const { logger, onEnd } = this.options;
     const { service, what, since } = told;
-    logger.info({ service, what, since, waitedMs: Math.round(waitedMs) }, `no longer waiting for the ${service}`);
+    logger.info({ service, what, since, waitedMs }, `no longer waiting for the ${service}`);
     await onEnd?.(told, waitedMs);
   }
 

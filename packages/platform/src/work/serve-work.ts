@@ -101,7 +101,10 @@ async function handle<T>(work: Work<T>, delivery: Delivery<T>, logger: Logger, s
 
 async function attempt<T>(work: Work<T>, delivery: Delivery<T>, logger: Logger, stopping: AbortSignal): Promise<void> {
   const job = await work.begin(delivery.body);
-  if (!job) return delivery.ack();
+  if (!job) {
+    logger.debug('there is nothing to do');
+    return delivery.ack();
+  }
   let outcome: Awaited<ReturnType<Job['run']>>;
   try {
     outcome = await job.run(stopping);

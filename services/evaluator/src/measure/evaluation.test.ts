@@ -2,10 +2,12 @@ import { DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { START } from '@mcld/feeds/cursors.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { createLogger } from '@mcld/platform/logging.js';
+import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { describe, expect, it } from 'vitest';
 import { evaluateSplit } from './evaluation.js';
 import type { InferenceParts } from './inference.js';
 
+const logger = createLogger('test', 'silent');
 const dataset = DatasetRef.fromPartial({ name: 'cifar-10', root: 'own', split: 'test' });
 
 /** A student that is right about two images of two, and a teacher that breaks off within its first answer, once. */
@@ -32,7 +34,8 @@ function partsWith(failure: Error): InferenceParts {
         yield { cursor: START, part: { ...part, offset: 8 }, values: bytes(logits.subarray(2)) };
       },
     },
-    logger: createLogger('test', 'silent'),
+    logger,
+    waits: new WaitWatch({ afterMs: 10_000, logger }),
   } as unknown as InferenceParts;
 }
 

@@ -6,7 +6,7 @@ import { argmax } from '@mcld/tensor/argmax.js';
 import { allFinite } from '@mcld/tensor/finite.js';
 import { classNameOf, worstClasses } from './confusion.js';
 import { encodeExample } from './examples.js';
-import { type InferenceParts, inferSplit, teacherRows } from './inference.js';
+import { describeSplit, type InferenceParts, inferSplit, teacherRows } from './inference.js';
 import { MetricsAccumulator } from './metrics.js';
 
 /** Images shown in a report, spread evenly over the split. */
@@ -38,7 +38,7 @@ export async function evaluateSplit(
   teacherDigest: string,
   { withExamples = false } = {},
 ): Promise<Evaluation> {
-  const described = await parts.loader.describeDataset({ dataset });
+  const described = await describeSplit(parts, dataset);
   const { classNames, height, width, count } = described;
   const nameOf = (label: number) => classNameOf(classNames, label);
   const metrics = new MetricsAccumulator();

@@ -5,7 +5,9 @@ import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import { openStepRows } from '@mcld/feeds/step-rows.js';
+import { watched } from '@mcld/feeds/watched.js';
 import type { Logger } from '@mcld/platform/logging.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import type { ComputeThread } from '@mcld/tensor/compute-thread.js';
 import type { handlers } from '../worker.js';
 
@@ -14,6 +16,8 @@ export interface InferenceParts {
   readonly loader: LoaderClient;
   readonly teacher: TeacherClient;
   readonly logger: Logger;
+  /** Told of what does not come. */
+  readonly waits: WaitWatch;
 }
 
 const BATCH = 128;
@@ -39,28 +43,41 @@ const wholeSplit = (dataset: DatasetRef, { count }: Pick<DescribeDatasetResponse
   stepsPerEpoch: stepsPerEpochOf(count, BATCH),
 });
 
+/** What the data loader says of a split. */
+export const describeSplit = (
+  { loader, waits }: InferenceParts,
+  dataset: DatasetRef,
+): Promise<DescribeDatasetResponse> =>
+  waits.during({ service: 'data loader', what: `the ${dataset.split} split` }, () =>
+    loader.describeDataset({ dataset }),
+  );
+
 /** The loaded student over a whole split. */
 export async function* inferSplit(
-  { thread, loader, logger }: InferenceParts,
+  { thread, loader, logger, waits }: InferenceParts,
   dataset: DatasetRef,
   described: DescribeDatasetResponse,
 ): AsyncGenerator<InferredBatch> {
   const { height, width, mean, std } = described;
   const batches = openBatches(loader, wholeSplit(dataset, described), { onRetry: logRetries(logger) });
-  for await (const { pixels, labels } of batches) {
-    const output = await thread.call('forward', { pixels, height, width, statistics: { mean, std } });
+  for await (const { pixels, labels } of watched(batches, waits)) {
+    const request = { pixels, height, width, statistics: { mean, std } };
+    const output = await waits.during({ service: 'compute thread', what: 'a batch' }, () =>
+      thread.call('forward', request),
+    );
     yield { ...output, labels, pixels };
   }
 }
 
 /** The teacher's logits for a whole split, row by row. */
 export async function* teacherRows(
-  { teacher, logger }: InferenceParts,
+  { teacher, logger, waits }: InferenceParts,
   teacherDigest: string,
   dataset: DatasetRef,
   described: DescribeDatasetResponse,
 ): AsyncGenerator<Float32Array, undefined> {
   const request = { ...wholeSplit(dataset, described), teacherDigest, output: 'logits', precision: '' };
-  for await (const { rows } of openStepRows(teacher, request, { onRetry: logRetries(logger) })) yield* rows;
+  const steps = openStepRows(teacher, request, { onRetry: logRetries(logger) });
+  for await (const { rows } of watched(steps, waits)) yield* rows;
   return undefined;
 }

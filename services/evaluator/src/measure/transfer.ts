@@ -5,7 +5,7 @@ import { type ModelName, models } from '@mcld/models/zoo/registry.js';
 import type { TransferResult } from '@mcld/platform/runs/transfer.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { transferSplit } from '@mcld/recipe/splits.js';
-import { type InferenceParts, inferSplit } from './inference.js';
+import { describeSplit, type InferenceParts, inferSplit } from './inference.js';
 import type { ProbeData } from './linear-probe.js';
 
 /** Of a probe, where model and data set have none of their own. */
@@ -28,7 +28,10 @@ export async function probeTransfer(
     lr: models[model].probeRate ?? RATE,
     seed,
   };
-  const result = await parts.thread.call('probe', { train: train.data, test: test.data, settings });
+  const request = { train: train.data, test: test.data, settings };
+  const result = await parts.waits.during({ service: 'compute thread', what: `a probe on ${dataset.name}` }, () =>
+    parts.thread.call('probe', request),
+  );
   const [trainImages, testImages] = [train.data.labels.length, test.data.labels.length];
   const passedOver = { train: train.described.passedOver, test: test.described.passedOver };
   return { dataset: dataset.name, standIn, mode: 'cached', classes, trainImages, testImages, passedOver, ...result };
@@ -38,7 +41,7 @@ async function extract(
   parts: InferenceParts,
   dataset: DatasetRef,
 ): Promise<{ data: ProbeData; described: DescribeDatasetResponse }> {
-  const described = await parts.loader.describeDataset({ dataset });
+  const described = await describeSplit(parts, dataset);
   const features: Float32Array[] = [];
   const labels: number[] = [];
   for await (const batch of inferSplit(parts, dataset, described)) {

@@ -1,7 +1,8 @@
 import type { ModelInferResponse } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { clipped } from '@mcld/errors/text.js';
 import { PIECE_BYTES } from '@mcld/feeds/limits.js';
-import { retrying } from '@mcld/platform/grpc/retrying.js';
+import { type Retry, retrying } from '@mcld/platform/grpc/retrying.js';
+import type { Logger } from '@mcld/platform/logging.js';
 import { float32Of } from '@mcld/platform/rows.js';
 import type { EndpointTeacher } from '@mcld/platform/storage/teachers.js';
 import { OUR_PLATFORM } from '../open-inference/definition.js';
@@ -26,7 +27,12 @@ const DEADLINE_MS = 60_000;
  * @param batch rows of every request, where the model takes as many
  * @throws ForeignModelError when it is not what it was, not allowed, or takes no images; EndpointAwayError
  */
-export async function endpointComputer(model: EndpointTeacher, allowed: string, batch: number): Promise<Computer> {
+export async function endpointComputer(
+  model: EndpointTeacher,
+  allowed: string,
+  batch: number,
+  logger: Logger,
+): Promise<Computer> {
   const { endpoint, platform } = model;
   const { client, close } = openEndpoint(endpoint, allowed);
   try {
@@ -40,7 +46,7 @@ export async function endpointComputer(model: EndpointTeacher, allowed: string, 
     const versions = new ServedVersion(model);
     const ask = async (images: ImageBatch, data: Uint8Array | Float32Array, shape: number[]) => {
       const inputs = [{ name: input.name, datatype: input.datatype, shape }];
-      const response = await infer(client, model, {
+      const response = await infer(client, model, logger, {
         ...{ modelName: model.name, modelVersion: model.version, inputs, outputs: [{ name: output.name }] },
         parameters: platform.startsWith(OUR_PLATFORM) ? normalisation(images) : {},
         rawInputContents: [Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
@@ -98,10 +104,16 @@ function normalisation({ statistics }: ImageBatch) {
 async function infer(
   client: EndpointClient,
   model: EndpointTeacher,
+  logger: Logger,
   request: Parameters<EndpointClient['modelInfer']>[0],
 ): Promise<ModelInferResponse> {
   try {
-    return await retrying(() => client.modelInfer(request, { deadline: DEADLINE_MS }));
+    const onRetry = ({ error: err, retries, pauseMs }: Retry) =>
+      logger.warn(
+        { endpoint: model.endpoint, err, retries, pauseMs },
+        `${labelOf(model)} is out of reach: asking again`,
+      );
+    return await retrying(() => client.modelInfer(request, { deadline: DEADLINE_MS }), { onRetry });
   } catch (error) {
     const images = request.inputs?.[0]?.shape?.[0];
     const what = `for ${labelOf(model)}`;

@@ -1,6 +1,7 @@
 import { getDocument } from '@mcld/platform/documents.js';
 import { NotFoundError } from '@mcld/platform/grpc/errors.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
+import type { Logger } from '@mcld/platform/logging.js';
 import { ensembleTeacherKey, onnxTeacherKey, teacherKey } from '@mcld/platform/object-keys.js';
 import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import { ensembleTeacherSchema } from '@mcld/platform/storage/teachers.js';
@@ -21,6 +22,7 @@ export interface ComputerParts {
   readonly batch: number;
   /** Endpoints of the Open Inference Protocol that may teach; see MCLD_TEACHER_ENDPOINTS. */
   readonly endpoints: string;
+  readonly logger: Logger;
 }
 
 /**
@@ -28,13 +30,13 @@ export interface ComputerParts {
  * @throws NotFoundError when it is not there, ForeignModelError when it cannot teach
  */
 export async function openComputer(digest: TeacherDigest, parts: ComputerParts): Promise<Computer> {
-  const { objects, thread, batch, endpoints } = parts;
+  const { objects, thread, batch, endpoints, logger } = parts;
   const weights = await objects.get(teacherKey(digest));
   if (weights) return weightsComputer(thread, digest, weights);
   const onnx = await objects.get(onnxTeacherKey(digest));
   if (onnx) return onnxComputer(onnx, batch);
   const endpoint = await storedEndpoint(objects, digest);
-  if (endpoint) return endpointComputer(endpoint, endpoints, batch);
+  if (endpoint) return endpointComputer(endpoint, endpoints, batch, logger);
   const ensemble = await getDocument(objects, ensembleTeacherKey(digest), ensembleTeacherSchema);
   if (!ensemble) throw new NotFoundError(`no teacher ${digest} in the object store`);
   return ensembleComputer(ensemble, (member) => openComputer(member, parts));

@@ -1,6 +1,7 @@
 import { openBatches, type StepsRequest } from '@mcld/feeds/batches.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import type { StepRows } from '@mcld/feeds/step-rows.js';
+import { watched } from '@mcld/feeds/watched.js';
 import { Rows } from '@mcld/platform/rows.js';
 import type { RowSource } from './row-source.js';
 
@@ -17,10 +18,10 @@ export async function* mixedRows(
   signal: AbortSignal,
 ): AsyncGenerator<StepRows> {
   const { described, width, batch } = source;
-  const { loader, logger } = source.parts;
+  const { loader, logger, waits } = source.parts;
   const bytes = described.height * described.width * 3;
   const batches = openBatches(loader, request, { signal, ahead: AHEAD, onRetry: logRetries(logger) });
-  for await (const { cursor, pixels } of batches) {
+  for await (const { cursor, pixels } of watched(batches, waits)) {
     const rows = Rows.zeros(pixels.length / bytes, width);
     for (let row = 0; row < rows.count; row += batch) {
       const part = Uint8Array.from(pixels.subarray(row * bytes, (row + batch) * bytes));

@@ -1,6 +1,8 @@
 import type { TeacherClient } from '@mcld/feeds/clients.js';
 import { fetchRows, type RowsOf, type ViewAddress } from '@mcld/feeds/views.js';
 import { isOutOfReach } from '@mcld/platform/grpc/remote-error.js';
+import type { Logger } from '@mcld/platform/logging.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import type { ComputeQueue, RowProducer } from './compute-queue.js';
 
 /** How long a replica that was out of reach is not asked again. */
@@ -12,11 +14,24 @@ export function ownerOf(index: number, replicas: number): number {
   return replicas < 2 ? 0 : ((mixed ^ (mixed >>> 13)) >>> 0) % replicas;
 }
 
+/** What asking another replica takes. */
+interface PeerParts {
+  /** Rows of its compute batch. */
+  readonly batch: number;
+  readonly waits: WaitWatch;
+  readonly logger: Logger;
+}
+
 /**
  * Has another replica compute its views, in batches as large as its own. While it is out of reach they are computed here: the
  * same bits, where the machines are alike.
  */
-export function peerRows(peer: TeacherClient, of: RowsOf, here: ComputeQueue, batch: number): RowProducer {
+export function peerRows(
+  peer: TeacherClient,
+  of: RowsOf,
+  here: ComputeQueue,
+  { batch, waits, logger }: PeerParts,
+): RowProducer {
   let awayUntil = 0;
 
   function computeHere(views: readonly ViewAddress[]): Promise<Float32Array[]> {
@@ -30,10 +45,12 @@ export function peerRows(peer: TeacherClient, of: RowsOf, here: ComputeQueue, ba
     prepare: async (views) => async () => {
       if (performance.now() < awayUntil) return computeHere(views);
       try {
-        return await fetchRows(peer, of, views);
+        const name = { service: 'replica of the teacher', what: of.output };
+        return await waits.during(name, () => fetchRows(peer, of, views));
       } catch (error) {
         if (!isOutOfReach(error)) throw error;
         awayUntil = performance.now() + AWAY_MS;
+        logger.warn({ err: error, awayMs: AWAY_MS }, 'a replica of the teacher is out of reach: computing its part');
         return computeHere(views);
       }
     },

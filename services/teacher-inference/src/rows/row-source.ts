@@ -4,16 +4,17 @@ import type { BatchSpec, Cursor } from '@mcld/contracts/mcld/v1/views.js';
 import type { StepsRequest } from '@mcld/feeds/batches.js';
 import type { LoaderClient, TeacherClient } from '@mcld/feeds/clients.js';
 import { START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
-import type { Feed } from '@mcld/feeds/feed.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import { openPlans, type StepPlan } from '@mcld/feeds/plans.js';
 import { fetchPixels, type ViewAddress } from '@mcld/feeds/views.js';
+import { callWatched, watched } from '@mcld/feeds/watched.js';
 import type { LogitStore } from '@mcld/logit-store/logit-store.js';
 import { divergence } from '@mcld/logit-store/row-codec.js';
 import type { TeacherDigest } from '@mcld/platform/ids.js';
 import type { Logger } from '@mcld/platform/logging.js';
 import { Rows } from '@mcld/platform/rows.js';
 import { meter } from '@mcld/platform/telemetry.js';
+import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import { assertNumbers } from '../computers/answers.js';
 import type { Computer } from '../computers/computer.js';
 import { type Coming, ComputeQueue, type RowProducer } from './compute-queue.js';
@@ -33,6 +34,8 @@ export interface Divergence {
 export interface RowSourceParts {
   readonly loader: LoaderClient;
   readonly logger: Logger;
+  /** Told of what does not come. */
+  readonly waits: WaitWatch;
   /** Rows of the compute batch. */
   readonly batch: number;
   /** All replicas of the teacher in their order, undefined for this one; empty: it is alone. */
@@ -68,9 +71,8 @@ export class RowSource implements RowProducer {
     readonly described: DescribeDatasetResponse,
     readonly store: LogitStore,
   ) {
-    const { peers, batch } = parts;
     const request = { teacherDigest: teacher.digest, output, spec, precision: store.codec.precision };
-    this.#peers = peers.map((peer) => peer && new ComputeQueue(peerRows(peer, request, this.queue, batch)));
+    this.#peers = parts.peers.map((peer) => peer && new ComputeQueue(peerRows(peer, request, this.queue, parts)));
   }
 
   /** Asks for a view, of the replica whose part it is: no two compute the same. */
@@ -99,12 +101,15 @@ export class RowSource implements RowProducer {
   /** Pixels of views, uint8 [n, height, width, 3]. */
   async fetch(views: readonly ViewAddress[]): Promise<Uint8Array<ArrayBuffer>> {
     const { spec, teacher } = this;
-    const { loader, logger } = this.parts;
+    const { loader, logger, waits } = this.parts;
     const { dataset, seed } = spec;
     // Streams with other bounds share this source.
     const augmentation = spec.augmentation && { ...spec.augmentation, viewsPerImage: 0, viewsPerStep: 0 };
-    const onRetry = logRetries(logger, { teacher: teacher.digest });
-    return fetchPixels(loader, { dataset, augmentation, seed }, views, { onRetry });
+    return callWatched(
+      { service: 'data loader', what: 'views' },
+      ({ onRetry }) => fetchPixels(loader, { dataset, augmentation, seed }, views, onRetry ? { onRetry } : {}),
+      { waits, logger, about: { teacher: teacher.digest } },
+    );
   }
 
   /** A sequence of steps of this source's views, as feeds ask for it. @param wanted.spec absent: this source's */
@@ -113,12 +118,10 @@ export class RowSource implements RowProducer {
   }
 
   /** The plan of each step. */
-  plans(request: StepsRequest, signal?: AbortSignal): Feed<StepPlan> {
-    const { loader, logger } = this.parts;
-    return openPlans(loader, request, {
-      ...(signal && { signal }),
-      onRetry: logRetries(logger, { teacher: this.teacher.digest }),
-    });
+  plans(request: StepsRequest, signal?: AbortSignal): AsyncGenerator<StepPlan> {
+    const { loader, logger, waits } = this.parts;
+    const onRetry = logRetries(logger, { teacher: this.teacher.digest });
+    return watched(openPlans(loader, request, { ...(signal && { signal }), onRetry }), waits);
   }
 
   async prepare(views: readonly ViewAddress[]): Promise<() => Promise<Rows>> {
@@ -157,7 +160,9 @@ export class RowSource implements RowProducer {
     computer = this.teacher.computer,
   ): Promise<Rows> {
     const { height, width, mean, std } = this.described;
-    const rows = await computer.compute({ pixels, height, width, statistics: { mean, std } }, this.output);
+    const images = { pixels, height, width, statistics: { mean, std } };
+    const name = { service: `model ${computer.model}`, what: this.output };
+    const rows = await this.parts.waits.during(name, () => computer.compute(images, this.output));
     assertNumbers(rows, computer, nameOf);
     return rows;
   }
