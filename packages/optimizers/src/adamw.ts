@@ -2,7 +2,7 @@ import type { Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { optimizerFacts } from './facts.js';
 import { defineOptimizer, type Optimizer } from './optimizer.js';
-import { decayFactor } from './weight-decay.js';
+import { decayed } from './weight-decay.js';
 
 /**
  * AdamW (arXiv 1711.05101) in torch.optim.AdamW's order, t counted from 1:
@@ -24,8 +24,7 @@ export const adamw = defineOptimizer({
       correction: Math.sqrt(1 - beta2 ** (step + 1)),
     }),
     update: ({ parameters, gradients, slots, controls: { lr, rate, correction } }) => {
-      const decay = decayFactor(weightDecay);
-      const p = decay ? tf.mul<Tensor1D>(parameters, tf.sub(1, tf.mul(decay, lr))) : parameters;
+      const p = decayed(parameters, weightDecay, lr);
       const m = tf.add<Tensor1D>(slots.exp_avg, tf.mul(tf.sub(gradients, slots.exp_avg), 1 - beta1));
       const v = tf.add<Tensor1D>(tf.mul(slots.exp_avg_sq, beta2), tf.mul(tf.square(gradients), 1 - beta2));
       const spread = tf.add(tf.div(tf.sqrt(v), correction), epsilon);

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -6,6 +6,12 @@ import * as tf from '@tensorflow/tfjs-core';
  * parameter is excluded.
  */
 export type WeightDecay = number | Float32Array;
+
+/** Parameters that have decayed apart from their gradients: p ← p·(1 − lr·weightDecay), as AdamW's (arXiv 1711.05101). */
+export function decayed(parameters: Tensor1D, weightDecay: WeightDecay, lr: Scalar): Tensor1D {
+  const factor = decayFactor(weightDecay);
+  return factor ? tf.mul(parameters, tf.sub(1, tf.mul(factor, lr))) : parameters;
+}
 
 /** As what the parameters are multiplied with; undefined where nothing decays. */
 export function decayFactor(decay: WeightDecay): Tensor | undefined {

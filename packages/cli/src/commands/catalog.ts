@@ -1,7 +1,9 @@
 import { datasetFacts } from '@mcld/datasets/facts.js';
-import { distillerFacts, distillerNames } from '@mcld/distillers/facts.js';
+import { distillerFacts } from '@mcld/distillers/facts.js';
 import { declareParameters } from '@mcld/models/layers/parameters.js';
 import { modelNames, models as registry } from '@mcld/models/zoo/registry.js';
+import { optimizerFacts, optimizerNames, sharedOptions } from '@mcld/optimizers/facts.js';
+import { scheduleFacts } from '@mcld/optimizers/schedules/facts.js';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { table } from '../table.js';
@@ -40,10 +42,23 @@ function models({ json }: { json?: boolean }): void {
   print(`\nfor ${CLASSES} classes; training keeps that much of each image of a batch between forward and backward`);
 }
 
-function distillers({ json }: { json?: boolean }): void {
-  const rows = distillerNames.map((name) => {
-    const { summary, source, needsTeacher, options } = distillerFacts[name];
-    return { name, summary, source, needsTeacher, options: z.toJSONSchema(options, { io: 'input' }).properties ?? {} };
+/** What a recipe can name, and the options that it can set. */
+interface Choice {
+  readonly summary: string;
+  readonly source: string;
+  readonly options: z.ZodType;
+}
+
+/** What is printed of an option. */
+const optionSchema = z.object({
+  default: z.unknown().optional(),
+  description: z.string().default(''),
+  enum: z.array(z.unknown()).optional(),
+});
+
+function choices(facts: Readonly<Record<string, Choice>>, { json }: { json?: boolean }): void {
+  const rows = Object.entries(facts).map(([name, { options, ...rest }]) => {
+    return { name, ...rest, options: z.toJSONSchema(options, { io: 'input' }).properties ?? {} };
   });
   if (json) {
     printJson(rows);
@@ -52,14 +67,24 @@ function distillers({ json }: { json?: boolean }): void {
   for (const { name, summary, source, options } of rows) {
     print(`${name}: ${summary}${source && ` (${source})`}`);
     for (const [option, schema] of Object.entries(options)) {
-      if (typeof schema === 'boolean') continue;
-      const { default: value, description = '', enum: choices } = schema;
-      print(
-        `  ${option.padEnd(22)} ${JSON.stringify(value)}  ${choices ? choices.join(' | ') : description}`.trimEnd(),
-      );
+      const { default: value, description, enum: values } = optionSchema.parse(schema);
+      const initial = value === undefined ? '-' : JSON.stringify(value);
+      print(`  ${option.padEnd(22)} ${initial}  ${values ? values.join(' | ') : description}`.trimEnd());
     }
   }
 }
+
+const distillers = (format: { json?: boolean }): void => choices(distillerFacts, format);
+
+function optimizers(format: { json?: boolean }): void {
+  const withShared = optimizerNames.map((name): [string, Choice] => {
+    const { options, ...rest } = optimizerFacts[name];
+    return [name, { ...rest, options: z.strictObject({ ...options.shape, ...sharedOptions }) }];
+  });
+  choices(Object.fromEntries(withShared), format);
+}
+
+const schedules = (format: { json?: boolean }): void => choices(scheduleFacts, format);
 
 function datasets({ json }: { json?: boolean }): void {
   const rows = Object.entries(datasetFacts).map(([name, { classes, normalisation, layout }]) => ({
@@ -87,5 +112,15 @@ export function addCatalogCommands(program: Command, data: Command): void {
     .description('list the losses and their options')
     .option('--json', 'as JSON')
     .action(distillers);
+  program
+    .command('optimizers')
+    .description('list the optimisers and their options')
+    .option('--json', 'as JSON')
+    .action(optimizers);
+  program
+    .command('schedules')
+    .description('list the schedules of the learning rate and their options')
+    .option('--json', 'as JSON')
+    .action(schedules);
   data.command('ls').description('list the data sets that can be read').option('--json', 'as JSON').action(datasets);
 }
