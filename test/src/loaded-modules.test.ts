@@ -7,7 +7,7 @@ const facts = [
   /^packages\/tensor\/dist\/(.+\/)?facts\.js$/,
   /^packages\/datasets\/dist\/views\/(augmentation|mix)\.js$/,
   /^packages\/models\/dist\/zoo\/[\w-]+\.js$/,
-  /^packages\/models\/dist\/layers\/(parameters|declaring-layers)\.js$/,
+  /^packages\/models\/dist\/layers\/(parameters|parameter-spec|declaring-layers)\.js$/,
   /^packages\/errors\/dist\/[\w-]+\.js$/,
   /^packages\/recipe\/dist\/[\w-]+\.js$/,
 ];
