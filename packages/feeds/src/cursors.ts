@@ -18,9 +18,4 @@ export function cursorOf(step: number, stepsPerEpoch: number): Cursor {
   return { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
 }
 
-/** Steps of a run before a cursor, over all epochs: the inverse of `cursorOf`. */
-export function stepOf({ epoch, step }: Cursor, stepsPerEpoch: number): number {
-  return epoch * stepsPerEpoch + step;
-}
-
 export const isSameCursor = (a: Cursor, b: Cursor): boolean => a.epoch === b.epoch && a.step === b.step;

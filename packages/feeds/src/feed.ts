@@ -52,21 +52,17 @@ export class Feed<T> implements AsyncIterableIterator<T> {
     { signal: outer, onRetry, ahead = 0 }: FeedOptions = {},
   ) {
     const signal = outer ? AbortSignal.any([outer, this.#closing.signal]) : this.#closing.signal;
-    const items = resuming((last: T | undefined) => this.#noting(open(last, signal)), {
+    const items = resuming((last: T | undefined) => open(last, signal), {
       signal,
+      onItem: () => {
+        this.#retry = undefined;
+      },
       onRetry: (retry) => {
         this.#retry = retry;
         onRetry?.({ ...name, ...retry });
       },
     });
     this.#items = ahead > 0 ? prefetch(items, ahead) : items;
-  }
-
-  async *#noting(items: AsyncIterable<T>): AsyncGenerator<T> {
-    for await (const item of items) {
-      this.#retry = undefined;
-      yield item;
-    }
   }
 
   /** Undefined while nobody waits. */

@@ -1,12 +1,17 @@
 import { pauseBeforeRetry, type RetryOptions } from '@mcld/platform/grpc/retrying.js';
 
+interface ResumeOptions extends RetryOptions {
+  /** Called for each item that comes: the failures before it are over. */
+  readonly onItem?: () => void;
+}
+
 /**
  * A stream that goes on after its last item when its server goes out of reach.
  * @param open begins after `last`, or at the beginning where it is undefined
  */
 export async function* resuming<T>(
   open: (last: T | undefined) => AsyncIterable<T>,
-  options: RetryOptions = {},
+  options: ResumeOptions = {},
 ): AsyncGenerator<T> {
   let last: T | undefined;
   for (let failures = 1; ; failures++) {
@@ -14,6 +19,7 @@ export async function* resuming<T>(
       for await (const item of open(last)) {
         last = item;
         failures = 1;
+        options.onItem?.();
         yield item;
       }
       return;

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Augmentation, BatchSpec, DatasetRef } from '@mcld/contracts/mcld/v1/views.js';
 import { FingerprintMemory } from '@mcld/datasets/readers/fingerprint.js';
+import { BatchSequence } from '@mcld/datasets/views/batch-sequence.js';
+import { cursorOf, nextCursor, START, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { describe, expect, it } from 'vitest';
 import { DatasetCache } from './dataset-cache.js';
@@ -18,6 +20,19 @@ describe('requests from the wire', () => {
     [{ batchSize: 4096, augmentation: { viewsPerStep: 4 } }, 'spec.batch_size 4096: expected 1 to 2048'],
   ])('refuse the specification %j', (spec, message) => {
     expect(() => sequenceSpecOf(BatchSpec.fromPartial(spec), 10, size)).toThrow(message);
+  });
+
+  it.each([
+    [100, 32],
+    [96, 32],
+    [1, 32],
+  ])('of %i images in batches of %i make the steps that clients count', (count, batchSize) => {
+    const sequence = new BatchSequence(sequenceSpecOf(BatchSpec.fromPartial({ batchSize }), count, size));
+    const stepsPerEpoch = stepsPerEpochOf(count, batchSize);
+    const cursors = [...sequence.cursors(START, 3)];
+    expect(cursors).toEqual(Array.from({ length: 3 * stepsPerEpoch }, (_, step) => cursorOf(step, stepsPerEpoch)));
+    for (const [i, cursor] of cursors.slice(1).entries())
+      expect(nextCursor(cursors[i]!, stepsPerEpoch)).toEqual(cursor);
   });
 
   it('refuse a batch of more bytes than are sent', () => {

@@ -1,4 +1,4 @@
-import { stepsPerEpochOf } from '@mcld/feeds/cursors.js';
+import { cursorOf, stepsPerEpochOf } from '@mcld/feeds/cursors.js';
 import { controlsAt, type Updated } from '@mcld/optimizers/optimizer.js';
 import { multiStep } from '@mcld/optimizers/schedules/multi-step.js';
 import { sgd } from '@mcld/optimizers/sgd.js';
@@ -59,9 +59,9 @@ export function fitProbe(train: ProbeData, test: ProbeData, settings: ProbeSetti
   });
   let state: Updated = { parameters: tf.tensor1d(initial), slots: { momentum: tf.zeros([initial.length]) } };
   for (let step = 0; step < stepsPerEpoch * epochs; step++) {
-    const epoch = Math.floor(step / stepsPerEpoch);
-    const order = permutation(count, seed, epoch);
-    const at = (step % stepsPerEpoch) * batchSize;
+    const cursor = cursorOf(step, stepsPerEpoch);
+    const order = permutation(count, seed, cursor.epoch);
+    const at = cursor.step * batchSize;
     state = tf.tidy(() => {
       const rows = tf.tensor1d(Int32Array.from(order.subarray(at, at + batchSize)), 'int32');
       const controls = controlsAt(optimizer, ratesAt(step), step);
