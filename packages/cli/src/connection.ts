@@ -49,10 +49,10 @@ async function openConnection(
   }
   const home = homeFolder(options.home);
   const about = { home, place: placeOf(home) };
-  const found = await (use === 'alone' ? hostHome : hostOrFind)({ home, brief: use === 'brief' }, signal);
-  if (!('serving' in found)) return hosted(found, about);
-  const { pipeline, teacher } = found.serving;
-  return connected(pipeline, teacher, { ...about, owner: found });
+  const host = await (use === 'alone' ? hostHome : hostOrFind)({ home, brief: use === 'brief' }, signal);
+  if (!('serving' in host)) return hosted(host, about);
+  const { pipeline, teacher } = host.serving;
+  return connected(pipeline, teacher, { ...about, owner: host });
 }
 
 /** As a shell takes it for one word, whatever is in it. */

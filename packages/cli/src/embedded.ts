@@ -40,8 +40,8 @@ export const homeFolder = (home: string | undefined): string => path.resolve(hom
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedPipeline> {
   const home = homeFolder(options.home);
-  const held = await holdHome(home);
-  const closers: Closers = [held.release];
+  const lock = await holdHome(home);
+  const closers: Closers = [lock.release];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
@@ -51,9 +51,9 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     const addresses = byService((name) => `unix://${path.join(sockets, `${name}.sock`)}`);
     const tcp = await startServices(embeddedConfig(home, addresses, options), addresses, options, closers);
     const { pipeline, 'teacher-inference': teacher } = addresses;
-    if (!options.brief) await held.tell({ pipeline, teacher, ...(tcp && { endpoint: tcp }) });
+    if (!options.brief) await lock.tell({ pipeline, teacher, ...(tcp && { endpoint: tcp }) });
     // Comes first: whoever asks from now on waits for the end. It is a courtesy; who asks all the same is not answered.
-    closers.push(() => held.tell().catch(() => {}));
+    closers.push(() => lock.tell().catch(() => {}));
     return { endpoint: tcp ?? pipeline, home, addresses, close };
   } catch (error) {
     await close();

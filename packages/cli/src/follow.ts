@@ -51,13 +51,13 @@ export async function followRun(
 /** @param since in ms: events before it are history */
 function shownBy(display: Display, run: Run, since: number): (event: WatchRunResponse) => void {
   const epochs = epochsOf(run);
-  const told = new Set<string>();
+  const warnings = new Set<string>();
   let totalSteps = 0;
   const warn = (passedOver: PassedOverOfSplits = {}) => {
     for (const line of unusedLines(passedOver)) {
       // Each attempt tells it again.
-      if (!told.has(line)) display.warn(line);
-      told.add(line);
+      if (!warnings.has(line)) display.warn(line);
+      warnings.add(line);
     }
   };
   const show = ({ kind, data }: EventBody, at: number) => {

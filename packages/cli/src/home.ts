@@ -64,9 +64,9 @@ export async function hostOrFind(
 
 /** As `hostOrFind`, but in this process or not at all. @throws HomeInUseError, HomeError, CliError */
 export async function hostHome(options: EmbeddedOptions, signal: AbortSignal): Promise<EmbeddedPipeline> {
-  const found = await hostOrFind(options, signal);
-  if ('serving' in found) throw new HomeInUseError(homeFolder(options.home), found);
-  return found;
+  const host = await hostOrFind(options, signal);
+  if ('serving' in host) throw new HomeInUseError(homeFolder(options.home), host);
+  return host;
 }
 
 async function isReachable(

@@ -53,8 +53,8 @@ class DataFiles {
       await file.handle.read(start, 0, start.length, 0);
       const foreign = foreignFile(start);
       if (foreign) throw new OnnxError(`${name}: its values lie in ${location}: ${foreign.message}`);
-      const wanted = `${bytes} bytes from ${offset} on`;
-      throw new OnnxError(`${name}: ${wanted} of ${location}, which has ${file.size}; is it of another export?`);
+      const piece = `${bytes} bytes from ${offset} on`;
+      throw new OnnxError(`${name}: ${piece} of ${location}, which has ${file.size}; is it of another export?`);
     }
     if (checksum) {
       file.sha1 ??= await sha1Of(file.handle);

@@ -19,14 +19,14 @@ export function combinationOf(known: Readonly<Record<string, DistillerDefinition
   return defineDistiller({
     ...distillerFacts.combination,
     create: ({ ceWeight, parts }) => {
-      const made = parts.map(({ name, weight, partWarmupEpochs, ...options }): Part => {
+      const weightedParts = parts.map(({ name, weight, partWarmupEpochs, ...options }): Part => {
         const method = known[name];
         if (!method) throw new Error(`the combination's part '${name}' is none of ${Object.keys(known).join(', ')}`);
         return { name, weight, partWarmupEpochs, distil: method.withOptions(options) };
       });
       return (input) => ({
         ce: { value: input.crossEntropy(), weight: ceWeight },
-        ...Object.fromEntries(made.flatMap((part) => weighed(part, part.distil(input), input.epoch))),
+        ...Object.fromEntries(weightedParts.flatMap((part) => weighed(part, part.distil(input), input.epoch))),
       });
     },
   });

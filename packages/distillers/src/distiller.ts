@@ -47,8 +47,8 @@ export function totalOf(terms: Terms): Scalar {
       if (typeof part === 'number' && what === 'weight') continue;
       const shape = part instanceof tf.Tensor ? part.shape : undefined;
       if (shape?.length === 0) continue;
-      const found = shape ? `a tensor of shape [${shape.join(', ')}]` : typeof part;
-      throw new TermsError(`the ${what} of the loss term '${name}' is ${found}; expected a scalar, as of tf.mean`);
+      const actual = shape ? `a tensor of shape [${shape.join(', ')}]` : typeof part;
+      throw new TermsError(`the ${what} of the loss term '${name}' is ${actual}; expected a scalar, as of tf.mean`);
     }
   }
   return Object.values(terms)

@@ -53,10 +53,10 @@ async function allowedPath(folder: string, file: string): Promise<string> {
     );
   }
   const root = await realpath(folder);
-  const found = await realpath(path.resolve(root, file)).catch(() => undefined);
-  if (!found) throw new DistillerModuleError(`distiller.path ${file}: there is no such file in MCLD_DISTILLER_DIR`);
-  if (!found.startsWith(root + path.sep)) {
+  const realFile = await realpath(path.resolve(root, file)).catch(() => undefined);
+  if (!realFile) throw new DistillerModuleError(`distiller.path ${file}: there is no such file in MCLD_DISTILLER_DIR`);
+  if (!realFile.startsWith(root + path.sep)) {
     throw new DistillerModuleError(`distiller.path ${file}: it lies outside MCLD_DISTILLER_DIR`);
   }
-  return found;
+  return realFile;
 }

@@ -31,10 +31,11 @@ export class PrecisionError extends McldError {
 export function rowCodec(precision: string, width: number): RowCodec {
   if (precision === 'fp32' || precision === '') return exact(width);
   if (precision === 'fp16') return half(width);
-  const kept = Number(/^topk:(\d{1,5})$/.exec(precision)?.[1]);
-  if (!(kept >= 1)) throw new PrecisionError(`precision '${precision}': expected fp32, fp16 or topk:N`);
-  if (kept >= width) throw new PrecisionError(`precision ${precision}: expected N below ${width}, the values of a row`);
-  return topK(kept, width);
+  const count = Number(/^topk:(\d{1,5})$/.exec(precision)?.[1]);
+  if (!(count >= 1)) throw new PrecisionError(`precision '${precision}': expected fp32, fp16 or topk:N`);
+  if (count >= width)
+    throw new PrecisionError(`precision ${precision}: expected N below ${width}, the values of a row`);
+  return topK(count, width);
 }
 
 function exact(width: number): RowCodec {
@@ -81,27 +82,27 @@ function half(width: number): RowCodec {
 }
 
 /** Words: what each of the rest gets, then N values, then N places, two a word. */
-function topK(kept: number, width: number): RowCodec {
-  const words = 1 + kept + Math.ceil(kept / 2);
+function topK(count: number, width: number): RowCodec {
+  const words = 1 + count + Math.ceil(count / 2);
   return {
-    precision: `topk:${kept}`,
+    precision: `topk:${count}`,
     width,
-    kept,
+    kept: count,
     words,
     encode(row, out, at) {
       const order = Uint32Array.from(row, (_, i) => i).sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b);
       const view = viewOf(out);
-      view.setFloat32(at * 4, restOf(row, order.subarray(kept)), true);
-      for (const [i, place] of order.subarray(0, kept).entries()) {
+      view.setFloat32(at * 4, restOf(row, order.subarray(count)), true);
+      for (const [i, place] of order.subarray(0, count).entries()) {
         view.setFloat32((at + 1 + i) * 4, row[place] ?? 0, true);
-        view.setUint16((at + 1 + kept) * 4 + i * 2, place, true);
+        view.setUint16((at + 1 + count) * 4 + i * 2, place, true);
       }
     },
     decode(stored, at, out, to) {
       const view = viewOf(stored);
       out.fill(view.getFloat32(at * 4, true), to, to + width);
-      for (let i = 0; i < kept; i++) {
-        const place = view.getUint16((at + 1 + kept) * 4 + i * 2, true);
+      for (let i = 0; i < count; i++) {
+        const place = view.getUint16((at + 1 + count) * 4 + i * 2, true);
         if (place < width) out[to + place] = view.getFloat32((at + 1 + i) * 4, true);
       }
     },

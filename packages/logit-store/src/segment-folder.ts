@@ -120,7 +120,7 @@ export class SegmentFolder {
 
   /** Every store on this disk, the one used longest ago first. */
   stored(): StoredLogits[] {
-    const found = foldersOf(this.root).flatMap((teacher) =>
+    const stores = foldersOf(this.root).flatMap((teacher) =>
       foldersOf(path.join(this.root, teacher)).map((data) => {
         const folder = this.folderOf({ teacher, data });
         const files = entriesOf(folder).filter(({ name }) => ENDS.some((end) => name.endsWith(end)));
@@ -131,7 +131,7 @@ export class SegmentFolder {
         return { teacher, data, bytes, segments, lastUsed: statSync(folder, IF_THERE)?.mtime ?? new Date(0) };
       }),
     );
-    return found.sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
+    return stores.sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
   }
 
   /** Removes a store, here and where it is shared. */

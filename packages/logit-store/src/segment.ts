@@ -53,8 +53,8 @@ export class Segment {
     const header = decodeHeader(Buffer.from(bytes, 0, Math.min(HEADER_BYTES, bytes.byteLength)));
     const whole = Math.floor((bytes.byteLength - HEADER_BYTES) / (KEY_WORDS * 4));
     const keys = new Int32Array(bytes, HEADER_BYTES, whole * KEY_WORDS);
-    const held = Math.floor((statSync(`${file}.rows`, { throwIfNoEntry: false })?.size ?? 0) / (header.words * 4));
-    const count = Math.min(rightKeys(keys), held);
+    const wholeRows = Math.floor((statSync(`${file}.rows`, { throwIfNoEntry: false })?.size ?? 0) / (header.words * 4));
+    const count = Math.min(rightKeys(keys), wholeRows);
     const rows = count > 0 ? new Int32Array(map(`${file}.rows`), 0, count * header.words) : new Int32Array();
     return new Segment(name, header, keys, rows, count);
   }

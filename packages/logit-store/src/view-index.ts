@@ -17,17 +17,17 @@ export class ViewIndex {
 
   /** Views that have a place, `count` at most, spread evenly over all of them. */
   sample(count: number): { readonly index: number; readonly code: number }[] {
-    const found: { readonly index: number; readonly code: number }[] = [];
+    const views: { readonly index: number; readonly code: number }[] = [];
     let seen = 0;
     for (const [code, plane] of this.#planes.entries()) {
       if (!plane) continue;
-      for (let index = 0; index < plane.length && found.length < count; index++) {
+      for (let index = 0; index < plane.length && views.length < count; index++) {
         if (plane[index] === 0) continue;
-        if (seen * count >= found.length * this.#size) found.push({ index, code });
+        if (seen * count >= views.length * this.#size) views.push({ index, code });
         seen++;
       }
     }
-    return found;
+    return views;
   }
 
   /** @returns the place, or -1 */

@@ -14,11 +14,11 @@ export function assertSplitsFit(at: string, train: DescribeDatasetResponse, test
   }
   const other = train.classNames.findIndex((name, label) => name !== test.classNames[label]);
   if (other >= 0) {
-    const [found, wanted] = [test, train].map(({ classNames }) => `'${classNames[other]?.slice(0, QUOTED)}'`);
-    throw misfit(`${at}.root`, `class ${other} is ${found} in the test split, ${wanted} in the training split`);
+    const [testName, trainName] = [test, train].map(({ classNames }) => `'${classNames[other]?.slice(0, QUOTED)}'`);
+    throw misfit(`${at}.root`, `class ${other} is ${testName} in the test split, ${trainName} in the training split`);
   }
   if (train.height !== test.height || train.width !== test.width) {
-    const [found, wanted] = [test, train].map(({ height, width }) => `${width}×${height}`);
-    throw misfit(`${at}.size`, `test images are ${found}, training images ${wanted}; a size makes them equal`);
+    const [testSize, trainSize] = [test, train].map(({ height, width }) => `${width}×${height}`);
+    throw misfit(`${at}.size`, `test images are ${testSize}, training images ${trainSize}; a size makes them equal`);
   }
 }

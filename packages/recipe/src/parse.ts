@@ -35,8 +35,8 @@ function describe(issue: z.core.$ZodIssue): FieldViolation {
   if (issue.code === 'unrecognized_keys') {
     return { field, message: `unknown key ${issue.keys.map((key) => `'${key}'`).join(', ')}` };
   }
-  const found = issue.input === undefined ? '' : ` (found ${JSON.stringify(issue.input)?.slice(0, 80)})`;
-  return { field, message: `${issue.message}${found}` };
+  const actual = issue.input === undefined ? '' : ` (found ${JSON.stringify(issue.input)?.slice(0, 80)})`;
+  return { field, message: `${issue.message}${actual}` };
 }
 
 const fieldOf = (path: readonly PropertyKey[]): string =>

@@ -32,8 +32,8 @@ export function tensorsOf(record: TensorRecord, names: Names, path = ''): Tensor
     const value = record[name];
     if (group && value && !(value instanceof Tensor)) return tensorsOf(value, group, `${path}${name}.`);
     if (!group && value instanceof Tensor) return [value];
-    const found = value === undefined ? 'nothing' : `a ${group ? 'tensor' : 'group'}`;
-    throw new Error(`expected ${listed(names, path)}; found ${found} under ${path}${name}`);
+    const actual = value === undefined ? 'nothing' : `a ${group ? 'tensor' : 'group'}`;
+    throw new Error(`expected ${listed(names, path)}; found ${actual} under ${path}${name}`);
   });
 }
 

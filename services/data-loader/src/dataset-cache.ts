@@ -159,15 +159,15 @@ export class DatasetCache {
   // Symbolic links are followed before the comparison, so that none leads out.
   async #resolve(name: DatasetName, root: string): Promise<string> {
     if (root.startsWith('s3://')) return this.#fetch(name, root);
-    const wanted = path.resolve(this.folder, root);
-    if (this.anywhere) return wanted;
-    const [base, found] = await Promise.all([realpath(path.resolve(this.folder)), realpath(wanted)]).catch(() => {
-      throw new DatasetError('missing', `no folder ${wanted}`);
+    const resolved = path.resolve(this.folder, root);
+    if (this.anywhere) return resolved;
+    const [base, real] = await Promise.all([realpath(path.resolve(this.folder)), realpath(resolved)]).catch(() => {
+      throw new DatasetError('missing', `no folder ${resolved}`);
     });
-    if (found !== base && !found.startsWith(base + path.sep)) {
+    if (real !== base && !real.startsWith(base + path.sep)) {
       throw new RequestError(`dataset.root '${root}' lies outside the loader's data folder`);
     }
-    return found;
+    return real;
   }
 }
 

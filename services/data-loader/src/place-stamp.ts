@@ -27,15 +27,15 @@ type Entry = Awaited<ReturnType<typeof readEntries>>[number];
 const readEntries = (folder: string) => readdir(folder, { withFileTypes: true });
 
 /** None of what is no folder. */
-async function namesIn(folder: string, wanted: (entry: Entry) => boolean): Promise<string[]> {
+async function namesIn(folder: string, matches: (entry: Entry) => boolean): Promise<string[]> {
   const entries = await readEntries(folder).catch(() => []);
   return entries
-    .filter(wanted)
+    .filter(matches)
     .map(({ name }) => name)
     .sort();
 }
 
 async function about(place: string): Promise<string> {
-  const found = await stat(place, { bigint: true }).catch(() => undefined);
-  return `${place}\0${found?.size}\0${found?.mtimeNs}\n`;
+  const stats = await stat(place, { bigint: true }).catch(() => undefined);
+  return `${place}\0${stats?.size}\0${stats?.mtimeNs}\n`;
 }

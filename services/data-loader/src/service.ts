@@ -83,10 +83,10 @@ export function dataLoaderService(
 
     streamBatches: (request) => streamBatches(request, datasets, renderer),
 
-    async *streamViews({ dataset, augmentation: wire, views: wanted, seed }) {
+    async *streamViews({ dataset, augmentation: wire, views: selection, seed }) {
       const opened = await datasets.get(dataset);
       const augmentation = augmentationOf(wire);
-      const views = viewsOf(wanted, augmentation, opened.data.count, opened.size);
+      const views = viewsOf(selection, augmentation, opened.data.count, opened.size);
       const render = () => renderer.render(opened, augmentation, seed, views);
       const pixels = await datasets.waits.during(IMAGES, render);
       for (const { bytes, totalBytes, offset } of piecesOf(pixels)) {
@@ -109,8 +109,8 @@ async function* streamBatches(
       const part = { totalBytes, offset };
       if (offset > 0) yield { cursor, part, views: undefined, labels: [], pixels: bytes, ownShare };
       else {
-        const told = { index: [...views.index], code: [...views.code] };
-        yield { cursor, part, views: told, labels, pixels: bytes, ownShare };
+        const pairs = { index: [...views.index], code: [...views.code] };
+        yield { cursor, part, views: pairs, labels, pixels: bytes, ownShare };
       }
     }
   }

@@ -15,17 +15,18 @@ import { RequestError } from '@mcld/platform/grpc/errors.js';
 export function canonicalWeights(
   model: string,
   tensors: readonly NamedTensor[],
-  wanted: string,
+  weights: string,
 ): { readonly content: Uint8Array; readonly notes: readonly string[] } {
   const names = new TensorNames(tensors);
   if (!isModelName(model)) {
     const fits = modelsThatFit(names);
-    const found = fits.length > 0 ? `the weights fit ${fits.join(' or ')}` : `expected one of ${modelNames.join(', ')}`;
-    throw new RequestError(`${model === '' ? 'model is missing' : `model '${model}'`}: ${found}`);
+    const advice =
+      fits.length > 0 ? `the weights fit ${fits.join(' or ')}` : `expected one of ${modelNames.join(', ')}`;
+    throw new RequestError(`${model === '' ? 'model is missing' : `model '${model}'`}: ${advice}`);
   }
-  if (wanted !== '' && wanted !== 'raw' && wanted !== 'ema') {
-    throw new RequestError(`weights '${wanted}': expected raw or ema`);
+  if (weights !== '' && weights !== 'raw' && weights !== 'ema') {
+    throw new RequestError(`weights '${weights}': expected raw or ema`);
   }
-  const { state, classes, notes } = chooseWeights(model, names, wanted);
+  const { state, classes, notes } = chooseWeights(model, names, weights);
   return { content: encodeSafetensors(state, { format: 'pt', model, classes: String(classes) }), notes };
 }

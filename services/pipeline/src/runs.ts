@@ -85,8 +85,8 @@ export class Runs {
 
   /** The trainer sees the state at its next look, within a second, and stops. */
   async cancel(id: RunId): Promise<RunRecord<Recipe>> {
-    const record = await changeRun(this.adapters.runs, id, (found) =>
-      hasEnded(found.state) ? undefined : { ...found, state: 'cancelled', ...NO_WAITS },
+    const record = await changeRun(this.adapters.runs, id, (current) =>
+      hasEnded(current.state) ? undefined : { ...current, state: 'cancelled', ...NO_WAITS },
     );
     if (!record) throw new NotFoundError(`no run ${id}`);
     if (record.state !== 'cancelled') throw new StateError(`run ${id} has ${record.state} already`);
@@ -96,10 +96,10 @@ export class Runs {
 
   async resume(id: RunId): Promise<RunRecord<Recipe>> {
     let resumed = false;
-    const record = await changeRun(this.adapters.runs, id, (found) => {
-      resumed = ['interrupted', 'failed', 'cancelled'].includes(found.state);
+    const record = await changeRun(this.adapters.runs, id, (current) => {
+      resumed = ['interrupted', 'failed', 'cancelled'].includes(current.state);
       if (!resumed) return undefined;
-      return { ...found, state: 'queued', error: '', submissions: found.submissions + 1, ...NO_WAITS };
+      return { ...current, state: 'queued', error: '', submissions: current.submissions + 1, ...NO_WAITS };
     });
     if (!record) throw new NotFoundError(`no run ${id}`);
     if (!resumed) {

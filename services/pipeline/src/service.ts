@@ -55,7 +55,7 @@ export function pipelineService(
       inSpan('resume', { run: runId }, async () => {
         const resumed = await runs.resume(asRunId(runId));
         const trace = carryContext();
-        await changeRun(runs.adapters.runs, resumed.id, (found) => ({ ...found, trace }));
+        await changeRun(runs.adapters.runs, resumed.id, (current) => ({ ...current, trace }));
         return { run: toWire(resumed) };
       }),
 
@@ -87,20 +87,20 @@ async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerato
   for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
     // The event loop may not have come to this event yet; to fold it in here too changes nothing else.
     const record =
-      (await changeRun(runs.adapters.runs, id, (found) => applyEvent(found, event))) ?? (await runs.get(id));
+      (await changeRun(runs.adapters.runs, id, (current) => applyEvent(current, event))) ?? (await runs.get(id));
     // A resumed run has older endings in its history: only the record says that it has ended now.
     const last = hasEnded(record.state) && event.kind === record.state;
     if (last && !ended) {
-      yield { ...told(event), run: toWire(record) };
+      yield { ...fieldsOf(event), run: toWire(record) };
       return;
     }
-    yield told(event);
+    yield fieldsOf(event);
   }
   // The history may have been lost with its process, or be past its limits: the record is not.
   if (ended) yield { kind: 'ended', run: toWire(await runs.get(id)) };
 }
 
-const told = (event: RunEvent): Partial<WatchRunResponse> => ({
+const fieldsOf = (event: RunEvent): Partial<WatchRunResponse> => ({
   eventId: event.id,
   kind: event.kind,
   time: new Date(event.time),

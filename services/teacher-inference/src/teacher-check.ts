@@ -29,7 +29,7 @@ export async function checkTeacher(source: RowSource, mixed: boolean, accept: re
   for (const computer of computers) assertSides(computer, source.described);
   for (const computer of computers) await computer.assertUnchanged?.();
   for (const computer of computers) {
-    const finding = (await findings(computer, source)).find((found) => !accept.includes(found.accept));
+    const finding = (await findings(computer, source)).find((fault) => !accept.includes(fault.accept));
     if (finding) throw new ForeignModelError(finding.message);
   }
   const isElsewhere = computers.some(({ assertUnchanged }) => assertUnchanged !== undefined);
@@ -51,10 +51,10 @@ const remembered = new WeakMap<Computer, Promise<readonly Finding[]>>();
 function findings(computer: Computer, source: RowSource): Promise<readonly Finding[]> {
   if (!computer.isForeign) return Promise.resolve([]);
   if (computer.assertUnchanged) return tried(computer, source);
-  const found = remembered.get(computer) ?? tried(computer, source);
-  remembered.set(computer, found);
-  found.catch(() => remembered.delete(computer));
-  return found;
+  const check = remembered.get(computer) ?? tried(computer, source);
+  remembered.set(computer, check);
+  check.catch(() => remembered.delete(computer));
+  return check;
 }
 
 /** Two batches of the data set's images that have a part in common, in other places and in other company. */
@@ -79,13 +79,13 @@ async function tried(computer: Computer, source: RowSource): Promise<Finding[]> 
   const shift = total - size;
   const [first, second] = [await answers(0), await answers(shift)];
   assertVaried(computer, images, [...first, ...second]);
-  const found = [squashed(computer, [...first, ...second])];
+  const faults = [squashed(computer, [...first, ...second])];
   const apart = differenceOf(paired(first.slice(shift), second));
   if (!isSame(apart)) {
     const again = differenceOf(paired(first, await answers(0)));
-    found.push(isSame(again) ? dependsOnCompany(computer, apart.largest) : differs(computer, again.largest));
+    faults.push(isSame(again) ? dependsOnCompany(computer, apart.largest) : differs(computer, again.largest));
   }
-  return found.filter((finding) => finding !== undefined);
+  return faults.filter((finding) => finding !== undefined);
 }
 
 const imagesOf = (pixels: Uint8Array, count: number): Uint8Array[] => {

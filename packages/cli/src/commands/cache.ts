@@ -74,8 +74,8 @@ async function collect(options: CollectOptions): Promise<void> {
   let total = stores.reduce((sum, { bytes }) => sum + bytes, 0);
   const removed: StoredLogits[] = [];
   for (const store of stores) {
-    const wanted = options.teacher ? store.teacher.startsWith(options.teacher) : total > limit;
-    if (!wanted) continue;
+    const isDue = options.teacher ? store.teacher.startsWith(options.teacher) : total > limit;
+    if (!isDue) continue;
     await segments.remove(store);
     removed.push(store);
     total -= store.bytes;

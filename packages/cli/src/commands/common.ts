@@ -53,8 +53,8 @@ export function present(run: Run | undefined): Run {
 
 /** A recipe as the connection's pipeline can work on it: its teacher's files are sent, its data found from any folder. */
 export function placedRecipe({ client, home }: Connection, recipe: Recipe, { json }: CommonOptions): Promise<Recipe> {
-  const found = home === undefined ? recipe : withRoots(recipe, path.resolve(readConfig().MCLD_DATA_DIR));
-  return importTeacherOf(client, found, (note) => {
+  const located = home === undefined ? recipe : withRoots(recipe, path.resolve(readConfig().MCLD_DATA_DIR));
+  return importTeacherOf(client, located, (note) => {
     if (!json) say(`teacher: ${note}`);
   });
 }

@@ -116,9 +116,9 @@ async function get(id: string, options: CommonOptions): Promise<void> {
 async function watch(id: string, options: CommonOptions): Promise<void> {
   await withConnection({ ...options, use: 'brief' }, async (connection, signal) => {
     const { client, home, place } = connection;
-    const found = present((await client.getRun({ runId: id })).run);
-    if (home !== undefined && found.state === RunState.INTERRUPTED) {
-      const { step, totalSteps } = found;
+    const run = present((await client.getRun({ runId: id })).run);
+    if (home !== undefined && run.state === RunState.INTERRUPTED) {
+      const { step, totalSteps } = run;
       const how = `'mcld resume ${id}${place}' goes on with it`;
       throw new CliError(`run ${id} is interrupted, after ${step} of ${totalSteps} steps; ${how}`);
     }
@@ -127,7 +127,7 @@ async function watch(id: string, options: CommonOptions): Promise<void> {
     const unread = new AbortController();
     process.stdout.once('error', () => unread.abort());
     const until = AbortSignal.any([signal, unread.signal]);
-    const ended = await followRun(client, found, until, onEvent ? { onEvent } : {});
+    const ended = await followRun(client, run, until, onEvent ? { onEvent } : {});
     if (unread.signal.aborted) return;
     if (!ended) throw stopped(connection, id);
     succeeded(connection, ended);

@@ -113,9 +113,9 @@ function paint(numbers: Uint8Array, palette: Uint8Array, { width, height, topDow
 function assertRows(length: number, { width, height, bits, pixelsAt }: Header): number {
   const rowBytes = Math.ceil((width * bits) / 8);
   const stride = Math.ceil(rowBytes / 4) * 4;
-  const wanted = stride * (height - 1) + rowBytes;
-  if (length - pixelsAt >= wanted) return stride;
-  throw new Error(`it is truncated: ${Math.max(0, length - pixelsAt)} of ${wanted} bytes of pixels`);
+  const pixelBytes = stride * (height - 1) + rowBytes;
+  if (length - pixelsAt >= pixelBytes) return stride;
+  throw new Error(`it is truncated: ${Math.max(0, length - pixelsAt)} of ${pixelBytes} bytes of pixels`);
 }
 
 function plainNumbers(bytes: Uint8Array, header: Header): Uint8Array {

@@ -51,8 +51,8 @@ function orientationField(directory: TiffDirectory): Field | undefined {
 }
 
 function xmpOrientation(xmp: Uint8Array | undefined): Orientation | undefined {
-  const found = xmp && /tiff:Orientation(?:="|>)([0-9])/.exec(Buffer.from(xmp).toString('latin1'));
-  return found ? asOrientation(Number(found[1])) : undefined;
+  const match = xmp && /tiff:Orientation(?:="|>)([0-9])/.exec(Buffer.from(xmp).toString('latin1'));
+  return match ? asOrientation(Number(match[1])) : undefined;
 }
 
 function withoutHeader(exif: Uint8Array): Uint8Array {

@@ -74,10 +74,10 @@ async function decodeInks(bytes: Uint8Array, depth: 'uchar' | 'ushort'): Promise
  * The upper bytes of each pixel's first `wanted` samples of `size` bytes in this machine's order, which is
  * little-endian.
  */
-function bytesOf(data: Uint8Array, size: number, channels: number, wanted: number): Uint8Array {
-  const out = new Uint8Array((data.length / (channels * size)) * wanted);
-  for (let from = size - 1, at = 0; at < out.length; from += channels * size, at += wanted) {
-    for (let c = 0; c < wanted; c++) out[at + c] = data[from + c * size] ?? 0;
+function bytesOf(data: Uint8Array, size: number, channels: number, outChannels: number): Uint8Array {
+  const out = new Uint8Array((data.length / (channels * size)) * outChannels);
+  for (let from = size - 1, at = 0; at < out.length; from += channels * size, at += outChannels) {
+    for (let c = 0; c < outChannels; c++) out[at + c] = data[from + c * size] ?? 0;
   }
   return out;
 }

@@ -45,10 +45,10 @@ async function fetchInto(folder: string, source: DatasetSource, onBytes: OnBytes
   const part = `${archive}.part`;
   if (!(await exists(archive))) {
     await download(source.url, part, onBytes);
-    const found = await md5(part);
-    if (found !== source.md5) {
+    const digest = await md5(part);
+    if (digest !== source.md5) {
       await rm(part);
-      throw new FetchError(`${source.url} gave a file with md5 ${found}, expected ${source.md5}; it was deleted`);
+      throw new FetchError(`${source.url} gave a file with md5 ${digest}, expected ${source.md5}; it was deleted`);
     }
     await rename(part, archive);
   }

@@ -48,10 +48,10 @@ export function recordsOf(file: string, pickle: Buffer, labels: readonly string[
 export function classNamesOf(file: string, pickle: Buffer, key: string): string[] {
   return named(file, pickle, () => {
     const meta = batchOf(pickle);
-    const found = meta.get(key);
-    if (!Array.isArray(found) || found.length === 0) throw lacks(meta, key, `list of names (${AS_LIST})`);
-    if (found.length > MOST_CLASSES) throw new PickleError(`${found.length} ${key}, expected at most ${MOST_CLASSES}`);
-    const names = found.map(asText);
+    const list = meta.get(key);
+    if (!Array.isArray(list) || list.length === 0) throw lacks(meta, key, `list of names (${AS_LIST})`);
+    if (list.length > MOST_CLASSES) throw new PickleError(`${list.length} ${key}, expected at most ${MOST_CLASSES}`);
+    const names = list.map(asText);
     const wrong = names.indexOf('');
     if (wrong >= 0) throw new PickleError(`${key}[${wrong}] is no text, or empty (${AS_LIST})`);
     return names;
@@ -66,8 +66,8 @@ function batchOf(pickle: Buffer): Batch {
 }
 
 function labelsOf(batch: Batch, name: string, count: number): readonly number[] {
-  const found = batch.get(name);
-  const labels = found instanceof NumpyArray ? found.integers() : found;
+  const value = batch.get(name);
+  const labels = value instanceof NumpyArray ? value.integers() : value;
   if (!Array.isArray(labels)) throw lacks(batch, name, 'list of numbers');
   if (labels.length !== count) throw new PickleError(`${count} images, but ${labels.length} ${name}`);
   const wrong = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= MOST_CLASSES);
@@ -78,7 +78,7 @@ function labelsOf(batch: Batch, name: string, count: number): readonly number[] 
 const lacks = (batch: Batch, key: string, expected: string): PickleError =>
   batch.has(key)
     ? new PickleError(`${key} is no ${expected}`)
-    : new PickleError(`no ${key} (found ${listed([...batch.keys()].map((found) => shown(found, 40)))})`);
+    : new PickleError(`no ${key} (found ${listed([...batch.keys()].map((other) => shown(other, 40)))})`);
 
 function named<T>(file: string, pickle: Buffer, read: () => T): T {
   try {

@@ -131,16 +131,16 @@ async function openCifar(layout: Layout, { root, split }: DatasetLocation): Prom
 /** The binary version, unless more of the Python one's files are there. */
 async function versionIn(root: string, { binary, python }: Layout, split: 'train' | 'test'): Promise<Version> {
   const missing = async ({ files, names }: Version) => {
-    const found = await Promise.all([...files[split], names].map((file) => isFile(path.join(root, file))));
-    return found.filter((there) => !there).length;
+    const filesExist = await Promise.all([...files[split], names].map((file) => isFile(path.join(root, file))));
+    return filesExist.filter((exists) => !exists).length;
   };
   return (await missing(python)) < (await missing(binary)) ? python : binary;
 }
 
 /** A folder of the root that its makers' archives make: people name the folder that they unpacked them in. */
 async function folderBelow(root: string, { folders }: Layout): Promise<string | undefined> {
-  const there = await Promise.all(folders.map((folder) => isFolder(path.join(root, folder))));
-  return folders.find((_, i) => there[i]);
+  const foldersExist = await Promise.all(folders.map((folder) => isFolder(path.join(root, folder))));
+  return folders.find((_, i) => foldersExist[i]);
 }
 
 const isFolder = (file: string): Promise<boolean> =>

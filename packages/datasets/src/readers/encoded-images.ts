@@ -61,21 +61,22 @@ export async function openEncoded<T extends { readonly label: number }>(
   const findings = (await memory.recall(stamp)) ?? (await readAll(images, about, skipDamaged));
   await memory.keep(stamp, findings);
   const left = new Set(findings.damaged);
-  const kept = left.size === 0 ? items : items.filter((_, row) => !left.has(row));
-  if (kept.length === 0) throw new DatasetError('damaged', `none of the ${left.size} images of ${root} can be decoded`);
-  if (images.needsEveryClass) refuseEmpty('damaged', root, images, kept, () => 'none of its images can be decoded');
+  const usable = left.size === 0 ? items : items.filter((_, row) => !left.has(row));
+  if (usable.length === 0)
+    throw new DatasetError('damaged', `none of the ${left.size} images of ${root} can be decoded`);
+  if (images.needsEveryClass) refuseEmpty('damaged', root, images, usable, () => 'none of its images can be decoded');
   return {
-    count: kept.length,
+    count: usable.length,
     classNames,
     imageSize,
-    labels: labelled ? Uint16Array.from(kept, ({ label }) => label) : new Uint16Array(),
+    labels: labelled ? Uint16Array.from(usable, ({ label }) => label) : new Uint16Array(),
     fingerprint: findings.fingerprint,
     standIn: await standInOf(root),
-    passedOver: notUsed(images, findings.damaged, kept),
+    passedOver: notUsed(images, findings.damaged, usable),
     encoded: true,
     picture(row) {
-      const item = kept[row];
-      if (item === undefined) throw new RangeError(`image ${row} of ${kept.length}`);
+      const item = usable[row];
+      if (item === undefined) throw new RangeError(`image ${row} of ${usable.length}`);
       return openItem(images, item);
     },
   };
@@ -84,7 +85,7 @@ export async function openEncoded<T extends { readonly label: number }>(
 function notUsed<T extends { readonly label: number }>(
   images: EncodedImages<T>,
   damaged: readonly number[],
-  kept: readonly T[],
+  usable: readonly T[],
 ): PassedOver[] {
   const passedOver = new Tally();
   passedOver.addAll(images.passedOver);
@@ -92,14 +93,14 @@ function notUsed<T extends { readonly label: number }>(
   for (const [row, item] of images.items.entries()) {
     if (isDamaged.has(row)) passedOver.add(DAMAGED, images.nameOf(item));
   }
-  const empty = images.labelled ? labelsWithout(images.classNames, kept) : [];
+  const empty = images.labelled ? labelsWithout(images.classNames, usable) : [];
   for (const label of empty) passedOver.add(WITHOUT_IMAGES, images.placeOf(label));
   return passedOver.list();
 }
 
 function labelsWithout(classNames: readonly string[], items: readonly { readonly label: number }[]): number[] {
-  const found = new Set(items.map(({ label }) => label));
-  return Array.from(classNames.keys()).filter((label) => !found.has(label));
+  const labels = new Set(items.map(({ label }) => label));
+  return Array.from(classNames.keys()).filter((label) => !labels.has(label));
 }
 
 /** A class without images would be trained as if it were there. @throws DatasetError */
@@ -121,11 +122,11 @@ function refuseEmpty<T extends { readonly label: number }>(
 async function openItem<T extends { readonly label: number }>(images: EncodedImages<T>, item: T): Promise<Picture> {
   const name = images.nameOf(item);
   const picture = await openPicture(await images.read(item), name);
-  const wanted = images.imageSize;
-  if (!wanted || (picture.height === wanted.height && picture.width === wanted.width)) return picture;
+  const expected = images.imageSize;
+  if (!expected || (picture.height === expected.height && picture.width === expected.width)) return picture;
   throw new DatasetError(
     'damaged',
-    `${name} is ${picture.width}×${picture.height}, expected ${wanted.width}×${wanted.height}`,
+    `${name} is ${picture.width}×${picture.height}, expected ${expected.width}×${expected.height}`,
   );
 }
 

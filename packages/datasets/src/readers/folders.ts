@@ -57,8 +57,8 @@ export class ImageTree {
 
   /** What lies directly in the root, junk apart, by name. */
   async atRoot(): Promise<RootEntry[]> {
-    const there = (await entriesOf(this.root)).filter(({ name }) => !isJunk(name));
-    return there.sort((a, b) => byCodePoints(a.name, b.name));
+    const entries = (await entriesOf(this.root)).filter(({ name }) => !isJunk(name));
+    return entries.sort((a, b) => byCodePoints(a.name, b.name));
   }
 
   /** Whether a link that was followed leads into this folder of the root. */
@@ -112,7 +112,7 @@ export class ImageTree {
     passedOver: Tally,
     mayDangle: (name: string) => boolean,
   ): Promise<Entry[]> {
-    const found: Entry[] = [];
+    const files: Entry[] = [];
     // In their order, so that the first names that are told are the same everywhere.
     const entries = (await entriesOf(path.join(this.root, folder.place))).sort((a, b) => byCodePoints(a.name, b.name));
     for (const { name, kind } of entries) {
@@ -122,9 +122,9 @@ export class ImageTree {
       if (entry instanceof DatasetError) {
         if (!this.skipDamaged || !mayDangle(name)) throw entry;
         passedOver.add(DANGLING, place);
-      } else if (entry.kind !== 'folder' || !name.startsWith('.')) found.push({ name, place, ...entry });
+      } else if (entry.kind !== 'folder' || !name.startsWith('.')) files.push({ name, place, ...entry });
     }
-    return found;
+    return files;
   }
 
   /** Where a folder of the root really lies. Its links are looked at one by one, so that the one at fault is named. */

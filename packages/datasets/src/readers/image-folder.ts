@@ -44,23 +44,23 @@ async function classesOf(tree: ImageTree): Promise<string[]> {
   const beside = new Tally();
   const classes = await distinctFolders(tree, TRAIN, beside);
   if (classes.length > 1) return classes;
-  const found = passedOverText(beside.list());
+  const unused = passedOverText(beside.list());
   throw new DatasetError(
     'missing',
-    `${path.join(tree.root, TRAIN)} has ${classes.length} folders; expected one a class${found && `, found ${found}`}`,
+    `${path.join(tree.root, TRAIN)} has ${classes.length} folders; expected one a class${unused && `, found ${unused}`}`,
   );
 }
 
 /** Those of the names that are there. @throws DatasetError where none is */
 async function foldersOf(tree: ImageTree, split: string, names: readonly string[]): Promise<string[]> {
-  const there = await foldersAtRoot(tree);
-  const found = names.filter((name) => there.includes(name));
-  if (found.length > 0) return found;
-  const wanted = names.map((name) => `${name}/<class>/`).join(' or ');
-  const others = there.slice(0, NAMED).map(shownPath).join(', ');
+  const folders = await foldersAtRoot(tree);
+  const splits = names.filter((name) => folders.includes(name));
+  if (splits.length > 0) return splits;
+  const expected = names.map((name) => `${name}/<class>/`).join(' or ');
+  const others = folders.slice(0, NAMED).map(shownPath).join(', ');
   throw new DatasetError(
     'missing',
-    `${tree.root} has no split '${split}'; expected ${wanted} with images in it, found ${others || 'nothing'}`,
+    `${tree.root} has no split '${split}'; expected ${expected} with images in it, found ${others || 'nothing'}`,
   );
 }
 

@@ -53,8 +53,8 @@ async function validation(tree: ImageTree, labels: ReadonlyMap<string, number>):
   if (unknown)
     throw new DatasetError('damaged', `${path.join(root, 'val', shownPath(unknown))} is of no class of train/`);
   if (folders.length > 0) {
-    const found = new Map(Array.from(labels).filter(([wnid]) => folders.includes(wnid)));
-    return inFolders(tree, 'val', found, beside);
+    const labelsOfFolders = new Map(Array.from(labels).filter(([wnid]) => folders.includes(wnid)));
+    return inFolders(tree, 'val', labelsOfFolders, beside);
   }
   const passedOver = new Tally();
   const listed = await tree.images('val', passedOver);
@@ -66,9 +66,9 @@ async function validation(tree: ImageTree, labels: ReadonlyMap<string, number>):
     }
     return { file, label };
   });
-  const there = new Set(listed.map(imageName));
+  const fileNames = new Set(listed.map(imageName));
   for (const name of wnidOf.keys()) {
-    if (!there.has(name)) passedOver.add('images of the validation list that are not in val/', name);
+    if (!fileNames.has(name)) passedOver.add('images of the validation list that are not in val/', name);
   }
   return { files, passedOver, instead: new Map() };
 }

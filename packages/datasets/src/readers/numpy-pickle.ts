@@ -75,9 +75,9 @@ export class NumpyArray extends PickledObject {
 
   #content(elementBytes: number): Uint8Array {
     const bytes = asBytes(this.#bytes);
-    const wanted = this.shape.reduce((a, b) => a * b, elementBytes);
-    if (bytes.byteLength !== wanted) {
-      throw new PickleError(`an array [${this.shape.join(', ')}] of ${bytes.byteLength} bytes, expected ${wanted}`);
+    const expected = this.shape.reduce((a, b) => a * b, elementBytes);
+    if (bytes.byteLength !== expected) {
+      throw new PickleError(`an array [${this.shape.join(', ')}] of ${bytes.byteLength} bytes, expected ${expected}`);
     }
     return bytes;
   }

@@ -61,17 +61,17 @@ export class Tally {
     for (const [kind, counted] of others.#kinds) this.#add(kind, counted);
   }
 
-  #add(wanted: string, { count, names, open }: Counted): void {
-    const isOther = open && !this.#kinds.has(wanted) && this.#open >= MAX_OPEN;
-    const kind = isOther ? 'files of other kinds' : wanted;
-    let found = this.#kinds.get(kind);
-    if (!found) {
-      found = { count: 0, names: [], open: open && !isOther };
-      this.#kinds.set(kind, found);
-      if (found.open) this.#open++;
+  #add(ownKind: string, { count, names, open }: Counted): void {
+    const isOther = open && !this.#kinds.has(ownKind) && this.#open >= MAX_OPEN;
+    const kind = isOther ? 'files of other kinds' : ownKind;
+    let entry = this.#kinds.get(kind);
+    if (!entry) {
+      entry = { count: 0, names: [], open: open && !isOther };
+      this.#kinds.set(kind, entry);
+      if (entry.open) this.#open++;
     }
-    found.count += count;
-    found.names.push(...names.slice(0, NAMED - found.names.length));
+    entry.count += count;
+    entry.names.push(...names.slice(0, NAMED - entry.names.length));
   }
 
   /** The most first. */

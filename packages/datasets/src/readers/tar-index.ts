@@ -147,16 +147,16 @@ function extended({ name, pax }: Extension, type: string, body: Buffer): Extensi
 
 /** The path in a pax header, from its bytes: it may be no UTF-8. A record is '<length> <key>=<value>\n'. */
 function paxPath(body: Buffer): string | undefined {
-  let found: string | undefined;
+  let name: string | undefined;
   for (let at = 0; at < body.length; ) {
     const length = Number.parseInt(body.toString('latin1', at, at + 10), 10);
-    if (!(length > 0)) return found;
+    if (!(length > 0)) return name;
     const record = body.subarray(at, at + length);
     const begin = record.indexOf(' path=');
-    if (begin === String(length).length) found = textOf(record.subarray(begin + ' path='.length, -1));
+    if (begin === String(length).length) name = textOf(record.subarray(begin + ' path='.length, -1));
     at += length;
   }
-  return found;
+  return name;
 }
 
 /** The name in a header: the prefix of ustar, and the rest. */

@@ -53,7 +53,7 @@ async function listVal(
 ): Promise<{ files: LabelledFile[]; passedOver: Tally }> {
   const { root } = tree;
   const passedOver = new Tally();
-  const there = new Set(await tree.images(path.join('val', 'images'), passedOver));
+  const valFiles = new Set(await tree.images(path.join('val', 'images'), passedOver));
   const place = new Map(wnids.map((wnid, label) => [wnid, label]));
   const name = path.join('val', 'val_annotations.txt');
   const files: LabelledFile[] = [];
@@ -69,7 +69,7 @@ async function listVal(
     }
     const file = path.join('val', 'images', image);
     named.add(file);
-    if (there.has(file)) files.push({ file, label });
+    if (valFiles.has(file)) files.push({ file, label });
     else if (skipDamaged) passedOver.add('images of val_annotations.txt that are not there', file);
     else
       throw new DatasetError(
@@ -77,7 +77,7 @@ async function listVal(
         `${path.join(root, name)}: line ${i + 1} names ${image}, but there is no such image`,
       );
   }
-  for (const file of there) {
+  for (const file of valFiles) {
     if (!named.has(file)) passedOver.add('images that val_annotations.txt does not name', file);
   }
   return { files, passedOver };

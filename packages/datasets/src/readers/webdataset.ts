@@ -39,10 +39,10 @@ export async function openWebDataset(location: DatasetLocation): Promise<Dataset
   tallyOthers(entries, passedOver);
   const samples = await samplesIn(root, shards, split !== 'unlabeled', passedOver);
   if (samples.length === 0) {
-    const found = passedOverText(passedOver.list());
+    const unused = passedOverText(passedOver.list());
     throw new DatasetError(
       'missing',
-      `the shards of ${root} hold no images of split '${split}'${found && `: ${found}`}`,
+      `the shards of ${root} hold no images of split '${split}'${unused && `: ${unused}`}`,
     );
   }
   const list = path.join(root, 'classes.txt');
@@ -86,9 +86,14 @@ function chosenShards(
     for (const name of compressed) passedOver.add('compressed shards', name);
     return plain;
   }
-  const wanted = split === 'train' ? 'train-000000.tar' : `${split}-000000.tar`;
-  const found = first ? `; ${shownPath(first)} is compressed: unpack it to a plain .tar` : `, found ${listOf(entries)}`;
-  throw new DatasetError('missing', `${root} has no shards of split '${split}'; expected names as ${wanted}${found}`);
+  const example = split === 'train' ? 'train-000000.tar' : `${split}-000000.tar`;
+  const contents = first
+    ? `; ${shownPath(first)} is compressed: unpack it to a plain .tar`
+    : `, found ${listOf(entries)}`;
+  throw new DatasetError(
+    'missing',
+    `${root} has no shards of split '${split}'; expected names as ${example}${contents}`,
+  );
 }
 
 function listOf(entries: readonly RootEntry[]): string {
@@ -118,16 +123,16 @@ async function samplesIn(
       const where = path.join(root, shard);
       return withTar(where, (handle) => samplesOf(handle, { shard, where, labelled }));
     });
-    for (const found of await Promise.all(read)) {
-      for (const sample of found.samples) samples.push(sample);
-      passedOver.addAll(found.passedOver);
+    for (const shard of await Promise.all(read)) {
+      for (const sample of shard.samples) samples.push(sample);
+      passedOver.addAll(shard.passedOver);
     }
   }
   return samples;
 }
 
 const highestOf = (samples: readonly Sample[]): number =>
-  samples.reduce((found, { label }) => Math.max(found, label), 0);
+  samples.reduce((greatest, { label }) => Math.max(greatest, label), 0);
 
 /** Names of classes that have none: the numbers of the training split, also where another is read. */
 async function numbers(

@@ -14,8 +14,8 @@ export interface Framing {
 const VARYING: Framing = { size: 224, resize: 256 };
 
 /** @throws RangeError when the centre would be larger than what it is cut out of */
-export function framingOf({ imageSize }: Pick<Dataset, 'imageSize'>, wanted: Framing): Framing {
-  const framing = imageSize ? wanted : varying(wanted);
+export function framingOf({ imageSize }: Pick<Dataset, 'imageSize'>, requested: Framing): Framing {
+  const framing = imageSize ? requested : varying(requested);
   if (framing.resize > 0 && framing.resize < framing.size) {
     throw new RangeError(`dataset.resize ${framing.resize}: expected 0 or at least dataset.size ${framing.size}`);
   }

@@ -63,7 +63,7 @@ function blend(pixels: Uint8Array, a: number, b: number, bytes: number, share: n
 }
 
 function swap(pixels: Uint8Array, a: number, b: number, bytes: number): void {
-  const kept = Uint8Array.from(pixels.subarray(a, a + bytes));
+  const copy = Uint8Array.from(pixels.subarray(a, a + bytes));
   pixels.copyWithin(a, b, b + bytes);
-  pixels.set(kept, b);
+  pixels.set(copy, b);
 }

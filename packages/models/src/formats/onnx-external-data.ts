@@ -41,13 +41,13 @@ export function mayBeOnnx(file: Uint8Array): boolean {
 
 /** The tensors whose values lie outside of a model's file. @throws OnnxError naming one that cannot be */
 export function externalTensors(model: Uint8Array): ExternalTensor[] {
-  const found: ExternalTensor[] = [];
+  const tensors: ExternalTensor[] = [];
   changeTensors(model, (bytes) => {
     const tensor = externalOf(bytes);
-    if (tensor) found.push(tensor);
+    if (tensor) tensors.push(tensor);
     return undefined;
   });
-  return found;
+  return tensors;
 }
 
 /**
@@ -79,7 +79,7 @@ function externalOf(bytes: Uint8Array): ExternalTensor | undefined {
   const outline = outlineOf(bytes);
   if (!isExternal(outline)) return undefined;
   const name = outline.name ? `tensor ${shown(outline.name)}` : 'a tensor without a name';
-  const entry = (key: string) => outline.externalData.findLast((found) => found.key === key)?.value;
+  const entry = (key: string) => outline.externalData.findLast((pair) => pair.key === key)?.value;
   const location = entry('location') ?? '';
   if (location === '' || location.length > MAX_PATH) {
     throw new OnnxError(

@@ -50,16 +50,16 @@ function changed(
 ): Pieces | undefined {
   if (depth > MAX_DEPTH) throw new OnnxError(`no ONNX model: more than ${MAX_DEPTH} messages within one another`);
   const pieces: Uint8Array[] = [];
-  let kept = 0;
+  let copiedTo = 0;
   for (const { field, start, end, body } of fieldsOf(bytes)) {
     const inner = inside[message][field];
     if (!inner || !body) continue;
     const content = inner === 'tensor' ? change(body) : changed(body, inner, change, depth + 1);
     if (!content) continue;
-    pieces.push(bytes.subarray(kept, start), headOf(field, content), ...content);
-    kept = end;
+    pieces.push(bytes.subarray(copiedTo, start), headOf(field, content), ...content);
+    copiedTo = end;
   }
-  return kept === 0 ? undefined : [...pieces, bytes.subarray(kept)];
+  return copiedTo === 0 ? undefined : [...pieces, bytes.subarray(copiedTo)];
 }
 
 /** A message without some of its fields, and with bytes as one more. */
@@ -69,8 +69,8 @@ export function replaceFields(
   field: number,
   content: Uint8Array,
 ): Pieces {
-  const kept = [...fieldsOf(bytes)].filter((found) => !without.has(found.field));
-  return [...kept.map(({ start, end }) => bytes.subarray(start, end)), headOf(field, [content]), content];
+  const others = [...fieldsOf(bytes)].filter((part) => !without.has(part.field));
+  return [...others.map(({ start, end }) => bytes.subarray(start, end)), headOf(field, [content]), content];
 }
 
 interface Field {

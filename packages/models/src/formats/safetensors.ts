@@ -185,10 +185,10 @@ function checkedEntry(name: string, entry: unknown, available: number): Entry {
   const size = Object.hasOwn(SIZES, dtype) ? SIZES[dtype] : undefined;
   if (size === undefined) throw new SafetensorsError(`tensor ${shown(name)} has dtype ${shown(dtype)}`);
   const [from, to] = offsets;
-  const wanted = shape.reduce((a, b) => a * b, size);
-  if (to > available || to - from !== wanted) {
+  const expected = shape.reduce((a, b) => a * b, size);
+  if (to > available || to - from !== expected) {
     throw new SafetensorsError(
-      `tensor ${shown(name)} [${shape.slice(0, 8).join(', ')}] ${dtype} needs ${wanted} bytes, its offsets say ${from}..${to} of ${available}`,
+      `tensor ${shown(name)} [${shape.slice(0, 8).join(', ')}] ${dtype} needs ${expected} bytes, its offsets say ${from}..${to} of ${available}`,
     );
   }
   return { dtype, shape, data_offsets: offsets };

@@ -17,7 +17,7 @@ const DEEPEST = 10;
  * @param mostText characters that all names together may have: a name can be long, and stand before many
  */
 export function tensorsIn(root: unknown, mostText: number): readonly NamedTensor[] {
-  const found: NamedTensor[] = [];
+  const tensors: NamedTensor[] = [];
   const seen = new Set<unknown>();
   let left = mostText;
   const named = (folder: string, key: string): string => {
@@ -30,10 +30,10 @@ export function tensorsIn(root: unknown, mostText: number): readonly NamedTensor
     seen.add(node);
     for (const [key, value] of node.entries()) {
       if (typeof key !== 'string' && typeof key !== 'number') continue;
-      if (isTensor(value)) found.push({ folder, name: named(folder, String(key)), tensor: value });
+      if (isTensor(value)) tensors.push({ folder, name: named(folder, String(key)), tensor: value });
       else if (isNode(value)) visit(value, named(folder, String(key)), depth + 1);
     }
   };
   if (isNode(root)) visit(root, '', 0);
-  return found;
+  return tensors;
 }

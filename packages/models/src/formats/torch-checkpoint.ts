@@ -22,8 +22,8 @@ export async function readTorchCheckpoint(file: Uint8Array): Promise<readonly Na
   const tensors = tensorsIn(saved, NAMES_PER_BYTE * file.byteLength + SMALL);
   if (tensors.length === 0) {
     const keys = saved instanceof Map ? [...saved.keys()].filter((key) => typeof key === 'string') : [];
-    const found = keys.length > 0 ? `a dict of ${listed(keys.map((key) => shown(key, 40)))}` : 'none';
-    throw new TorchCheckpointError(`a checkpoint needs a dict of tensors, and the file has ${found}`);
+    const contents = keys.length > 0 ? `a dict of ${listed(keys.map((key) => shown(key, 40)))}` : 'none';
+    throw new TorchCheckpointError(`a checkpoint needs a dict of tensors, and the file has ${contents}`);
   }
   return tensors;
 }

@@ -72,14 +72,14 @@ const sizeIn = (data: unknown): unknown => (Array.isArray(data) ? data.slice(2, 
  * A list is copied once however often it is called with, so that memory stays bounded by the pickle.
  */
 function dictReduction(): Reduction {
-  const made = new WeakMap<object, Map<unknown, unknown>>();
+  const maps = new WeakMap<object, Map<unknown, unknown>>();
   return ([content]) => {
     if (content instanceof Map) return content;
     if (!Array.isArray(content)) return new Map();
-    const earlier = made.get(content);
+    const earlier = maps.get(content);
     if (earlier) return earlier;
     const map = new Map(content.filter(Array.isArray).map(([key, value]) => [key, value]));
-    made.set(content, map);
+    maps.set(content, map);
     return map;
   };
 }

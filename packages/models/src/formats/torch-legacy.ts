@@ -65,9 +65,9 @@ function storageOf(
   }
   if (!roots.has(key)) roots.set(key, { kind, count });
   const whole = () => {
-    const found = contents.get(key);
-    if (!found) throw new TorchCheckpointError(`the file lacks storage ${shown(key)}, which a tensor lies in`);
-    return found;
+    const storage = contents.get(key);
+    if (!storage) throw new TorchCheckpointError(`the file lacks storage ${shown(key)}, which a tensor lies in`);
+    return storage;
   };
   if (!Array.isArray(view)) return new Storage(kind, key, budget, whole);
   const [, from, length] = view;
@@ -78,17 +78,17 @@ function storageOf(
 
 function storageAt(file: Uint8Array, at: number, key: string, root: Root): Uint8Array {
   const left = file.byteLength - at - 8;
-  const wanted = root.count * root.kind.bytes;
-  if (wanted > left) {
+  const length = root.count * root.kind.bytes;
+  if (length > left) {
     throw new TorchCheckpointError(
-      `storage ${key} has ${wanted} bytes, and the file ends after ${Math.max(left, 0)} of them: it is cut off`,
+      `storage ${key} has ${length} bytes, and the file ends after ${Math.max(left, 0)} of them: it is cut off`,
     );
   }
   const count = new DataView(file.buffer, file.byteOffset + at, 8).getBigInt64(0, true);
   if (count !== BigInt(root.count)) {
     throw new TorchCheckpointError(`storage ${key} has ${count} elements, its tensors say ${root.count}`);
   }
-  return file.subarray(at + 8, at + 8 + wanted);
+  return file.subarray(at + 8, at + 8 + length);
 }
 
 const isCount = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;

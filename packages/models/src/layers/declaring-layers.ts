@@ -69,8 +69,8 @@ export class DeclaringLayers implements Layers<Shape> {
     this.#declare(classToken, [1, 1, channels], 'token', 0.02);
     this.#declare(positions, [1, count, channels], 'token', 0.02);
     this.isPlaced = true;
-    const found = places(patches()) + 1;
-    if (found !== count) throw new Error(`an image of ${found - 1} patches, where the model has ${count - 1}`);
+    const tokens = places(patches()) + 1;
+    if (tokens !== count) throw new Error(`an image of ${tokens - 1} patches, where the model has ${count - 1}`);
     return this.#result({ height: count, channels, tokens: true });
   }
 

@@ -40,13 +40,13 @@ export class FlatArrays {
     let offset = 0;
     for (const spec of this.specs) {
       const name = nameOf(spec.name);
-      const found: StateArray | undefined = state.get(name);
-      if (found?.data.length !== elements(spec.shape)) {
-        const size = found ? `${found.data.length} values` : 'nothing';
+      const array: StateArray | undefined = state.get(name);
+      if (array?.data.length !== elements(spec.shape)) {
+        const size = array ? `${array.data.length} values` : 'nothing';
         throw new Error(`expected ${elements(spec.shape)} values under ${name}, found ${size}`);
       }
-      flat.set(toNative(spec, found.data), offset);
-      offset += found.data.length;
+      flat.set(toNative(spec, array.data), offset);
+      offset += array.data.length;
     }
     return flat;
   }

@@ -77,13 +77,13 @@ export function assertFinite(name: string, { data }: StateArray): void {
 export function assertStateOf(model: ModelName, classes: number, state: StateDict): void {
   const { parameters } = declareParameters(model, classes);
   for (const { name, shape } of parameters) {
-    const found = state.get(name);
+    const array = state.get(name);
     const want = `${model} has ${name} [${shape.join(', ')}]`;
-    if (!found) throw new WeightMismatchError(`${want}, but the weights have no such tensor`);
-    if (found.shape.join() !== shape.join()) {
-      throw new WeightMismatchError(`${want}, but the weights have it as [${found.shape.join(', ')}]`);
+    if (!array) throw new WeightMismatchError(`${want}, but the weights have no such tensor`);
+    if (array.shape.join() !== shape.join()) {
+      throw new WeightMismatchError(`${want}, but the weights have it as [${array.shape.join(', ')}]`);
     }
-    assertFinite(name, found);
+    assertFinite(name, array);
   }
   const known = new Set(parameters.map(({ name }) => name));
   for (const [name, { shape }] of state) {

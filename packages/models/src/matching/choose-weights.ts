@@ -22,7 +22,7 @@ export interface ChosenWeights {
  * or the average (EMA) of the other.
  * @throws WeightMismatchError with what the file has instead
  */
-export function chooseWeights(model: ModelName, tensors: TensorNames, wanted: WantedWeights): ChosenWeights {
+export function chooseWeights(model: ModelName, tensors: TensorNames, kind: WantedWeights): ChosenWeights {
   const fits = fitsOf(model, tensors);
   if (fits.length === 0) throw new WeightMismatchError(describeMisfit(model, tensors));
   const computed = computedWeightOf(model, tensors);
@@ -33,10 +33,10 @@ export function chooseWeights(model: ModelName, tensors: TensorNames, wanted: Wa
     fits.filter((fit) => !averages.includes(fit)),
     tensors,
   );
-  const pool = wanted === 'ema' || (wanted === '' && raw.length === 0) ? averaged : raw;
+  const pool = kind === 'ema' || (kind === '' && raw.length === 0) ? averaged : raw;
   const [fit] = pool;
   if (!fit)
-    throw new WeightMismatchError(`weights: ${wanted}, but ${without(model, wanted, [...raw, ...averaged], tensors)}`);
+    throw new WeightMismatchError(`weights: ${kind}, but ${without(model, kind, [...raw, ...averaged], tensors)}`);
   if (pool.length > 1) throw new WeightMismatchError(ambiguous(model, pool));
   const others = pool === raw ? averaged : raw;
   return { state: readAll(fit), classes: fit.classes, notes: notesOf(model, fit, pool === raw, others, fits) };
@@ -84,17 +84,17 @@ const placeOf = ({ prefix }: Fit): string =>
   prefix === '' ? 'at the top of the file' : `under ${quoted(prefix.replace(/\.$/, ''))}`;
 
 function ambiguous(model: ModelName, pool: readonly Fit[]): string {
-  const found = `${pool.length} sets of weights in the file fit ${model}: ${listed(pool.map(placeOf))}`;
-  return `${found}. Save the one that is meant alone: torch.save(model.state_dict(), 'weights.pth')`;
+  const summary = `${pool.length} sets of weights in the file fit ${model}: ${listed(pool.map(placeOf))}`;
+  return `${summary}. Save the one that is meant alone: torch.save(model.state_dict(), 'weights.pth')`;
 }
 
 /** What a file has that fits, where it is not of the kind that is wanted. */
-function without(model: ModelName, wanted: WantedWeights, fits: readonly Fit[], tensors: TensorNames): string {
+function without(model: ModelName, kind: WantedWeights, fits: readonly Fit[], tensors: TensorNames): string {
   const places = listed(fits.map(placeOf));
-  if (wanted === 'raw') return `the file has averaged (EMA) weights alone, ${places}`;
-  const found = `the file has no averaged (EMA) weights that fit ${model}; those that fit lie ${places}`;
+  if (kind === 'raw') return `the file has averaged (EMA) weights alone, ${places}`;
+  const reason = `the file has no averaged (EMA) weights that fit ${model}; those that fit lie ${places}`;
   const averaged = tensors.all.filter(({ name }) => namesAverage(name));
   return averaged.length === 0
-    ? found
-    : `${found}. What is named so: ${describeMisfit(model, new TensorNames(averaged))}`;
+    ? reason
+    : `${reason}. What is named so: ${describeMisfit(model, new TensorNames(averaged))}`;
 }

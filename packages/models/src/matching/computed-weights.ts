@@ -126,6 +126,6 @@ function prefixesOf(name: string, own: ReadonlySet<string>): readonly string[] {
 /** As a sentence: what is stored in a weight's place, and what to do. */
 export function describeComputed({ weight, from, kind }: ComputedWeight): string {
   const parameter = weight.split('.').at(-1) ?? '';
-  const found = `the weights are not stored as the model uses them: ${shown(from)} is part of ${kind.name}`;
-  return `${found}. ${kind.advice(shown(parameter, 40))}`;
+  const reason = `the weights are not stored as the model uses them: ${shown(from)} is part of ${kind.name}`;
+  return `${reason}. ${kind.advice(shown(parameter, 40))}`;
 }

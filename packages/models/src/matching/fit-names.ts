@@ -44,7 +44,7 @@ function* behindPrefix(model: ModelName, names: readonly string[], { all, byName
   for (const { name } of all) {
     if (!name.endsWith(first)) continue;
     const prefix = name.slice(0, -first.length);
-    const chosen = allOf(names, (wanted) => byName.get(prefix + wanted));
+    const chosen = allOf(names, (name) => byName.get(prefix + name));
     const fit = chosen && wholeFit(model, chosen, all, (other) => other.name.startsWith(prefix));
     if (fit) yield { ...fit, prefix, dropped: [] };
   }
@@ -68,7 +68,7 @@ function* withoutWords(model: ModelName, names: readonly string[], tensors: Tens
       // Two of one name: which of them is meant cannot be told.
       byOwn.set(own, byOwn.has(own) ? undefined : tensor);
     }
-    const chosen = allOf(names, (wanted) => byOwn.get(wanted));
+    const chosen = allOf(names, (name) => byOwn.get(name));
     const fit = chosen && wholeFit(model, chosen, inside, () => true);
     if (!fit) continue;
     const dropped = new Set([...chosen.values()].flatMap(words).filter((word) => !known.has(word)));
@@ -82,9 +82,9 @@ function allOf(
 ): ReadonlyMap<string, NamedTensor> | undefined {
   const chosen = new Map<string, NamedTensor>();
   for (const name of names) {
-    const found = find(name);
-    if (!found) return undefined;
-    chosen.set(name, found);
+    const tensor = find(name);
+    if (!tensor) return undefined;
+    chosen.set(name, tensor);
   }
   return chosen;
 }

@@ -49,16 +49,16 @@ function mainOnes(tensors: readonly NamedTensor[]): readonly NamedTensor[] {
 function firstDifference(model: ModelName, names: TensorNames): string {
   const tensors = names.all;
   const prefix = likeliestPrefix(declareParameters(model, 1).parameters, tensors);
-  const found = new Map(
+  const shapes = new Map(
     tensors
       .filter(({ name }) => name.startsWith(prefix))
       .map(({ name, tensor }) => [name.slice(prefix.length), tensor]),
   );
-  const classes = classesOf(model, found);
+  const classes = classesOf(model, shapes);
   const { parameters } = declareParameters(model, classes || 1);
   const withMore = declareParameters(model, classes + 2).parameters;
   for (const [at, { name, shape }] of parameters.entries()) {
-    const tensor = found.get(name);
+    const tensor = shapes.get(name);
     const free = (axis: number) => classes === 0 && withMore[at]?.shape[axis] !== shape[axis];
     const want = `${model} has ${name} ${dimensions(shape.map((n, axis) => (free(axis) ? 'classes' : n)))}`;
     if (!tensor) {
@@ -83,9 +83,9 @@ function firstDifference(model: ModelName, names: TensorNames): string {
 function likeliestPrefix(parameters: readonly ParameterSpec[], tensors: readonly NamedTensor[]): string {
   const counts = new Map<string, number>();
   for (const { name } of tensors.slice(0, MOST_COMPARED)) {
-    for (const { name: wanted } of parameters) {
-      if (!name.endsWith(wanted)) continue;
-      const prefix = name.slice(0, -wanted.length);
+    for (const { name: ownName } of parameters) {
+      if (!name.endsWith(ownName)) continue;
+      const prefix = name.slice(0, -ownName.length);
       counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
     }
   }

@@ -3,14 +3,14 @@ import type { ModelName } from './registry.js';
 
 /** Why a model cannot take images of a size, in words; undefined where it can. */
 export function sizeMisfit(model: ModelName, { height, width }: { height: number; width: number }): string | undefined {
-  const found = `images are ${width}×${height}`;
+  const actual = `images are ${width}×${height}`;
   const fixed = fixedImageSize(model);
   if (fixed !== undefined) {
-    return height === fixed && width === fixed ? undefined : `${found}, but ${model} takes ${fixed}×${fixed}`;
+    return height === fixed && width === fixed ? undefined : `${actual}, but ${model} takes ${fixed}×${fixed}`;
   }
   if (leavesSomething(model, Math.min(height, width))) return undefined;
   const least = leastSize(model);
-  return `${found}, but ${model} needs at least ${least}×${least}: of smaller ones its pooling leaves nothing`;
+  return `${actual}, but ${model} needs at least ${least}×${least}: of smaller ones its pooling leaves nothing`;
 }
 
 const leavesSomething = (model: ModelName, size: number): boolean =>

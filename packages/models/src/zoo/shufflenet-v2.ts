@@ -26,11 +26,11 @@ export function shufflenetV2(): ModelDefinition {
 
 /** The first half of the channels passes by, the second goes through the branch. */
 function splitBlock<T>(layers: Layers<T>, x: T, name: string): T {
-  const [kept, input] = layers.halves(x);
+  const [bypass, input] = layers.halves(x);
   const out = layers.channels(input);
   const y = pointwise(layers, input, name, 1, out);
   const z = pointwise(layers, depthwise(layers, y, name, 2, 1), name, 3, out);
-  return layers.shuffle(layers.concat([kept, z]), 2);
+  return layers.shuffle(layers.concat([bypass, z]), 2);
 }
 
 /** Two branches at stride 2, each of half the output. */

@@ -43,13 +43,13 @@ export class LocalBus implements EventBus, WorkQueue {
   }
 
   async *watch(run: RunId, signal: AbortSignal, { live }: { readonly live: boolean }): AsyncIterable<RunEvent> {
-    const kept = this.#history.get(run) ?? [];
+    const history = this.#history.get(run) ?? [];
     if (!live) {
-      yield* [...kept];
+      yield* [...history];
       return;
     }
     const listener = { run, queue: new AsyncQueue<{ event: RunEvent; context: Carrier }>() };
-    for (const event of kept) listener.queue.push({ event, context: {} });
+    for (const event of history) listener.queue.push({ event, context: {} });
     for await (const { event } of this.#listen(listener, signal)) yield event;
   }
 

@@ -61,8 +61,8 @@ export class NatsBus implements EventBus, WorkQueue {
     const consumer = await jetstream(this.connection).consumers.get(EVENTS_STREAM, {
       filter_subjects: `mcld.events.${run}.*`,
     });
-    const { num_pending: kept } = await consumer.info();
-    if (!live && kept === 0) return;
+    const { num_pending: pending } = await consumer.info();
+    if (!live && pending === 0) return;
     for await (const message of drained(await consumer.consume(), signal)) {
       const event = this.#read(message, fromCloudEvent);
       if (event) yield event;

@@ -29,8 +29,8 @@ export class RemoteError extends McldError {
 /** What a client of nice-grpc throws, with its meaning. */
 export function remoteErrorOf(error: ClientError): RemoteError {
   const status = statusName(error.code);
-  const told = error instanceof RichClientError ? meaningOf(error.extra) : {};
-  return new RemoteError(error.path, error.details, { status, ...told });
+  const meaning = error instanceof RichClientError ? meaningOf(error.extra) : {};
+  return new RemoteError(error.path, error.details, { status, ...meaning });
 }
 
 /** Makes clients throw `RemoteError`. */

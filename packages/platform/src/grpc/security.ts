@@ -39,8 +39,8 @@ export function tokenServerMiddleware(token: string) {
     call: ServerMiddlewareCall<Request, Response>,
     context: CallContext,
   ): AsyncGenerator<Response, Response | undefined, undefined> {
-    const given = digest(context.metadata.get('authorization') ?? '');
-    if (!call.method.path.startsWith('/grpc.health.v1.') && !timingSafeEqual(given, expected)) {
+    const actual = digest(context.metadata.get('authorization') ?? '');
+    if (!call.method.path.startsWith('/grpc.health.v1.') && !timingSafeEqual(actual, expected)) {
       throw new ServerError(Status.UNAUTHENTICATED, 'a bearer token is needed, and this is not it');
     }
     return (yield* call.next(call.request, context)) ?? undefined;

@@ -116,9 +116,9 @@ async function readParts(store: ObjectStore, run: RunId, manifest: Manifest): Pr
     const key = `${checkpointPrefix(run, manifest.step)}${name}`;
     const body = await store.get(key);
     if (!body) throw new CheckpointError(`${key} is missing`);
-    const found = sha256(body);
-    if (found !== expected.sha256) {
-      throw new CheckpointError(`${key} is damaged: sha256 ${found}, its manifest says ${expected.sha256}`);
+    const digest = sha256(body);
+    if (digest !== expected.sha256) {
+      throw new CheckpointError(`${key} is damaged: sha256 ${digest}, its manifest says ${expected.sha256}`);
     }
     return body;
   };

@@ -69,12 +69,12 @@ async function filesUnder(folder: string): Promise<string[]> {
     if (isMissing(error)) return [];
     throw error;
   });
-  const found = entries.map((entry) => {
+  const lists = entries.map((entry) => {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) return filesUnder(file);
     return entry.isFile() && !isPart(entry.name) ? [file] : [];
   });
-  return (await Promise.all(found)).flat();
+  return (await Promise.all(lists)).flat();
 }
 
 function isMissing(error: unknown): boolean {

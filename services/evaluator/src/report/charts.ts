@@ -52,12 +52,12 @@ export function lineChart(title: string, xLabel: string, series: readonly Series
 
 /** A series cut where it has no finite value. */
 function pieces(points: readonly Point[]): Point[][] {
-  const found: Point[][] = [[]];
+  const parts: Point[][] = [[]];
   for (const point of points) {
-    if (Number.isFinite(point[1])) found.at(-1)?.push(point);
-    else found.push([]);
+    if (Number.isFinite(point[1])) parts.at(-1)?.push(point);
+    else parts.push([]);
   }
-  return found.filter((piece) => piece.length > 0);
+  return parts.filter((piece) => piece.length > 0);
 }
 
 /** In the margin's width, also for the losses of a run that is about to diverge. */

@@ -72,7 +72,8 @@ function comparison(reports: readonly Report[]): string {
 
 const cell = (text: string): string => html`<td>${text}</td>`;
 
-const transferred = (found: TransferResult | undefined): string => (found ? result(found, found.top1) : '–');
+const transferred = (transfer: TransferResult | undefined): string =>
+  transfer ? result(transfer, transfer.top1) : '–';
 
 function standInMark(reports: readonly Report[], name: string): string {
   return reports.some(({ transfer }) => transfer.some((t) => t.dataset === name && t.standIn)) ? ' (stand-in)' : '';
@@ -153,29 +154,29 @@ const NAMED_GAPS = 10;
 /** What a reader of the figures should know. */
 function remarks({ dataset, logits, evaluations, transfer, teacherFault }: Report): string[] {
   const sets = [dataset, ...transfer.map((t) => ({ name: t.dataset, ...t }))];
-  const found = sets.flatMap(({ name, passedOver = {} }) => unusedLines(passedOver).map((line) => `${name}: ${line}.`));
+  const notes = sets.flatMap(({ name, passedOver = {} }) => unusedLines(passedOver).map((line) => `${name}: ${line}.`));
   const gaps = evaluations.filter(isDiverged).map(({ epoch }) => epoch);
   if (gaps.length > 0) {
     const named = `${gaps.slice(0, NAMED_GAPS).join(', ')}${gaps.length > NAMED_GAPS ? ', …' : ''}`;
     const epochs = gaps.length === 1 ? 'epoch' : 'epochs';
-    found.push(`The test curves have a gap at ${epochs} ${named}: logits there are no finite numbers.`);
+    notes.push(`The test curves have a gap at ${epochs} ${named}: logits there are no finite numbers.`);
   }
   for (const { dataset: name, nonFinite, testImages } of transfer.filter(isDiverged)) {
-    found.push(
+    notes.push(
       `The linear probe on ${name} diverged: ${nonFinite} of ${testImages} test images have no finite logits.`,
     );
   }
-  if (teacherFault) found.push(`The student was not compared with its teacher on the test images: ${teacherFault}.`);
-  if (logits?.precision === 'unstored') found.push('The teacher saw mixed images; its logits were not stored.');
+  if (teacherFault) notes.push(`The student was not compared with its teacher on the test images: ${teacherFault}.`);
+  if (logits?.precision === 'unstored') notes.push('The teacher saw mixed images; its logits were not stored.');
   else if (logits && logits.precision !== 'fp32') {
     const { precision, meanKl, maxKl, probedViews } = logits;
     const off = `KL ${meanKl.toExponential(1)} on average, ${maxKl.toExponential(1)} at most, over ${probedViews} views`;
-    found.push(`The teacher's logits were stored approximately (${precision}): ${off}.`);
+    notes.push(`The teacher's logits were stored approximately (${precision}): ${off}.`);
   }
   if (logits && logits.identities.length > 1) {
-    found.push(`The teacher's stored logits come from more than one kind of machine: ${logits.identities.join('; ')}.`);
+    notes.push(`The teacher's stored logits come from more than one kind of machine: ${logits.identities.join('; ')}.`);
   }
-  return found;
+  return notes;
 }
 
 const STYLE = `

@@ -67,14 +67,14 @@ const TOLERANCE = 0.03;
 
 export const isSame = ({ relative }: Difference): boolean => relative <= TOLERANCE;
 
-/** @param pairs two answers each @param kept compares so many of the second's greatest values: it has no others */
-export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Array])[], kept?: number): Difference {
+/** @param pairs two answers each @param count compares so many of the second's greatest values: it has no others */
+export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Array])[], count?: number): Difference {
   let [largest, squares, compared, spread, values] = [0, 0, 0, 0, 0];
   for (const [first, second] of pairs) {
     const mean = first.reduce((a, b) => a + b, 0) / first.length;
     for (const value of first) spread += (value - mean) ** 2;
     values += first.length;
-    for (const at of greatest(second, kept ?? second.length)) {
+    for (const at of greatest(second, count ?? second.length)) {
       const difference = Math.abs((first[at] ?? Number.NaN) - (second[at] ?? Number.NaN));
       largest = Math.max(largest, difference);
       squares += difference ** 2;

@@ -85,8 +85,8 @@ function imageOf(request: ModelInferRequest, batch: number) {
   }
   const raw = request.rawInputContents[0];
   const pixels = raw ? new Uint8Array(raw) : Uint8Array.from(input.contents?.uintContents ?? []);
-  const wanted = rows * height * width * 3;
-  if (pixels.length !== wanted) throw new RequestError(`image: ${pixels.length} bytes, its shape needs ${wanted}`);
+  const expected = rows * height * width * 3;
+  if (pixels.length !== expected) throw new RequestError(`image: ${pixels.length} bytes, its shape needs ${expected}`);
   return { pixels, rows, height, width };
 }
 

@@ -54,19 +54,19 @@ async function complete({ cursor, views, coming }: PlannedStep, source: RowSourc
   const rows = Rows.zeros(index.length, source.width);
   const viewAt = (i: number): ViewAddress => ({ index: index[i] ?? 0, code: code[i] ?? 0 });
   for (const i of coming.keys()) source.hurry(viewAt(i));
-  const there = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows);
+  const storedMask = source.store.read(Uint32Array.from(index), Uint32Array.from(code), rows);
   for (let i = 0; i < rows.count; i++) {
     // What was stored and turned out to be damaged is asked for now.
-    if (there[i] === 1 || coming.has(i)) continue;
+    if (storedMask[i] === 1 || coming.has(i)) continue;
     coming.set(i, source.request(viewAt(i)));
     source.hurry(viewAt(i));
   }
-  for (const [i, { row }] of coming) if (there[i] !== 1) rows.set(i, await row);
+  for (const [i, { row }] of coming) if (storedMask[i] !== 1) rows.set(i, await row);
   const { computer, digest } = source.teacher;
   // Rows that an earlier build stored, above all: what is computed now need not have come this far.
   assertNumbers(rows, computer, (row) => {
     const remedy = `as it is stored ('mcld cache gc --teacher ${digest.slice(0, 12)}' removes what is stored),`;
-    return there[row] === 1 ? `image ${index[row]}, ${remedy}` : `image ${index[row]}`;
+    return storedMask[row] === 1 ? `image ${index[row]}, ${remedy}` : `image ${index[row]}`;
   });
   source.countStored(rows.count - [...coming.values()].filter(({ isFirst }) => isFirst).length);
   return { cursor, rows };
