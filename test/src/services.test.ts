@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
-import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
+import { DataLoaderServiceDefinition, type StreamBatchesResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { wholeArrays } from '@mcld/feeds/pieces.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
@@ -49,12 +49,12 @@ describe('the data loader', () => {
     };
     let messages = 0;
     const stream = client.streamBatches({ spec, from: { epoch: 0, step: 0 }, epochs: 1 });
-    const arrays = wholeArrays(stream, ({ part, pixels }) => {
+    const pieceOf = ({ part, pixels }: StreamBatchesResponse) => {
       messages++;
       return { ...part!, bytes: pixels };
-    });
+    };
     const lengths: number[] = [];
-    for await (const { bytes } of arrays) lengths.push(bytes.length);
+    for await (const length of wholeArrays(stream, pieceOf, (bytes) => bytes.length)) lengths.push(length);
     expect(messages).toBeGreaterThan(30);
     expect(lengths).toEqual([400 * 256 * 256 * 3]);
     close();

@@ -39,16 +39,13 @@ export function openBatches(
   options: FeedOptions = {},
 ): Feed<Batch> {
   const open = (last: Batch | undefined, signal: AbortSignal) =>
-    readBatches(loader.streamBatches({ ...request, from: cursorAfter(last, request) }, { signal }));
+    wholeArrays(loader.streamBatches({ ...request, from: cursorAfter(last, request) }, { signal }), pieceOf, batchOf);
   return new Feed({ what: 'batches', service: 'data loader' }, open, { ahead: PREFETCHED_STEPS, ...options });
 }
 
 const pieceOf = ({ part, pixels }: StreamBatchesResponse): Piece | undefined => part && { ...part, bytes: pixels };
 
-async function* readBatches(messages: AsyncIterable<StreamBatchesResponse>): AsyncGenerator<Batch> {
-  for await (const { head, bytes } of wholeArrays(messages, pieceOf)) {
-    const { cursor, labels, ownShare } = head;
-    if (!cursor) throw new StreamError('the data loader sent a batch without its cursor');
-    yield { cursor, pixels: bytes, labels: Int32Array.from(labels), ownShare };
-  }
+function batchOf(pixels: Uint8Array<ArrayBuffer>, { cursor, labels, ownShare }: StreamBatchesResponse): Batch {
+  if (!cursor) throw new StreamError('the data loader sent a batch without its cursor');
+  return { cursor, pixels, labels: Int32Array.from(labels), ownShare };
 }

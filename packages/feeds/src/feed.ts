@@ -39,7 +39,8 @@ export interface FeedOptions {
 export class Feed<T> implements AsyncIterableIterator<T> {
   readonly #items: AsyncGenerator<T>;
   readonly #closing = new AbortController();
-  #since: Date | undefined;
+  /** Milliseconds since the epoch. */
+  #since: number | undefined;
   #retry: Retry | undefined;
 
   /**
@@ -67,13 +68,13 @@ export class Feed<T> implements AsyncIterableIterator<T> {
 
   /** Undefined while nobody waits. */
   get waiting(): Waiting | undefined {
-    if (!this.#since) return undefined;
+    if (this.#since === undefined) return undefined;
     const { retries = 0, error } = this.#retry ?? {};
-    return { ...this.name, since: this.#since, retries, lastError: error?.message };
+    return { ...this.name, since: new Date(this.#since), retries, lastError: error?.message };
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    this.#since = new Date();
+    this.#since = Date.now();
     try {
       return await this.#items.next();
     } finally {

@@ -18,11 +18,11 @@ async function* stream(...messages: Message[]) {
 const messagesOf = (bytes: Uint8Array, name: string): Message[] =>
   [...piecesOf(bytes)].map((piece, i) => ({ name: `${name}${i}`, piece }));
 
+const named = (bytes: Uint8Array<ArrayBuffer>, { name }: Message) => ({ name, bytes });
+
 async function read(messages: Message[], most?: number) {
-  const arrays: { name: string; bytes: Uint8Array<ArrayBuffer> }[] = [];
-  for await (const { head, bytes } of wholeArrays(stream(...messages), ({ piece }) => piece, most)) {
-    arrays.push({ name: head.name, bytes });
-  }
+  const arrays: ReturnType<typeof named>[] = [];
+  for await (const array of wholeArrays(stream(...messages), ({ piece }) => piece, named, most)) arrays.push(array);
   return arrays;
 }
 
@@ -75,10 +75,10 @@ describe('pieces that do not make up an array', () => {
 });
 
 describe('the only array of a stream', () => {
-  const only = (messages: Message[]) => onlyArray(stream(...messages), ({ piece: carried }) => carried);
+  const only = (messages: Message[]) => onlyArray(stream(...messages), ({ piece: carried }) => carried, named);
 
   it('is refused where there is none, or a second', async () => {
-    expect((await only(messagesOf(array, 'a'))).head.name).toBe('a0');
+    expect((await only(messagesOf(array, 'a'))).name).toBe('a0');
     await expect(only([])).rejects.toThrow('the stream ended without an array');
     await expect(only([piece(4, 4, 0), piece(4, 4, 0)])).rejects.toThrow('a second array came');
   });

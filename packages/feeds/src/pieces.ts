@@ -67,25 +67,21 @@ class Assembly {
   }
 }
 
-/** An array that a stream sent, with the message of its first piece. */
-export interface WholeArray<Message> {
-  readonly head: Message;
-  /** Alone in its buffer, or in that of the one message that carried it, which nobody else holds. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /**
  * The arrays of a stream of pieces, in order: the one place where pieces are put together.
  * @param pieceOf the piece that a message carries; undefined where it carries none
+ * @param make makes an item of an array and the message of its first piece. The array is alone in its buffer, or in that
+ * of the one message that carried it, which nobody else holds.
  * @param most bytes of an array
  * @throws StreamError for a message without a piece, for pieces that are out of order or too many, and for a stream that
  * ends within an array
  */
-export async function* wholeArrays<Message>(
+export async function* wholeArrays<Message, T>(
   messages: AsyncIterable<Message>,
   pieceOf: (message: Message) => Piece | undefined,
+  make: (bytes: Uint8Array<ArrayBuffer>, head: Message) => T,
   most = MAX_ARRAY_BYTES,
-): AsyncGenerator<WholeArray<Message>> {
+): AsyncGenerator<T> {
   const assembly = new Assembly(most);
   let head: Message | undefined;
   for await (const message of messages) {
@@ -93,23 +89,24 @@ export async function* wholeArrays<Message>(
     if (!piece) throw new StreamError('a message came without a piece of an array');
     if (!assembly.isBegun) head = message;
     const bytes = assembly.add(piece);
-    if (bytes && head !== undefined) yield { head, bytes };
+    if (bytes) yield make(bytes, head ?? message);
   }
   if (assembly.isBegun) throw new StreamError(`the stream ended after ${assembly.filled} bytes of an array`);
 }
 
 /**
- * The only array of a stream, which is read to its end.
+ * What is made of the only array of a stream, which is read to its end.
  * @throws StreamError as `wholeArrays`, and where the stream has none or several
  */
-export async function onlyArray<Message>(
+export async function onlyArray<Message, T extends object>(
   messages: AsyncIterable<Message>,
   pieceOf: (message: Message) => Piece | undefined,
-): Promise<WholeArray<Message>> {
-  let only: WholeArray<Message> | undefined;
-  for await (const array of wholeArrays(messages, pieceOf)) {
+  make: (bytes: Uint8Array<ArrayBuffer>, head: Message) => T,
+): Promise<T> {
+  let only: T | undefined;
+  for await (const item of wholeArrays(messages, pieceOf, make)) {
     if (only) throw new StreamError('a second array came; expected one');
-    only = array;
+    only = item;
   }
   if (!only) throw new StreamError('the stream ended without an array');
   return only;

@@ -1,6 +1,6 @@
 import type { RowsPart } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { Rows } from '@mcld/platform/rows.js';
-import { type Piece, piecesOf, type WholeArray } from './pieces.js';
+import { type Piece, piecesOf } from './pieces.js';
 import { StreamError } from './stream-error.js';
 
 /** A piece of an array of rows, as the teacher's messages carry it. */
@@ -20,8 +20,8 @@ export function* rowsMessages(rows: Rows): Generator<{ readonly part: RowsPart; 
 export const rowsPieceOf = ({ part, values }: RowsMessage): Piece | undefined => part && { ...part, bytes: values };
 
 /** @throws StreamError where an array is not of the shape that its message says */
-export function rowsOf({ head, bytes }: WholeArray<RowsMessage>): Rows {
-  const { count = 0, width = 0 } = head.part ?? {};
+export function rowsOf(bytes: Uint8Array, { part }: RowsMessage): Rows {
+  const { count = 0, width = 0 } = part ?? {};
   if (width < 1 || bytes.length !== count * width * Float32Array.BYTES_PER_ELEMENT) {
     throw new StreamError(`${bytes.length} bytes came for ${count} rows of ${width} float32 values`);
   }

@@ -31,14 +31,12 @@ export function openStepRows(
   options: FeedOptions = {},
 ): Feed<StepRows> {
   const open = (last: StepRows | undefined, signal: AbortSignal) =>
-    readRows(teacher.streamRows({ ...request, from: cursorAfter(last, request) }, { signal }));
+    wholeArrays(teacher.streamRows({ ...request, from: cursorAfter(last, request) }, { signal }), rowsPieceOf, stepOf);
   return new Feed({ what: request.output, service: 'teacher' }, open, { ahead: PREFETCHED_STEPS, ...options });
 }
 
-async function* readRows(messages: AsyncIterable<StreamRowsResponse>): AsyncGenerator<StepRows> {
-  for await (const array of wholeArrays(messages, rowsPieceOf)) {
-    const { cursor } = array.head;
-    if (!cursor) throw new StreamError("the teacher sent a step's rows without their cursor");
-    yield { cursor, rows: rowsOf(array) };
-  }
+function stepOf(bytes: Uint8Array, message: StreamRowsResponse): StepRows {
+  const { cursor } = message;
+  if (!cursor) throw new StreamError("the teacher sent a step's rows without their cursor");
+  return { cursor, rows: rowsOf(bytes, message) };
 }

@@ -39,15 +39,12 @@ export function fetchPixels(
   { signal, onRetry }: Pick<FeedOptions, 'signal' | 'onRetry'> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const request = { ...of, views: wireViews(views) };
-  const fetch = async () => {
-    const { bytes } = await onlyArray(loader.streamViews(request, signal ? { signal } : {}), pixelsOf);
-    return bytes;
-  };
+  const fetch = () => onlyArray(loader.streamViews(request, signal ? { signal } : {}), pieceOf, (pixels) => pixels);
   const name = { what: 'views', service: 'data loader' };
   return retrying(fetch, { signal, onRetry: (retry) => onRetry?.({ ...name, ...retry }) });
 }
 
-const pixelsOf = ({ part, pixels }: StreamViewsResponse): Piece | undefined => part && { ...part, bytes: pixels };
+const pieceOf = ({ part, pixels }: StreamViewsResponse): Piece | undefined => part && { ...part, bytes: pixels };
 
 /** Which of a teacher's rows are meant. */
 export interface RowsOf {
@@ -66,7 +63,7 @@ export async function fetchRows(
   of: RowsOf,
   views: readonly ViewAddress[],
 ): Promise<Rows> {
-  const rows = rowsOf(await onlyArray(teacher.computeRows({ ...of, views: wireViews(views) }), rowsPieceOf));
+  const rows = await onlyArray(teacher.computeRows({ ...of, views: wireViews(views) }), rowsPieceOf, rowsOf);
   if (rows.count !== views.length) throw new StreamError(`${rows.count} rows came for ${views.length} views`);
   return rows;
 }
