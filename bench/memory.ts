@@ -1,6 +1,7 @@
 /**
- * `npm run bench:memory`: what loader and teacher hold. 10,000 CIFAR steps through a loader and a teacher, each in a process of its
- * own (the teacher is a small one: its weights are not the subject), then consumers that stop reading for a minute.
+ * `npm run bench:memory`: what loader and teacher hold. 10,000 CIFAR steps through a loader and a teacher, each in a
+ * process of its own (the teacher is a small one: its weights are not the subject), then consumers that stop reading
+ * for a minute.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

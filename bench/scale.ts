@@ -1,6 +1,6 @@
 /**
- * `npm run bench:scale`: what distillation needs of network, disk and replicas at ImageNet's size, computed from measured
- * constants; docs/scaling.md explains. `-- key=value …` puts in one's own (keys: the fields of `defaults`).
+ * `npm run bench:scale`: what distillation needs of network, disk and replicas at ImageNet's size, computed from
+ * measured constants; docs/scaling.md explains. `-- key=value …` puts in one's own (keys: the fields of `defaults`).
  */
 import { noAugmentation } from '@mcld/datasets/views/augmentation.js';
 import { BatchSequence } from '@mcld/datasets/views/batch-sequence.js';

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:store`: the logit store. Opening 10 million rows, and reading rows of 100 classes from memory-mapped segments,
- * in the order in which training asks (random images of an epoch's views). Needs 5 GB of disk for a minute.
+ * `npm run bench:store`: the logit store. Opening 10 million rows, and reading rows of 100 classes from memory-mapped
+ * segments, in the order in which training asks (random images of an epoch's views). Needs 5 GB of disk for a minute.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

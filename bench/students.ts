@@ -1,6 +1,6 @@
 /**
- * `npm run bench:students`: what one teacher pass for many students is worth. ResNet32x4 teaches ResNet8x4, batch 64, KD,
- * CPU, everything in one process:
+ * `npm run bench:students`: what one teacher pass for many students is worth. ResNet32x4 teaches ResNet8x4, batch 64,
+ * KD, CPU, everything in one process:
  *  1. a distillation step in the embedded pipeline over its bare compute (student's step and teacher's forward pass in
  *     their threads, side by side), and the second student's (all logits stored) over the student's own step;
  *  2. both against the PyTorch loop, which computes its teacher's logits in each step;

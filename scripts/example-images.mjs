@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `node scripts/example-images.mjs DIR`: a folder of images as docs/own-images.md describes it, out of the photographs in
-// samples/: 20 classes, 400 images to train on and 100 to test on.
+// `node scripts/example-images.mjs DIR`: a folder of images as docs/own-images.md describes it, out of the photographs
+// in samples/: 20 classes, 400 images to train on and 100 to test on.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

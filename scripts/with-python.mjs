@@ -1,4 +1,7 @@
-/** `node scripts/with-python.mjs COMMAND...` runs it with MCLD_PYTHON set to a Python that has PyTorch; `python` is that. */
+/**
+ * `node scripts/with-python.mjs COMMAND...` runs it with MCLD_PYTHON set to a Python that has PyTorch; `python` is
+ * that.
+ */
 import { spawnSync } from 'node:child_process';
 import { pythonWithTorch } from './setup/python.mjs';
 

@@ -1,4 +1,6 @@
-/** JPEGs of 500×375 decoded and cut at random to 224: beside torchvision with Pillow, and with its own turbo decoder. */
+/**
+ * JPEGs of 500×375 decoded and cut at random to 224: beside torchvision with Pillow, and with its own turbo decoder.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { augmentationSchema } from '@mcld/datasets/views/augmentation.js';

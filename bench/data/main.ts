@@ -1,6 +1,6 @@
 /**
- * `npm run bench:data`: the data loader beside its peers, in turn, on one machine: crop and flip of CIFAR, the same over
- * gRPC, and JPEGs. `-- cifar`, `-- wire` and `-- jpeg` run one of them.
+ * `npm run bench:data`: the data loader beside its peers, in turn, on one machine: crop and flip of CIFAR, the same
+ * over gRPC, and JPEGs. `-- cifar`, `-- wire` and `-- jpeg` run one of them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

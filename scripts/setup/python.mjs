@@ -1,4 +1,4 @@
-/** A Python of this project's own with PyTorch in it, for what is held against PyTorch: made once by pip. */
+/** This project's own Python with PyTorch, for comparisons with it; made once by pip. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

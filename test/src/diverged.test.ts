@@ -97,7 +97,7 @@ describe('a student that diverges in its last step', () => {
   it('fails its run by how many images are concerned, and names the checkpoint that is left', async () => {
     expect(run.state).toBe(RunState.FAILED);
     const [, best] =
-      /^the student diverged: 64 of 64 test images have logits that are no finite numbers \(the first: image 0\); its best whole checkpoint is of step (\d)$/.exec(
+      /^the student diverged: 64 of 64 test images have logits that are not finite \(the first: image 0\); its best whole checkpoint is of step (\d)$/.exec(
         run.error,
       ) ?? [run.error];
     const { evaluations } = (await reportOf(open.client, run.id)) as unknown as {
@@ -136,7 +136,7 @@ describe('a student that diverges in its last step', () => {
     const report = await reportOf(open.client, run.id);
     expect(report.metrics).toMatchObject({ nonFinite: 64, crossEntropy: 'NaN', ece: 'NaN' });
     expect(report).toMatchObject({
-      diverged: '64 of 64 test images have logits that are no finite numbers (the first: image 0)',
+      diverged: '64 of 64 test images have logits that are not finite (the first: image 0)',
       worstClasses: [],
     });
     const page = await pageOf(run.id);
@@ -174,7 +174,7 @@ describe('a student that diverges for an epoch', () => {
     expect(evaluations[1]).toMatchObject({ epoch: 2, nonFinite: 64, crossEntropy: 'NaN' });
     expect(evaluations[2]).toMatchObject({ epoch: 3, nonFinite: 0, crossEntropy: expect.any(Number) });
     const page = await pageOf(id);
-    expect(page).toContain('The test curves have a gap at epoch 2: logits there are no finite numbers.');
+    expect(page).toContain('The test curves have a gap at epoch 2: logits there are not finite.');
     const [curve = ''] = /<svg[^>]*aria-label="Test top-1">[\s\S]*?<\/svg>/.exec(page) ?? [];
     expect(curve.match(/<polyline/g)).toHaveLength(2);
   });
@@ -184,11 +184,11 @@ describe('a loss that is finite while its student is not', () => {
   it.each([
     [
       'blind',
-      /^the student diverged at step 1: the logits of 64 of 64 images are no finite numbers; the newest checkpoint is of step 1$/,
+      /^the student diverged at step 1: the logits of 64 of 64 images are not finite; the newest checkpoint is of step 1$/,
     ],
     [
       'gradient',
-      /^the student diverged at step 1: conv1\.weight holds values that are no numbers \(NaN\): 432 of 432; there is no checkpoint yet$/,
+      /^the student diverged at step 1: conv1\.weight holds values that are not numbers \(NaN\): 432 of 432; there is no checkpoint yet$/,
     ],
     ['reported', /^the student diverged at step 0: the loss term 'odd' is NaN; there is no checkpoint yet$/],
   ] as const)('fails its run: %s', async (loss, message) => {
@@ -198,7 +198,7 @@ describe('a loss that is finite while its student is not', () => {
   });
 });
 
-describe('a teacher whose logits are no finite numbers', () => {
+describe('a teacher whose logits are not finite', () => {
   it('is refused by its own name, before a student could diverge of it', async () => {
     const state = new Map(initialState('resnet8', 100, 1));
     const { shape, data: weights } = state.get('fc.weight')!;

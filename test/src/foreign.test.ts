@@ -153,7 +153,7 @@ describe('a distiller of the user’s own', () => {
   });
 });
 
-describe('a loss that is no number', () => {
+describe('a loss that is not a number', () => {
   it('fails the run with its step, its term and the checkpoint that is left', async () => {
     const diverging = quickRecipe(data, { optimizer: { lr: 1e30 }, schedule: { name: 'multi-step' } });
     expect(await failure(diverging)).toMatch(

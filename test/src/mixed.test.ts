@@ -1,4 +1,7 @@
-/** Mixup and CutMix: the teacher sees the pixels that the student sees, nothing of them is stored, runs repeat to the bit. */
+/**
+ * Mixup and CutMix: the teacher sees the pixels that the student sees, nothing of them is stored, runs repeat to the
+ * bit.
+ */
 import path from 'node:path';
 import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';

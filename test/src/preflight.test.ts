@@ -268,7 +268,7 @@ describe('the trainer', () => {
   it('refuses before its first step what could not be seen when the run was made, until it is there', async () => {
     const { client, start, close } = await parts('away');
     const root = await imageFolder('unseen', { train: 2 });
-    // Neither loader nor teacher is there: that is no fault of the recipe.
+    // Neither loader nor teacher is there: that is not a fault of the recipe.
     const run = await createRun(client, folderRecipe(root));
     expect(run.state).toBe(RunState.QUEUED);
     await start('data-loader', 'teacher-inference', 'evaluator', 'student-trainer');

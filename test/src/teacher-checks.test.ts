@@ -115,7 +115,7 @@ it('a teacher of another deployment is told how to normalise', async () => {
   expect(there.equals(here)).toBe(true);
 });
 
-describe('answers that are no logits', () => {
+describe('answers that are not logits', () => {
   const softmax = 'each row sums to 1, as after a Softmax';
   const sigmoid = 'all lie in 0…1, as after a Sigmoid';
   const refused = (model: string, how: string) =>
@@ -155,7 +155,7 @@ describe('answers that are no logits', () => {
     expect(stored.filter((store) => store.teacher === teacherDigest && store.bytes > 0)).toEqual([]);
   });
 
-  it('are refused where they are no numbers, by the image', async () => {
+  it('are refused where they are not numbers, by the image', async () => {
     server.served.row = (pixels) => linearRow(pixels, 1).map((value, c) => (c === 3 ? value / 0 : value));
     expect(await trial.checked(served())).toMatch(
       /^the teacher \(.*\) answers to image 0 with -?Infinity for class 3; a student cannot learn from that$/,

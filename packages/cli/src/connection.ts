@@ -15,9 +15,9 @@ export interface ConnectionOptions {
   readonly endpoint?: string;
   readonly home?: string;
   /**
-   * How a command without an endpoint uses its home. `alone` hosts the pipeline there, and is refused where another process
-   * does; `lasting` asks that process instead; so does `brief`, and where it hosts the pipeline itself, others do not join
-   * it, but wait for its end.
+   * How a command without an endpoint uses its home. `alone` hosts the pipeline there, and is refused where another
+   * process does; `lasting` asks that process instead; so does `brief`, and where it hosts the pipeline itself, others
+   * do not join it, but wait for its end.
    */
   readonly use?: 'alone' | 'lasting' | 'brief';
 }
@@ -79,7 +79,7 @@ function hosted(pipeline: EmbeddedPipeline, about: Pick<Connection, 'home' | 'pl
   const connection = connected(addresses.pipeline, addresses['teacher-inference'], { ...about, owner: undefined });
   const own = new Set<string>();
   const close = async () => {
-    // What cannot be listed is no reason not to end.
+    // A list that fails must not keep this process from ending.
     const stopping = await runsUnderWay(connection.client).catch(() => []);
     for (const id of stopping.filter((other) => !own.has(other))) {
       say(
@@ -112,9 +112,9 @@ export async function runsUnderWay(client: PipelineClient): Promise<string[]> {
 }
 
 /**
- * Runs `action` in a connection that is closed after it, also on Ctrl-C: then a pipeline in this process drains, which leaves a
- * checkpoint to resume from. Where another process hosts the pipeline and ends meanwhile, the action runs again without it:
- * it must be safe to repeat.
+ * Runs `action` in a connection that is closed after it, also on Ctrl-C: then a pipeline in this process drains, which
+ * leaves a checkpoint to resume from. Where another process hosts the pipeline and ends meanwhile, the action runs
+ * again without it: it must be safe to repeat.
  */
 export async function withConnection<T>(
   options: ConnectionOptions,
@@ -153,7 +153,7 @@ async function assertOwnerLeft({ owner, home, place }: Connection, error: unknow
   if (!mayBe || !owner || !home || !(await hasLeft(home, owner))) throw error;
   const { pid, serving } = owner;
   if (!lasts(owner)) return say(`process ${pid} has ended; going on without it`);
-  // Who serves is started again by whoever started it: to take its home would keep it from that.
+  // A server is restarted by whatever started it, and could not be if this process took its home.
   const next = error instanceof StreamEndedError ? `; 'mcld resume ${error.runId}${place}' goes on with the run` : '';
   throw new CliError(`process ${pid}, mcld up at ${serving.endpoint}, has ended${next}`, Exit.unavailable);
 }

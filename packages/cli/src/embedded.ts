@@ -52,7 +52,8 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     const tcp = await startServices(embeddedConfig(home, addresses, options), addresses, options, closers);
     const { pipeline, 'teacher-inference': teacher } = addresses;
     if (!options.brief) await lock.tell({ pipeline, teacher, ...(tcp && { endpoint: tcp }) });
-    // Comes first: whoever asks from now on waits for the end. It is a courtesy; who asks all the same is not answered.
+    // Runs first: commands that look from now on wait for the end. A courtesy only; one that connects anyway gets no
+    // answer.
     closers.push(() => lock.tell().catch(() => {}));
     return { endpoint: tcp ?? pipeline, home, addresses, close };
   } catch (error) {

@@ -11,7 +11,7 @@ export interface ServingOwner extends HomeOwner {
   readonly serving: Serving;
 }
 
-/** How long a process may take to start, or to end, which includes an evaluation in hand. */
+/** How long a process may take to start, or to end, which includes an evaluation that has begun. */
 const CHANGING_MS = 600_000;
 
 /** How long a process that says where it answers may be out of reach: its successor has not said so yet. */
@@ -31,8 +31,8 @@ const isServing = (owner: HomeOwner | undefined): owner is ServingOwner => owner
 export const lasts = ({ serving }: ServingOwner): boolean => serving.endpoint !== undefined;
 
 /**
- * Hosts the pipeline of a home in this process, or finds the one that does. Waits for a process that is starting or ending
- * there.
+ * Hosts the pipeline of a home in this process, or finds the one that does. Waits for a process that is starting or
+ * ending there.
  * @throws HomeInUseError, HomeError, CliError
  */
 export async function hostOrFind(

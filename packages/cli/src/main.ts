@@ -10,7 +10,7 @@ import { addRunCommands } from './commands/runs.js';
 import { addServeCommands } from './commands/serve.js';
 import { explain } from './failures.js';
 
-// A reader that has seen enough (`mcld models | head`) ends our output, not the work in hand.
+// A reader that has seen enough (`mcld models | head`) ends our output, not the current work.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });

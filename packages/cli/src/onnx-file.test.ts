@@ -92,7 +92,7 @@ describe('data that is not the model’s own', () => {
       "its values lie in '/etc/secrets/d.bin'; expected a file in the model's own",
     ],
     ['nowhere', 'not-there.onnx.dat', 'its values lie in not-there.onnx.dat beside the model: there is no such file'],
-    ['a folder', 'folder.onnx.folder', 'its values lie in folder.onnx.folder, which is no file'],
+    ['a folder', 'folder.onnx.folder', 'its values lie in folder.onnx.folder, which is not a file'],
     ['a link out', 'a-link.onnx.linked', "a-link.onnx.linked is a link out of the model's folder, to"],
     ['too short', 'short.onnx.data.dt', 'of short.onnx.data.dt, which has 100; is it of another export?'],
   ])('is refused by its tensor and its place: %s', async (_name, location, why) => {

@@ -9,7 +9,9 @@ import { OnnxError } from '@mcld/models/formats/onnx-wire.js';
 /**
  * An ONNX model as one file: what its exporter put into other files beside it is read and put in. The same files give
  * the same bytes, whatever folder they lie in and wherever the command runs.
- * @param file the model's path @param model its bytes @param most bytes that it may have with its data
+ * @param file the model's path
+ * @param model its bytes
+ * @param most bytes that it may have with its data
  * @throws OnnxError naming the tensor and the file that cannot be
  */
 export async function wholeOnnx(file: string, model: Uint8Array, most: number): Promise<Uint8Array> {
@@ -74,7 +76,8 @@ class DataFiles {
     if (path.isAbsolute(location) || location.split(/[/\\]/).includes('..') || location.includes('\0')) {
       throw new OnnxError(`${name}: its values lie in '${location}'; expected a file in the model's own folder`);
     }
-    // A model may be a link itself: then its data lies beside the link, as in caches of downloads, or beside its target.
+    // A model may be a link itself: then its data lies beside the link, as in caches of downloads, or beside its
+    // target.
     const [beside, atTarget] = [await realpath(path.dirname(this.model)), path.dirname(await realpath(this.model))];
     const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
     const real = await realpath(path.join(beside, location))
@@ -89,7 +92,7 @@ class DataFiles {
       );
     }
     const about = await stat(real);
-    if (!about.isFile()) throw new OnnxError(`${name}: its values lie in ${location}, which is no file`);
+    if (!about.isFile()) throw new OnnxError(`${name}: its values lie in ${location}, which is not a file`);
     return { handle: await open(real), size: about.size };
   }
 

@@ -28,7 +28,7 @@ describe('a file that a user asked for', () => {
     expect(await readdir(folder)).toEqual(['link', 'target']);
   });
 
-  it('may be what is no file', () => {
+  it('may be what is not a file', () => {
     const module = JSON.stringify(new URL('./output-file.js', import.meta.url).href);
     const child = `import { writeOutput } from ${module}; await writeOutput('/dev/stdout', 'hello');`;
     // Through a pipe of the shell's: what Node gives a child is a socket, which has no name to open.

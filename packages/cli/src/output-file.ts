@@ -2,8 +2,8 @@ import { realpath, stat, writeFile } from 'node:fs/promises';
 import { writeWhole } from '@mcld/files/atomic-file.js';
 
 /**
- * Writes what a user asked for, whole or not at all. A file that is replaced keeps its permissions, a link still leads where
- * it led; what is no file (`/dev/stdout`, a pipe) is written to.
+ * Writes what a user asked for, whole or not at all. A file that is replaced keeps its permissions, a link still leads
+ * where it led; what is not a file (`/dev/stdout`, a pipe) is written to.
  * @throws NodeJS.ErrnoException
  */
 export async function writeOutput(file: string, body: Uint8Array | string): Promise<void> {

@@ -56,7 +56,7 @@ small: step 201/300, loss 2.990, 640 images/s, 10 s left
 `);
   });
 
-  it('show a loss and an accuracy that are no numbers as what they are', () => {
+  it('show a loss and an accuracy that are not numbers as what they are', () => {
     const { out, said } = lines();
     const display = lineDisplay('small', out);
     display.progress(progress(1, Number.NaN), 0, false);

@@ -13,7 +13,7 @@ export interface ProgressData {
   readonly losses?: Readonly<Record<string, JsonNumber>>;
 }
 
-/** What an evaluation of a run came to. */
+/** The result of an evaluation. */
 export interface EvaluationData {
   /** As a reader counts: `epoch 3 of 12`. */
   readonly at: string;
@@ -77,7 +77,7 @@ export function barDisplay(name: string, out: Output): Display {
   const barsize = Math.max(10, Math.min(40, (out.columns ?? 0) - BESIDES_BAR));
   const bar = new SingleBar({ format, barsize, stream: out, hideCursor: true }, Presets.shades_classic);
   const remaining = new RemainingTime();
-  // What would break the bar's line is told after it.
+  // Warnings would break the bar's line, so they come after it.
   const waiting: string[] = [];
   const say = (text: string) => void out.write(`${name}: ${text}\n`);
   let begun = false;

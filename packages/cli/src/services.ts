@@ -2,8 +2,8 @@ import type { RunningService, ServiceHost } from '@mcld/platform/service-host.js
 import type { Recipe } from '@mcld/recipe/schema.js';
 
 /**
- * The services in the order in which they start; they stop in the reverse. A service is loaded when it starts: most commands
- * need none of them, nor TensorFlow and what decodes images.
+ * The services in the order in which they start; they stop in the reverse. A service is loaded when it starts: most
+ * commands need none of them, nor TensorFlow and what decodes images.
  */
 export const services = {
   'data-loader': async (host) => (await import('@mcld/data-loader/main.js')).startDataLoader(host),

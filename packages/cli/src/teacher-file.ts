@@ -11,7 +11,7 @@ import { wholeOnnx } from './onnx-file.js';
 
 /**
  * Sends a recipe's teacher files to the pipeline and puts their digests in their places.
- * @param say is told what the pipeline chose on the way, a sentence at a time
+ * @param say receives what the pipeline chose, one sentence at a time
  */
 export async function importTeacherOf(
   client: PipelineClient,

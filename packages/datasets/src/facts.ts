@@ -37,7 +37,9 @@ export interface DatasetFacts {
 /** ImageNet's, which images of any kind are normalised with. */
 const imagenetNormalisation: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** Every data set by its name in recipes. Adding one: an entry here, its reader, and its name in readers/registry.ts. */
+/**
+ * Every data set by its name in recipes. Adding one: an entry here, its reader, and its name in readers/registry.ts.
+ */
 export const datasetFacts = {
   'cifar-10': {
     classes: 10,

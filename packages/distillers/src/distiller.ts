@@ -37,7 +37,7 @@ export class TermsError extends McldError {
   static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_TERMS' } as const;
 }
 
-/** Σ weight · value. @throws TermsError where there is no term, one is no scalar, or one has the sum's name */
+/** Σ weight · value. @throws TermsError where there is no term, one is not a scalar, or one has the sum's name */
 export function totalOf(terms: Terms): Scalar {
   const names = Object.keys(terms);
   if (names.length === 0) throw new TermsError('the distiller gives no loss term');

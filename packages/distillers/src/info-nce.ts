@@ -3,7 +3,7 @@ import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface Candidates {
-  /** Added to the similarities, float32 [N, N]: MASKED where a row is no candidate. */
+  /** Added to the similarities, float32 [N, N]: MASKED where a row is not a candidate. */
   readonly mask?: Tensor2D;
   /** Shares of the positives, float32 [N, N], rows of sum 1; absent: each row's own partner. */
   readonly positives?: Tensor2D;

@@ -5,8 +5,8 @@ import { type Distiller, TOTAL, totalOf } from './distiller.js';
 import type { TeacherOutput } from './facts.js';
 
 /**
- * What a teacher gives for a batch, by output: float32 [B, width], and the width of the logits is C. Outputs besides the
- * logits are there where the loss reads them: each has a name of its own in `DistillerInput`.
+ * What a teacher gives for a batch, by output: float32 [B, width], and the width of the logits is C. Outputs besides
+ * the logits are there where the loss reads them: each has a name of its own in `DistillerInput`.
  */
 export type TeacherOutputs = { readonly [K in TeacherOutput]?: Tensor2D } & { readonly logits: Tensor2D };
 
@@ -51,7 +51,9 @@ export function objectiveOf(distil: Distiller, smoothing: number) {
   };
 }
 
-/** With mixed images the cross-entropy is parted by the shares (Mixup's equation 2); other losses see a row's own target. */
+/**
+ * With mixed images the cross-entropy is split by the shares (Mixup's equation 2); other losses see a row's own target.
+ */
 function mixedCrossEntropy(zs: Tensor2D, y: Tensor1D, mixture: StepTensors['mixture'], smoothing: number): Scalar {
   const own = crossEntropy(zs, y, smoothing);
   if (!mixture) return own;

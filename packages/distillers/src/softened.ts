@@ -10,7 +10,8 @@ export const MASKED = -1e30;
 
 /**
  * T²·KL(p(zt, T) ‖ p(zs, T)), summed over classes, batch mean.
- * @param zs student logits, float32 [B, C]; zt: teacher logits, the same
+ * @param zs student logits, float32 [B, C]
+ * @param zt teacher logits, the same
  * @param left float32 [B, C] of 0 and 1: which classes take part, default all. A row of zeros gives 0.
  */
 export function softenedKl(zs: Tensor2D, zt: Tensor2D, temperature: number, left?: Tensor2D): Scalar {

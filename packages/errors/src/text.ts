@@ -29,6 +29,8 @@ export function listed(items: readonly string[], most = 5): string {
   return items.slice(0, most).join(', ') + more;
 }
 
-/** The message of anything that was thrown; its code where it has none, as of a connection that every address refused. */
+/**
+ * The message of anything that was thrown; its code where it has none, as of a connection that every address refused.
+ */
 export const messageOf = (thrown: unknown): string =>
   (thrown instanceof Error && (thrown.message || codeOf(thrown))) || String(thrown);

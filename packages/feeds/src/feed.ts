@@ -33,8 +33,8 @@ export interface FeedOptions {
 }
 
 /**
- * The items of a stream, in order, a few of them ahead; when its server goes out of reach it goes on after the last item,
- * with another replica where there is one. One consumer reads it.
+ * The items of a stream, in order, a few of them ahead; when its server goes out of reach it goes on after the last
+ * item, with another replica where there is one. One consumer reads it.
  */
 export class Feed<T> implements AsyncIterableIterator<T> {
   readonly #items: AsyncGenerator<T>;

@@ -31,7 +31,10 @@ export interface ViewsOf {
   readonly seed: number;
 }
 
-/** Pixels of views in the order asked for, uint8 [n, height, width, 3]; asked for again while the loader is out of reach. */
+/**
+ * Pixels of views in the order asked for, uint8 [n, height, width, 3]; asked for again while the loader is out of
+ * reach.
+ */
 export function fetchPixels(
   loader: Pick<LoaderClient, 'streamViews'>,
   of: ViewsOf,
@@ -55,7 +58,8 @@ export interface RowsOf {
 }
 
 /**
- * Rows of views in the order asked for, of another replica of the teacher. Not tried again: its caller can compute them.
+ * Rows of views in the order asked for, of another replica of the teacher. Not tried again: its caller can compute
+ * them.
  * @throws StreamError where there is not one row for each view
  */
 export async function fetchRows(

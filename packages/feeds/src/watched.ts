@@ -5,7 +5,7 @@ import type { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 import type { Feed } from './feed.js';
 import { logRetries } from './log-retries.js';
 
-/** Who is told of a call that takes long. */
+/** Receives calls that take long. */
 export interface CallWatch {
   readonly waits: WaitWatch;
   readonly logger: Logger;
@@ -16,7 +16,7 @@ export interface CallWatch {
 }
 
 /**
- * A call that is made again while its service is out of reach: each retry is logged, and a long wait is told of.
+ * A call that is made again while its service is out of reach: each retry is logged, and a long wait is reported.
  * @param call makes it, with the retries that the options ask for
  */
 export function callWatched<T>(
@@ -37,7 +37,7 @@ export function callWatched<T>(
   );
 }
 
-/** The next item of a feed that should have one; a long wait for it is told of. @throws StreamError as `take` */
+/** The next item of a feed that should have one; a long wait for it is reported. @throws StreamError as `take` */
 export const takeWatched = <T>(feed: Feed<T>, waits: WaitWatch): Promise<T> =>
   waits.during(
     feed.name,
@@ -45,7 +45,7 @@ export const takeWatched = <T>(feed: Feed<T>, waits: WaitWatch): Promise<T> =>
     () => feed.waiting,
   );
 
-/** The items of a feed, which is closed when its consumer leaves; long waits are told of. */
+/** The items of a feed, which is closed when its consumer leaves; long waits are reported. */
 export async function* watched<T>(feed: Feed<T>, waits: WaitWatch): AsyncGenerator<T> {
   try {
     for (;;) {

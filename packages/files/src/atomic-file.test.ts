@@ -69,7 +69,8 @@ describe('a file that is written whole', () => {
   });
 
   it('is not there when the disk takes only a part of it', async () => {
-    // A limit of 4 KiB on the size of files: the kernel writes so much, then says EFBIG as it says ENOSPC on a full disk.
+    // A limit of 4 KiB on the size of files: the kernel writes so much, then says EFBIG as it says ENOSPC on a full
+    // disk.
     const child = `
       import { writeWhole } from ${JSON.stringify(new URL('./atomic-file.js', import.meta.url).href)};
       process.on('SIGXFSZ', () => {});

@@ -5,18 +5,19 @@ import path from 'node:path';
 import { codeOf } from '@mcld/errors/code.js';
 
 interface WriteOptions {
-  /** Refuses to replace a file that is there. */
+  /** Refuses to replace an existing file. */
   readonly ifAbsent?: boolean;
   /** Permissions of the file, 0o666 less the umask by default. */
   readonly mode?: number;
 }
 
 /**
- * Writes a file so that it is whole or not there, whoever else writes it at the same time, and on the disk when this returns.
+ * Writes a file so that it is whole or absent, even with several writers at once, and on the disk when this returns.
  * Its folder is made where it is missing.
  *
- * Not a package's: write-file-atomic and atomically take neither streams nor `ifAbsent`, do not sync the folder, and call
- * write() once, which on a disk that is nearly full writes a part and says so only in a number that they do not read.
+ * Not a package's: write-file-atomic and atomically take neither streams nor `ifAbsent`, do not sync the folder, and
+ * call write() once, which on a disk that is nearly full writes a part and says so only in a number that they do not
+ * read.
  *
  * @param body whole, or piece by piece
  * @throws NodeJS.ErrnoException, EEXIST with `ifAbsent` when the file is there; what reading `body` throws
@@ -77,7 +78,8 @@ async function openIn(folder: string, file: string, mode: number | undefined): P
       await mkdir(folder, { recursive: true });
       return await open(file, 'wx', mode);
     } catch (error) {
-      // `removeEmptyFolders` took the folder, or one above it, away before the file was in it (mkdir then says ENOTDIR).
+      // `removeEmptyFolders` took the folder, or one above it, away before the file was in it (mkdir then says
+      // ENOTDIR).
       if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '') || attempt === 100) throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Two running sums over 32-bit words (Fletcher's), folded into one word: any changed bit shows, and it costs less than the
- * row's copy (100 words: 0.1 µs, where a call of crc32 costs 0.4 µs). What a row belongs to is its start.
+ * Two running sums over 32-bit words (Fletcher's), folded into one word: any changed bit shows, and it costs less than
+ * the row's copy (100 words: 0.1 µs, where a call of crc32 costs 0.4 µs). What a row belongs to is its start.
  */
 export function checkWords(words: Int32Array, at: number, count: number, index: number, code: number): number {
   let first = index | 0;

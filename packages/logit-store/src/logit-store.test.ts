@@ -189,7 +189,7 @@ describe('LogitStore', () => {
     expect((await opener(folder).openStore()).size).toBe(5);
   });
 
-  it('passes over what is no segment, whatever is in it', async () => {
+  it('passes over what is not a segment, whatever is in it', async () => {
     const folder = await temporary();
     const store = await opener(folder).openStore();
     put(store, 3, 0, row(1, 2, 3));

@@ -26,8 +26,9 @@ export interface StoreAddress {
 }
 
 /**
- * The rows of one of a teacher's outputs for the views of one data set, in memory-mapped segments. The first row stored for a view stays, so
- * a resumed run reads what the undisturbed one read. One process writes a segment; any number read it.
+ * The rows of one of a teacher's outputs for the views of one data set, in memory-mapped segments. The first row stored
+ * for a view stays, so a resumed run reads what the undisturbed one read. One process writes a segment; any number read
+ * it.
  */
 export class LogitStore {
   #index: ViewIndex;
@@ -173,7 +174,7 @@ export class LogitStore {
   /**
    * Stores rows, of which none is stored yet.
    * @param rows one for each view; on return as they will be read: an approximate codec changes them
-   * @returns false when there is no room: they must be computed again another time
+   * @returns false when there is no room: they will have to be computed again
    */
   put(index: Uint32Array, code: Uint32Array, rows: Rows): boolean {
     const { codec } = this;

@@ -56,7 +56,9 @@ const viewOf = (array: Int32Array): DataView => new DataView(array.buffer, array
 /** Beyond half precision's range the greatest finite value stays, so that no logit becomes infinite. */
 const HALF_MOST = 65504;
 
-/** The value of every pattern of 16 bits: the package reads one number in 0.6 µs, which is 4 ms for a step of 64 × 100. */
+/**
+ * The value of every pattern of 16 bits: the package reads one number in 0.6 µs, which is 4 ms for a step of 64 × 100.
+ */
 const halves = (): Float32Array =>
   new Float32Array(new Float16Array(Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits).buffer));
 

@@ -31,7 +31,10 @@ export class SegmentFolder {
   /** Stores that this process works with: never let go. */
   readonly #used = new Set<string>();
 
-  /** @param remote where segments are shared; limitBytes: most bytes of files */
+  /**
+   * @param remote where segments are shared
+   * @param limitBytes most bytes of files
+   */
   constructor(
     readonly root: string,
     readonly remote: ObjectStore | undefined,

@@ -6,8 +6,8 @@ import { KEY_WORDS, Segment, writeKey } from './segment.js';
 import { encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
 /**
- * Appends rows to a new segment, which nobody else writes to. Rows are on their way to the disk when `append` returns (a
- * killed process loses none) and on it when `sync` does.
+ * Appends rows to a new segment, which nobody else writes to. Rows are on their way to the disk when `append` returns
+ * (a killed process loses none) and on it when `sync` does.
  */
 export class SegmentWriter {
   readonly segment: Segment;
@@ -25,7 +25,11 @@ export class SegmentWriter {
     this.segment = Segment.growing(path.basename(file), header, new Int32Array(capacity * KEY_WORDS), rows);
   }
 
-  /** @param file path without ending; capacity: most rows @throws NodeJS.ErrnoException */
+  /**
+   * @param file path without ending
+   * @param capacity most rows
+   * @throws NodeJS.ErrnoException
+   */
   static create(file: string, header: SegmentHeader, capacity: number): SegmentWriter {
     mkdirSync(path.dirname(file), { recursive: true });
     const rowsFd = openSync(`${file}.rows`, 'wx', 0o644);

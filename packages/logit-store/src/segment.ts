@@ -22,10 +22,10 @@ export function writeKey(keys: Int32Array, at: number, index: number, code: numb
 }
 
 /**
- * A segment's rows for reading. A segment is two files. `<name>.keys`: a header (segment-header.ts), then 16 bytes a row:
- * image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another, each with
- * its checksum behind it (there, since to look for it elsewhere would be one more wait for memory). A row is written
- * before its key, so a key whose checksum is right names a row that was written; both only grow.
+ * A segment's rows for reading. A segment is two files. `<name>.keys`: a header (segment-header.ts), then 16 bytes a
+ * row: image, view code, checksum of the row, checksum of these three. `<name>.rows`: the rows, one after another, each
+ * with its checksum behind it (there, since to look for it elsewhere would be one more wait for memory). A row is
+ * written before its key, so a key whose checksum is right names a row that was written; both only grow.
  */
 export class Segment {
   /** Of the first row. */

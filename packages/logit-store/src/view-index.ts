@@ -1,6 +1,6 @@
 /**
- * Where the row of each view is: a plane of 32-bit places for each view code, made when the first view of that code comes.
- * No object a view: 4 bytes (CIFAR-100's 50,000 images in 162 views: 32 MB).
+ * Where the row of each view is: a plane of 32-bit places for each view code, made when the first view of that code
+ * comes. No object a view: 4 bytes (CIFAR-100's 50,000 images in 162 views: 32 MB).
  */
 export class ViewIndex {
   /** By view code; most codes of crop and flip come, and few of the others'. */

@@ -35,9 +35,11 @@ export function drawPixels(pixels: Uint8Array, [height, width]: readonly [number
 export const SHIFT_WORDS = 4;
 
 /**
- * Draws images moved by (−dx, −dy) pixels, with zeros where they have moved away, and then mirrored. (0.4 µs for
- * 32×32, where row by row in JavaScript it takes 7 µs; to hand a batch of 64 to a thread and back costs 200 µs.)
- * @param pixels uint8 [images, height, width, 3]; views: SHIFT_WORDS words each; out: uint8 [views, height, width, 3]
+ * Draws images moved by (−dx, −dy) pixels, with zeros where they have moved away, and then mirrored. (0.4 µs for 32×32,
+ * where row by row in JavaScript it takes 7 µs; to hand a batch of 64 to a thread and back costs 200 µs.)
+ * @param pixels uint8 [images, height, width, 3]
+ * @param views SHIFT_WORDS words each
+ * @param out uint8 [views, height, width, 3]
  */
 export function drawShifted(
   pixels: Uint8Array,

@@ -5,7 +5,10 @@ export const addressOf = (array: Int32Array): number => addon().addressOf(array)
 
 /** Rows to be copied out of mapped files, one a view. */
 export interface WantedRows {
-  /** Where each row is (`addressOf` its array and 4 bytes a word), 0 for none: it must be a whole row of an array that is held. */
+  /**
+   * Where each row is (`addressOf` its array and 4 bytes a word), 0 for none: it must be a whole row of an array that
+   * is held.
+   */
   readonly addresses: Float64Array;
   readonly index: Uint32Array;
   readonly code: Uint32Array;
@@ -14,8 +17,9 @@ export interface WantedRows {
 /**
  * Copies rows and checks them on the way: each ends in a checksum over its view and its words, as
  * packages/logit-store/src/checksum.ts defines it.
- * @param words of a row, without its checksum; out: takes as many for each view
- * @returns 1 for each row that is there and right
+ * @param words of a row, without its checksum
+ * @param out takes as many for each view
+ * @returns 1 for each row that exists and whose checksum is right
  */
 export function readRows({ addresses, index, code }: WantedRows, words: number, out: Int32Array): Uint8Array {
   const right = new Uint8Array(addresses.length);

@@ -7,7 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
  */
 export type WeightDecay = number | Float32Array;
 
-/** Parameters that have decayed apart from their gradients: p ← p·(1 − lr·weightDecay), as AdamW's (arXiv 1711.05101). */
+/**
+ * Parameters that have decayed apart from their gradients: p ← p·(1 − lr·weightDecay), as AdamW's (arXiv 1711.05101).
+ */
 export function decayed(parameters: Tensor1D, weightDecay: WeightDecay, lr: Scalar): Tensor1D {
   const factor = decayFactor(weightDecay);
   return factor ? tf.mul(parameters, tf.sub(1, tf.mul(factor, lr))) : parameters;

@@ -186,19 +186,19 @@ class Unpickler {
 
   #append(items: readonly unknown[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) this.#fail('items for something that is no list');
+    if (!Array.isArray(list)) this.#fail('items for something that is not a list');
     for (const item of items) list.push(item);
   }
 
   #add(items: readonly unknown[]): void {
     const set = this.#top();
-    if (!(set instanceof Set)) this.#fail('items for something that is no set');
+    if (!(set instanceof Set)) this.#fail('items for something that is not a set');
     for (const item of items) set.add(item);
   }
 
   #setItems(items: readonly unknown[]): void {
     const target = this.#top();
-    if (!(target instanceof Map) || items.length % 2 === 1) this.#fail('items for something that is no dict');
+    if (!(target instanceof Map) || items.length % 2 === 1) this.#fail('items for something that is not a dict');
     for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
   }
 

@@ -25,7 +25,7 @@ export interface Adapters<R = unknown> {
 /**
  * Opens what the settings name.
  * @param parseRecipe reads the recipe of each run's record
- * @param logger is told of what cannot be read and is passed over
+ * @param logger receives what cannot be read and is passed over
  * @throws BusError, ObjectStoreError when it cannot be reached
  */
 export async function openAdapters<R>(

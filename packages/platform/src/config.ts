@@ -113,7 +113,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return config;
 }
 
-/** The S3 store that settings name, undefined where they name none. @throws ConfigError where they have no keys to it */
+/**
+ * The S3 store that settings name, undefined where they name none.
+ * @throws ConfigError where they have no keys to it
+ */
 export function s3Access(config: Config): S3Access | undefined {
   const { MCLD_S3_ENDPOINT: endpoint, MCLD_S3_ACCESS_KEY: accessKey, MCLD_S3_SECRET_KEY: secretKey } = config;
   if (!endpoint) return undefined;

@@ -17,6 +17,6 @@ export interface RunningService {
   readonly address: string;
   /** With `alsoTcp`: `host:port`. */
   readonly endpoint?: string;
-  /** Stops taking work, finishes or checkpoints the step in hand, closes streams and threads. */
+  /** Stops taking work, finishes or checkpoints the current step, closes streams and threads. */
   drain(): Promise<void>;
 }

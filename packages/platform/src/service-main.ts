@@ -31,7 +31,7 @@ export interface ServiceDescription<T> {
 
 /**
  * Starts a service: `describe` opens what it needs through its scope, then the server listens, then work is taken.
- * Draining goes the other way: no more work is taken and the step in hand is finished or checkpointed; streams are
+ * Draining goes the other way: no more work is taken and the current step is finished or checkpointed; streams are
  * told to end and the server closes; then what the scope opened closes, the newest first. A start that fails closes
  * what was opened until then.
  * @throws ListenError, and whatever `describe` throws

@@ -23,7 +23,7 @@ export async function allPass(checks: readonly Promise<unknown>[]): Promise<void
   );
   await Promise.race([Promise.all(settled), refused.then(() => sleep(GRACE_MS))]);
   const refusals = errors.filter((error) => error instanceof RefusedError);
-  // What is away may come back: beside it, what is wrong stays wrong and is told first.
+  // A service that is away may come back; a wrong setting stays wrong, so it is reported first.
   const first = refusals.find(({ status }) => status !== 'UNAVAILABLE') ?? refusals[0];
   if (first) {
     const faults = refusals.flatMap(({ fields }) => fields);

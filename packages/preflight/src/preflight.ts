@@ -66,7 +66,7 @@ export async function preflight(
   }
 }
 
-/** Of the two splits of a data set, in the order in which their faults are told. */
+/** Of the two splits of a data set, in the order in which their faults are reported. */
 function checksOf(model: ModelName, at: string, train: Opened, test: Opened): Promise<unknown>[] {
   const fits = train.then((images) => {
     const fault = sizeMisfit(model, images);

@@ -11,7 +11,7 @@ const refusing: ReadonlySet<ErrorStatus> = new Set([
   'OUT_OF_RANGE',
 ]);
 
-/** A teacher's own server is named by the recipe, unlike a service: where it does not answer, that is told. */
+/** The recipe names a teacher's own server, unlike a service: a server that does not answer is the recipe's fault. */
 const SERVER_AWAY = 'TEACHER_ENDPOINT';
 
 /** What does not fit together although each part was opened. */
@@ -21,7 +21,7 @@ export function misfit(field: string, message: string): RefusedError {
 
 /**
  * A service's refusal as one of a recipe's field; other errors as they are.
- * @param asked the field that it was asked about; where it names another one, that one is told
+ * @param asked the field that it was asked about; where the error names another field, that one is reported
  */
 export function refusalOf(error: unknown, asked: string): unknown {
   if (!(error instanceof RemoteError)) return error;

@@ -69,7 +69,7 @@ function applyOverride(recipe: unknown, override: string): void {
   if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
     throw new RecipeError([{ field: '', message: `--set ${override}: expected path=value, as in optimizer.lr=0.1` }]);
   }
-  // A recipe that is no mapping is refused as a whole later.
+  // A recipe that is not a mapping is refused as a whole later.
   if (isMapping(recipe)) set(recipe, keys, parseYaml(override.slice(at + 1)));
 }
 

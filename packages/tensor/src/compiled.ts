@@ -17,7 +17,7 @@ interface Graph {
   readonly names: Names;
 }
 
-/** Batches come in two sizes, a whole one and an epoch's last; a few more are no harm. */
+/** Batches come in two sizes, a whole one and an epoch's last; a few more do no harm. */
 const MAX_GRAPHS = 8;
 
 /**

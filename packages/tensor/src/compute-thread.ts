@@ -25,7 +25,10 @@ export class ComputeThread<H extends Handlers> {
   #next = 0;
   #gone: Error | undefined;
 
-  /** @param module compiled module that ends in `serveCompute(handlers)`; data: its `workerData` */
+  /**
+   * @param module compiled module that ends in `serveCompute(handlers)`
+   * @param data its `workerData`
+   */
   constructor(module: URL, data: unknown) {
     prepareEnvironment();
     this.#worker = new Worker(module, { workerData: data });

@@ -18,9 +18,9 @@ export interface Reply {
 export type Handlers = Record<string, (argument: any) => unknown>;
 
 /**
- * The worker's half of `ComputeThread`: answers each call in order. A worker is always a thread of this kind; what takes
- * work off a queue is a service. Buffers of the typed arrays in a result's top level are transferred, not copied; a
- * handler must not keep what it returns.
+ * The worker's half of `ComputeThread`: answers each call in order. A worker is always a thread of this kind; what
+ * takes work off a queue is a service. Buffers of the typed arrays in a result's top level are transferred, not copied;
+ * a handler must not keep what it returns.
  */
 export function serveCompute(handlers: Handlers): void {
   const port = parentPort;

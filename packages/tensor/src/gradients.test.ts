@@ -15,8 +15,8 @@ beforeAll(() => {
   loadBackend('cpu');
 });
 
-// Of the largest element. Rounding to float32 in sums of up to a hundred products costs 4e-7 at the most here (AVX-512);
-// a gradient that lacks a term is off by tenths.
+// Of the largest element. Rounding to float32 in sums of up to a hundred products costs 4e-7 at the most here
+// (AVX-512); a gradient that lacks a term is off by tenths.
 const TOLERANCE = 5e-6;
 
 const indices = (count: number): number[] => [...Array(count).keys()];

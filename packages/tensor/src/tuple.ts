@@ -5,7 +5,7 @@ type Tuple<T, N extends number, R extends readonly T[] = readonly []> = number e
     : Tuple<T, N, readonly [...R, T]>;
 
 /**
- * A list whose length is known to whoever wrote the code, as a tuple of that length.
+ * A list as a tuple, where the code knows its length and the compiler does not.
  * @throws Error when it has another length
  */
 export function tupleOf<T, N extends number>(items: readonly T[], length: N): Tuple<T, N> {

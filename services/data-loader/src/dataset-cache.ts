@@ -56,7 +56,7 @@ export interface DataPlaces {
 /** Data sets kept open at once; the one not used for longest makes room. */
 const MOST_OPEN = 8;
 
-/** Before a wait is told of where the settings say nothing. */
+/** How long a wait may last before it is reported, unless the settings say otherwise. */
 const WAIT_MS = 10_000;
 
 /** Largest side that images are resized to. */
@@ -76,7 +76,10 @@ export class DatasetCache {
     fetchMethod: (file, _stale, { context }) => this.#copy(file, context),
   });
 
-  /** @param folder what relative roots count from; anywhere: whether roots may lie outside it */
+  /**
+   * @param folder what relative roots count from
+   * @param anywhere whether roots may lie outside it
+   */
   constructor(
     readonly folder: string,
     readonly anywhere: boolean,

@@ -7,9 +7,10 @@ import { inOrder } from '@mcld/datasets/readers/fingerprint.js';
 const MOST = 10_000;
 
 /**
- * Tells whether a data set's place has changed since, at the price of a thousand looks for ImageNet: sizes and times of what
- * lies at its root, and times of the folders in the folders there. So a split, a class or a shard that comes or goes is
- * noticed, an image that comes or goes where classes are folders too, but not one that is written anew.
+ * Tells whether a data set's place has changed since, at the cost of a thousand system calls for ImageNet: sizes and
+ * times of what lies at its root, and times of the folders in the folders there. So a split, a class or a shard that
+ * comes or goes is noticed, an image that comes or goes where classes are folders too, but not one that is written
+ * anew.
  */
 export async function placeStamp(root: string): Promise<string> {
   const hash = createHash('sha256').update(await about(root));
@@ -26,7 +27,7 @@ type Entry = Awaited<ReturnType<typeof readEntries>>[number];
 
 const readEntries = (folder: string) => readdir(folder, { withFileTypes: true });
 
-/** None of what is no folder. */
+/** Empty for anything that is not a folder. */
 async function namesIn(folder: string, matches: (entry: Entry) => boolean): Promise<string[]> {
   const entries = await readEntries(folder).catch(() => []);
   return entries

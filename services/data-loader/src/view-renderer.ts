@@ -24,9 +24,10 @@ export class ViewRenderer {
   }
 
   /**
-   * Draws views in the order asked for, into memory that nobody else has: a stream keeps up to 16 messages before it writes
-   * them.
-   * @returns uint8 [N, height, width, 3] @throws DatasetError for an image that is damaged
+   * Draws views in the order asked for, into memory that nobody else has: a stream keeps up to 16 messages before it
+   * writes them.
+   * @returns uint8 [N, height, width, 3]
+   * @throws DatasetError for an image that is damaged
    */
   async render(opened: OpenDataset, augmentation: Augmentation, seed: number, views: BatchViews): Promise<Uint8Array> {
     const { size, facts } = opened;

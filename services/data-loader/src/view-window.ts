@@ -12,10 +12,13 @@ export class ViewWindow {
     this.#drawn = new LRUCache({ maxSize: limit });
   }
 
-  /** @param bytes of the view; draw: called unless it is here or being drawn */
+  /**
+   * @param bytes of the view
+   * @param draw called unless it is here or being drawn
+   */
   get(key: string, bytes: number, draw: () => Promise<Uint8Array>): Promise<Uint8Array> {
-    // A look that does not count as use: with two readers, one behind the other, what the second one has read would push
-    // out what it has yet to read.
+    // A look that does not count as use: with two readers, one behind the other, what the second one has read would
+    // push out what it has yet to read.
     const drawn = this.#drawn.peek(key);
     if (drawn) return drawn;
     const view = draw();

@@ -23,12 +23,12 @@ import { keepReport } from './report/kept-reports.js';
 
 export interface EvaluatorParts extends Omit<InferenceParts, 'waits'> {
   readonly adapters: Adapters<Recipe>;
-  /** How long a wait may last before it is told of, in ms. */
+  /** How long a wait may last before it is reported, in ms. */
   readonly waitAfterMs: number;
   readonly diagnosis: Pick<FeedDiagnosis, 'of'>;
 }
 
-/** What a run's checkpoints come to. One evaluation at a time: the compute thread holds one student. */
+/** Evaluates a run's checkpoints. One evaluation at a time: the compute thread holds one student. */
 export class RunEvaluator {
   readonly #oneAtATime = pLimit(1);
 
@@ -37,7 +37,7 @@ export class RunEvaluator {
   /**
    * Metrics of a checkpoint on the run's test split, or another.
    * @param step 0 takes the newest
-   * @param waits told of what does not come
+   * @param waits reports what does not come
    */
   evaluate(
     run: RunId,

@@ -10,8 +10,8 @@ import type { Recipe } from '@mcld/recipe/schema.js';
 import { applyEvent } from './run-reducer.js';
 
 /**
- * Events follow one another, so one that cannot be handled holds up those after it: as long as it takes where the reason
- * may pass, two minutes where it is not known to.
+ * Events follow one another, so one that cannot be handled holds up those after it: as long as it takes where the
+ * reason may pass, two minutes where it is not known to.
  */
 const eventRetries: RetryPolicy = {
   ...defaultRetryPolicy,
@@ -40,7 +40,7 @@ export function eventWork(adapters: Adapters<Recipe>, logger: Logger): Work<RunE
   };
 }
 
-/** @returns undefined where there is no record, or none that can be read: that must not hold up other runs' events */
+/** @returns undefined where there is no readable record, which must not hold up other runs' events */
 async function changed(
   runs: RunStore<Recipe>,
   event: RunEvent,

@@ -14,8 +14,8 @@ import type { ObjectStore } from '@mcld/platform/storage/object-store.js';
 import type { Runs } from './runs.js';
 
 /**
- * The student of the checkpoint at `step` as a file. Step 0: of the newest that is whole or, where that one is known to have
- * diverged, of the best that is left.
+ * The student of the checkpoint at `step` as a file. Step 0: of the newest that is whole or, where that one is known to
+ * have diverged, of the best that is left.
  * @throws NotFoundError, StateError, RequestError, CheckpointError for one that is damaged
  */
 export async function exportStudent(

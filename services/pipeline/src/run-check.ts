@@ -4,8 +4,8 @@ import { preflight, type Sources } from '@mcld/preflight/preflight.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 
 /**
- * How long a new run's data and teacher are tried: longer than the teacher service waits for an answer of another server,
- * about 7 s; a large set takes minutes to open the first time.
+ * How long a new run's data and teacher are tried: longer than the teacher service waits for an answer of another
+ * server, about 7 s; a large set takes minutes to open the first time.
  */
 const PATIENCE_MS = 15_000;
 

@@ -61,7 +61,7 @@ function evaluated<R>(record: RunRecord<R>, data: EventData['evaluated']): RunRe
 function failed<R>(record: RunRecord<R>, data: EventData['failed']): RunRecord<R> | undefined {
   const working = record.state === 'training' || record.state === 'evaluating';
   if (!working || !isCurrent(record, data)) return undefined;
-  // What an earlier checkpoint came to is not a result of a student that diverged.
+  // A student that diverged has no result, so an earlier checkpoint's is removed.
   const { metrics: _, ...unmeasured } = record;
   return { ...(data.diverged ? unmeasured : record), state: 'failed', error: data.error, ...NO_WAITS };
 }

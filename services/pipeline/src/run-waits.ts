@@ -5,8 +5,8 @@ import type { WaitStage } from '@mcld/platform/waits/wait.js';
 type WaitOf = NonNullable<RunRecord['waiting']>[number];
 
 /**
- * What a record says of a run's waits after an event: what a stage waits for, an attempt that rests before the next one,
- * or nothing any more.
+ * What a record says of a run's waits after an event: what a stage waits for, an attempt that rests before the next
+ * one, or nothing any more.
  * @returns undefined when the event changes nothing
  */
 export function waiting<R>(

@@ -17,7 +17,10 @@ import { resolveTeacher, type TeacherParts } from './teachers.js';
 
 /** The life of runs, as the control plane directs it. */
 export class Runs {
-  /** @param embedded whether all services live in this process; check: tries what a new run will need */
+  /**
+   * @param embedded whether all services live in this process
+   * @param check tries what a new run will need
+   */
   constructor(
     readonly adapters: Adapters<Recipe>,
     readonly teachers: TeacherParts['teachers'],

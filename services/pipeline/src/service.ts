@@ -85,7 +85,7 @@ export function pipelineService(
 async function* watch(runs: Runs, id: RunId, signal: AbortSignal): AsyncGenerator<Partial<WatchRunResponse>> {
   const ended = hasEnded((await runs.get(id)).state);
   for await (const event of runs.adapters.events.watch(id, signal, { live: !ended })) {
-    // The event loop may not have come to this event yet; to fold it in here too changes nothing else.
+    // The event loop may not have handled this event yet; applying it here too changes nothing else.
     const record =
       (await changeRun(runs.adapters.runs, id, (current) => applyEvent(current, event))) ?? (await runs.get(id));
     // A resumed run has older endings in its history: only the record says that it has ended now.

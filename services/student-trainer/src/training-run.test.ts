@@ -134,6 +134,6 @@ describe('the training loop', () => {
 
   it('stops at logits that are not finite behind a loss that is', async () => {
     const { run } = fakeRun({ results: { 0: { nonFinite: 2 } } });
-    await expect(train(run, endless)).rejects.toThrow('the logits of 2 of 8 images are no finite numbers');
+    await expect(train(run, endless)).rejects.toThrow('the logits of 2 of 8 images are not finite');
   });
 });

@@ -97,7 +97,7 @@ function finiteLosses(
   const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
   if (bad) throw diverged(step, `the loss term '${bad[0]}' is ${bad[1]}`, checkpoint);
   if (nonFinite === 0) return losses;
-  throw diverged(step, `the logits of ${nonFinite} of ${images} images are no finite numbers`, checkpoint);
+  throw diverged(step, `the logits of ${nonFinite} of ${images} images are not finite`, checkpoint);
 }
 
 /** One step in a hundred is traced: spans for each would outweigh everything else in the trace. */

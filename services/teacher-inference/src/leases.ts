@@ -21,8 +21,8 @@ interface Entry<V> {
 }
 
 /**
- * Values that take long to open, lent by key: one that is being opened is shared, one that failed to open is tried again the
- * next time, one in use is never closed.
+ * Values that take long to open, lent by key: one that is being opened is shared, one that failed to open is tried
+ * again the next time, one in use is never closed.
  *
  * @example
  * using lease = await pool.lease('a key');

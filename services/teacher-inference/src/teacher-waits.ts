@@ -6,7 +6,7 @@ import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 /** How long the data loader may take to answer before it counts as silent, in ms. */
 const ANSWER_MS = 2000;
 
-/** Tells in the log of what does not come to the teacher; who waits for the teacher asks it for this. */
+/** Logs what the teacher waits for in vain; services that wait for the teacher ask it for this. */
 export const teacherWaits = (config: Config, logger: Logger): WaitWatch =>
   new WaitWatch({
     afterMs: config.MCLD_WAIT_SECONDS * 1000,

@@ -27,7 +27,7 @@ export interface RowsRequest {
   readonly precision: string;
 }
 
-/** Rows of the logits have the key that they had when there were no others. */
+/** Rows of logits keep the key that they had before other outputs could be stored. */
 function storeKey(viewsDigest: string, precision: string, output: string): string {
   const parts = [viewsDigest, precision, ...(output === LOGITS ? [] : [output])];
   return createHash('sha256').update(parts.join(' ')).digest('hex');

@@ -14,7 +14,7 @@ export const referenceFiles = (folder: string): string[] =>
     .filter((name) => /^(model|loss)\..*\.json$/.test(name))
     .sort();
 
-/** Compares this code with a reference file. @throws z.ZodError when it is no reference file */
+/** Compares this code with a reference file. @throws z.ZodError when it is not a reference file */
 export function checkReference(folder: string, file: string): FileResult {
   const content: unknown = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
   return file.startsWith('loss.') ? checkLosses(file, content) : checkModel(file, content);

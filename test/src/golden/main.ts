@@ -1,4 +1,6 @@
-/** `npm run golden [-- DIR]`: compares this code with reference values from PyTorch, the project's own or those in DIR. */
+/**
+ * `npm run golden [-- DIR]`: compares this code with reference values from PyTorch, the project's own or those in DIR.
+ */
 import { existsSync } from 'node:fs';
 import { loadBackend } from '@mcld/tensor/backend.js';
 import { type FileResult, share, worst } from './comparison.js';

@@ -8,7 +8,7 @@ describe('whether a process lives', () => {
     expect(isAlive(1)).toBe(true);
   });
 
-  it('is not so of one that has ended, nor of what is no id of a process', () => {
+  it('is not so of one that has ended, nor of what is not an id of a process', () => {
     const { pid } = spawnSync(process.execPath, ['-e', '']);
     expect(isAlive(pid)).toBe(false);
     expect(isAlive(0)).toBe(false);

@@ -51,7 +51,9 @@ export function present(run: Run | undefined): Run {
   return run;
 }
 
-/** A recipe as the connection's pipeline can work on it: its teacher's files are sent, its data found from any folder. */
+/**
+ * A recipe as the connection's pipeline can work on it: its teacher's files are sent, its data found from any folder.
+ */
 export function placedRecipe({ client, home }: Connection, recipe: Recipe, { json }: CommonOptions): Promise<Recipe> {
   const located = home === undefined ? recipe : withRoots(recipe, path.resolve(readConfig().MCLD_DATA_DIR));
   return importTeacherOf(client, located, (note) => {
@@ -60,7 +62,8 @@ export function placedRecipe({ client, home }: Connection, recipe: Recipe, { jso
 }
 
 /**
- * Follows a run to its end, and turns that into output and an exit. A run that was left by its process is taken up again.
+ * Follows a run to its end, and turns that into output and an exit. A run that was left by its process is taken up
+ * again.
  * @throws CliError when it did not succeed
  */
 export async function followToEnd(

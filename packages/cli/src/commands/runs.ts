@@ -123,7 +123,7 @@ async function watch(id: string, options: CommonOptions): Promise<void> {
       throw new CliError(`run ${id} is interrupted, after ${step} of ${totalSteps} steps; ${how}`);
     }
     const onEvent = options.json ? (event: object) => print(jsonText(event)) : undefined;
-    // Once whoever reads the output has gone (`watch --json | head`), there is nobody to tell.
+    // Once the reader of the output has gone (`watch --json | head`), nobody needs it.
     const unread = new AbortController();
     process.stdout.once('error', () => unread.abort());
     const until = AbortSignal.any([signal, unread.signal]);

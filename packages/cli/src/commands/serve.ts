@@ -34,7 +34,7 @@ async function serve(name: ServiceName): Promise<void> {
   const stopTelemetry = await startTelemetry(`mcld-${name}`);
   const adapters = await openAdapters(config, logger, parseRecipe);
   const service = await services[name]({ config, logger, adapters });
-  // Read by whoever started this process with MCLD_PORT=0.
+  // For the process that started this one with MCLD_PORT=0.
   print(JSON.stringify({ service: name, address: service.address }));
   await stopped;
   logger.info('draining');
@@ -53,7 +53,7 @@ async function up(options: { home?: string; host: string; port: string }): Promi
   print(`mcld is up at ${pipeline.endpoint}, its runs in ${pipeline.home}; Ctrl-C stops it`);
   print(`try:  mcld ls${place}   or, from elsewhere,   MCLD_ENDPOINT=${pipeline.endpoint} mcld ls`);
   await stopped;
-  say('stopping: the run in hand is checkpointed');
+  say('stopping: the current run is checkpointed');
   const { client, close } = openClient(PipelineServiceDefinition, pipeline.addresses.pipeline, readConfig());
   const stopping = await runsUnderWay(client).catch(() => []);
   close();

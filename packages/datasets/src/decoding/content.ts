@@ -1,6 +1,6 @@
 /**
- * What a file is, by its first bytes: how it is called does not matter. A PNG called .jpg is a PNG; what is no picture
- * of a data set is refused as what it is, since "unsupported" would leave people to guess.
+ * What a file is, by its first bytes: how it is called does not matter. A PNG called .jpg is a PNG; what is not a
+ * picture of a data set is refused as what it is, since "unsupported" would leave people to guess.
  */
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'bmp' | 'pnm' | 'avif';
@@ -55,7 +55,7 @@ const LOOK = 4096;
 const latin1 = (bytes: Uint8Array, from: number, to: number) =>
   Buffer.from(bytes.subarray(from, to)).toString('latin1');
 
-/** @throws Error that says what the bytes are, where they are no image that is read */
+/** @throws Error that says what the bytes are, where they are not an image that can be read */
 export function formatOf(bytes: Uint8Array): ImageFormat {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'jpeg';
   const start = latin1(bytes, 0, 12);
@@ -92,7 +92,7 @@ function isoMedia(bytes: Uint8Array): ImageFormat {
   return refuse(`a video or sound (of the brand '${printable(brands[0] ?? '')}')`);
 }
 
-/** What the bytes are, where they are no image that is read, in words that follow on "it is". */
+/** What the bytes are, where they are not an image that can be read, as words that follow "it is". */
 export function contentOf(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'empty';
   if (bytes.every((byte) => byte === 0)) return `${bytes.length} zero bytes, as an interrupted copy leaves them`;
@@ -126,7 +126,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   const mark = latin1(start, 0, 2);
   const encoding = mark === '\xff\xfe' ? 'utf-16le' : mark === '\xfe\xff' ? 'utf-16be' : 'utf-8';
   const text = new TextDecoder(encoding).decode(start);
-  // A character may be cut off at the end; elsewhere, what is no character in this encoding is no text.
+  // A character may be cut off at the end; elsewhere, what is not a character in this encoding is not text.
   return [...text.slice(0, -1)].every(isReadable) ? text : undefined;
 }
 

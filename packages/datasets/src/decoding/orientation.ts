@@ -11,7 +11,7 @@ export interface Notes {
 
 const ORIENTATION = 0x0112;
 
-/** Types whose values are no numbers to Pillow: bytes, text and undefined. */
+/** Types whose values are not numbers to Pillow: bytes, text and undefined. */
 const wordTypes: ReadonlySet<number> = new Set([1, 2, 7]);
 
 /**

@@ -97,7 +97,7 @@ class Tokens {
       if (character === '') throw new Error(`it ends before ${what}`);
       if (ends) continue;
       token += character;
-      if (!/^\d+$/.test(token) || token.length > MAX_DIGITS) throw new Error(`${what} is no number`);
+      if (!/^\d+$/.test(token) || token.length > MAX_DIGITS) throw new Error(`${what} is not a number`);
     }
     return Number(token);
   }

@@ -72,7 +72,7 @@ describe('CIFAR’s Python version', () => {
     const open = () => openCifar10(at(root, 'train'));
     const file = path.join(root, 'data_batch_2');
     const good = await readFile(file);
-    const refused = `${file} is no batch of CIFAR's Python version: `;
+    const refused = `${file} is not a batch of CIFAR's Python version: `;
     const cases: [Buffer, string][] = [
       [good.subarray(0, 1000), '3072 bytes are wanted past the pickle'],
       [Buffer.alloc(0), 'no pickle of protocol 2 or later'],
@@ -114,7 +114,7 @@ describe('CIFAR’s Python version', () => {
     for (const [bytes, kind] of cases) {
       await writeFile(file, bytes);
       expect(await messageOf(openCifar10(at(root, 'train')), root)).toContain(
-        "ROOT/data_batch_2 is no batch of CIFAR's Python version: no pickle of protocol 2 or later " +
+        "ROOT/data_batch_2 is not a batch of CIFAR's Python version: no pickle of protocol 2 or later " +
           `(in Python: pickle.dump(x, file, protocol=2)), at byte 0 of ${bytes.length}; it is ${kind}`,
       );
     }
@@ -130,14 +130,14 @@ describe('CIFAR’s Python version', () => {
   });
 
   it.each([
-    ['meta', 'fine_label_names[0] is no text, or empty'],
-    ['meta-array', 'fine_label_names is no list of names'],
+    ['meta', 'fine_label_names[0] is not text, or empty'],
+    ['meta-array', 'fine_label_names is not a list of names'],
   ])('with names that NumPy has made is refused with what to write (%s)', async (name, what) => {
     const root = await scratch();
     await cp(fixture('cifar-100-numpy2-arrays'), root, { recursive: true });
     await cp(fixture(`cifar-100-numpy2-odd/${name}`), path.join(root, 'meta'));
     expect(await messageOf(openCifar100(at(root, 'test')), root)).toBe(
-      `ROOT/meta is no batch of CIFAR's Python version: ${what} (in Python: [str(name) for name in names])`,
+      `ROOT/meta is not a batch of CIFAR's Python version: ${what} (in Python: [str(name) for name in names])`,
     );
   });
 
@@ -154,7 +154,7 @@ describe('CIFAR’s Python version', () => {
     await cp(fixture('cifar-100-numpy2-protocol4'), root, { recursive: true });
     await writeFile(path.join(root, 'meta'), await readFile(fixture('cifar-10-python2/batches.meta')));
     await expect(openCifar100(at(root, 'test'))).rejects.toThrow(
-      "meta is no batch of CIFAR's Python version: " +
+      "meta is not a batch of CIFAR's Python version: " +
         'no fine_label_names (found num_cases_per_batch, label_names, num_vis)',
     );
     await cp(fixture('cifar-100-numpy2-protocol4'), root, { recursive: true });

@@ -53,7 +53,7 @@ export function classNamesOf(file: string, pickle: Buffer, key: string): string[
     if (list.length > MOST_CLASSES) throw new PickleError(`${list.length} ${key}, expected at most ${MOST_CLASSES}`);
     const names = list.map(asText);
     const wrong = names.indexOf('');
-    if (wrong >= 0) throw new PickleError(`${key}[${wrong}] is no text, or empty (${AS_LIST})`);
+    if (wrong >= 0) throw new PickleError(`${key}[${wrong}] is not text, or empty (${AS_LIST})`);
     return names;
   });
 }
@@ -71,13 +71,13 @@ function labelsOf(batch: Batch, name: string, count: number): readonly number[] 
   if (!Array.isArray(labels)) throw lacks(batch, name, 'list of numbers');
   if (labels.length !== count) throw new PickleError(`${count} images, but ${labels.length} ${name}`);
   const wrong = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= MOST_CLASSES);
-  if (wrong >= 0) throw new PickleError(`${name}[${wrong}] is no label from 0 to ${MOST_CLASSES - 1}`);
+  if (wrong >= 0) throw new PickleError(`${name}[${wrong}] is not a label from 0 to ${MOST_CLASSES - 1}`);
   return labels;
 }
 
 const lacks = (batch: Batch, key: string, expected: string): PickleError =>
   batch.has(key)
-    ? new PickleError(`${key} is no ${expected}`)
+    ? new PickleError(`${key} is not a ${expected}`)
     : new PickleError(`no ${key} (found ${listed([...batch.keys()].map((other) => shown(other, 40)))})`);
 
 function named<T>(file: string, pickle: Buffer, read: () => T): T {
@@ -86,7 +86,7 @@ function named<T>(file: string, pickle: Buffer, read: () => T): T {
   } catch (error) {
     if (!(error instanceof PickleError)) throw error;
     const what = pickle[0] === PROTOCOL ? '' : `; it is ${contentOf(pickle)}`;
-    throw new DatasetError('damaged', `${file} is no batch of CIFAR's Python version: ${error.message}${what}`, {
+    throw new DatasetError('damaged', `${file} is not a batch of CIFAR's Python version: ${error.message}${what}`, {
       cause: error,
     });
   }

@@ -91,7 +91,7 @@ async function openCifar(layout: Layout, { root, split }: DatasetLocation): Prom
     if (data.length === 0 || data.length % record !== 0) {
       throw new DatasetError(
         'damaged',
-        `${path.join(root, file)} has ${data.length} bytes, which is no whole number of records of ${record} bytes: it is truncated or padded`,
+        `${path.join(root, file)} has ${data.length} bytes, which is not a whole number of records of ${record} bytes: it is truncated or padded`,
       );
     }
     parts.push({ file, data });

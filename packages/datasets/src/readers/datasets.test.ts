@@ -124,7 +124,7 @@ describe('Tiny-ImageNet', () => {
     const [first] = (await readFile(path.join(root, 'val/val_annotations.txt'), 'utf8')).split('\t');
     await writeFile(path.join(root, 'val/images', first!), 'no picture');
     const data = await openTinyImagenet(at(root, 'test'));
-    await expect(data.picture(0)).rejects.toThrow(`${first} is no image that can be decoded`);
+    await expect(data.picture(0)).rejects.toThrow(`${first} is not an image that can be decoded`);
   });
 
   it('holds its list of validation images against what is there', async () => {
@@ -226,7 +226,7 @@ describe('a folder of images', () => {
     }
     const all = await openImageFolder(at(root, 'train', { memory }));
     expect([all.count, all.passedOver]).toEqual([4, []]);
-    await expect(pixelsOf(all, 0)).rejects.toThrow(/broken\.jpg is no image that can be decoded: .*at byte \d+/);
+    await expect(pixelsOf(all, 0)).rejects.toThrow(/broken\.jpg is not an image that can be decoded: .*at byte \d+/);
   });
 
   it('follows no link out of its root, and no loop twice', async () => {

@@ -9,8 +9,9 @@ import type { Dataset, ImageSize } from './dataset.js';
 const AT_ONCE = 64;
 
 /**
- * A data set's images framed and decoded, uint8, in a file that is mapped: for one that is read a hundred times and whose views
- * are cut out of framed images. It is made at the first opening (whole or not at all) and holds the same pixels.
+ * A data set's images framed and decoded, uint8, in a file that is mapped: for one that is read a hundred times and
+ * whose views are cut out of framed images. It is made at the first opening (whole or not at all) and holds the same
+ * pixels.
  * @param file its name tells data set and framing
  * @throws DatasetError for an image that is damaged, NodeJS.ErrnoException where the disk is full
  */

@@ -25,7 +25,7 @@ export interface EncodedImages<T extends { readonly label: number }> {
   readonly files: readonly string[];
   /** What was passed over when they were listed. */
   readonly passedOver: Tally;
-  /** Whether a class without an image is refused, or told of: a test split need not have all of them. */
+  /** Whether a class without an image is refused or only reported: a test split need not have all classes. */
   readonly needsEveryClass: boolean;
   /** For messages: where a class's images should be. */
   placeOf(label: number): string;

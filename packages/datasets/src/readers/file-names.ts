@@ -43,7 +43,7 @@ export function addressOf(path: string): string | Buffer {
   return Buffer.concat(Array.from(path, (c) => (LONE.test(c) ? Buffer.of(c.charCodeAt(0) & 0xff) : Buffer.from(c))));
 }
 
-/** A name or path as valid text on one line: bytes that are no UTF-8, and control characters, as `\xe9`. */
+/** A name or path as valid text on one line: bytes that are not UTF-8, and control characters, as `\xe9`. */
 export const readable = (name: string): string =>
   name.replace(LONES_AND_CONTROLS, (c) => `\\x${(c.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`);
 

@@ -12,7 +12,7 @@ import { shownPath } from './file-names.js';
 /** How files are opened: a pipe under the name of a file is read as empty, where it would be waited for without end. */
 export const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** What the system says, without the path, which Node mangles where it is no UTF-8. */
+/** What the system says, without the path, which Node mangles where it is not UTF-8. */
 export function reasonOf(error: unknown): string {
   const number = error instanceof Error && 'errno' in error ? error.errno : undefined;
   return (typeof number === 'number' ? getSystemErrorMap().get(number)?.[1] : undefined) ?? messageOf(error);
@@ -42,7 +42,7 @@ export async function mapDataFile(root: string, name: string, hint: string): Pro
   const file = path.join(root, name);
   const about = await stat(file).catch(() => undefined);
   if (!about) throw new DatasetError('missing', `no file ${file}; ${hint}`);
-  if (!about.isFile()) throw new DatasetError('damaged', `${file} is no file`);
+  if (!about.isFile()) throw new DatasetError('damaged', `${file} is not a file`);
   return about.size === 0 ? new Uint8Array() : new Uint8Array(mapFile(file));
 }
 

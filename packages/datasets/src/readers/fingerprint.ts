@@ -16,8 +16,8 @@ const findingsSchema = z.object({
 export type Findings = Readonly<z.output<typeof findingsSchema>>;
 
 /**
- * Remembers what reading a data set of many files told, by their names, sizes and times of change: so a fingerprint over
- * content is as cheap to have again as a look at the files.
+ * Remembers what reading a data set of many files told, by their names, sizes and times of change: so a fingerprint
+ * over content is as cheap to have again as a look at the files.
  */
 export class FingerprintMemory {
   /** @param folder where to remember; undefined: nowhere */

@@ -113,7 +113,7 @@ export class ImageTree {
     mayDangle: (name: string) => boolean,
   ): Promise<Entry[]> {
     const files: Entry[] = [];
-    // In their order, so that the first names that are told are the same everywhere.
+    // In order, so that the first names reported are the same everywhere.
     const entries = (await entriesOf(path.join(this.root, folder.place))).sort((a, b) => byCodePoints(a.name, b.name));
     for (const { name, kind } of entries) {
       if (isJunk(name)) continue;
@@ -188,7 +188,7 @@ async function entriesOf(folder: string): Promise<RootEntry[]> {
     if (!entries.some(({ name }) => name.includes('\ufffd'))) {
       return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
     }
-    // A name that is no UTF-8 would not be found again by what Node makes of it.
+    // A name that is not UTF-8 would not be found again by what Node makes of it.
     const raw = await readdir(addressOf(folder), { withFileTypes: true, encoding: 'buffer' });
     return raw.map((entry) => ({ name: nameOf(entry.name), kind: kindOf(entry) }));
   } catch (error) {

@@ -41,7 +41,9 @@ function damaged(good: Buffer, wounds: readonly Damage[]): Buffer {
   return bytes;
 }
 
-/** Damages a thing in many ways; each time `read` takes it or refuses it in our own words, and some times it refuses. */
+/**
+ * Damages a thing in many ways; each time `read` takes it or refuses it in our own words, and some times it refuses.
+ */
 async function assertReadOrRefused<T>(damages: fc.Arbitrary<T>, numRuns: number, read: (damage: T) => unknown) {
   let refused = 0;
   const property = fc.asyncProperty(damages, async (damage) => {
@@ -139,7 +141,7 @@ describe('damaged images', () => {
       Buffer.alloc(1000),
       Buffer.from('<svg/>'),
     ])
-      await expect(openPicture(bytes, 'x.jpg')).rejects.toThrow(/x\.jpg is no image that can be decoded/);
+      await expect(openPicture(bytes, 'x.jpg')).rejects.toThrow(/x\.jpg is not an image that can be decoded/);
   });
 
   it('that would be a hundred megapixels are refused before they are decoded', async () => {
@@ -157,7 +159,7 @@ describe('damaged images', () => {
       chunk('IHDR', size),
       chunk('IDAT', deflateSync(Buffer.alloc(100))),
     ]);
-    await expect(openPicture(png, 'bomb.png')).rejects.toThrow(/bomb\.png is no image that can be decoded/);
+    await expect(openPicture(png, 'bomb.png')).rejects.toThrow(/bomb\.png is not an image that can be decoded/);
     const jpeg = Buffer.from(files.jpeg!);
     const frame = jpeg.indexOf(Buffer.of(0xff, 0xc0));
     jpeg.writeUInt16BE(65_000, frame + 5);

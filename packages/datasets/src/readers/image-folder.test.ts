@@ -18,7 +18,7 @@ const refusal = (root: string, split: 'train' | 'test', more = {}): Promise<stri
 const two = ['train/cat/1.jpg', 'train/dog/1.jpg'];
 
 describe('junk of systems and tools in a folder of images', () => {
-  it('is no class and no image, and is not told of', async () => {
+  it('is neither a class nor an image, and is not told of', async () => {
     const junk = ['__MACOSX/cat/._1.jpg', '.DS_Store', '._cat', 'Thumbs.db', 'desktop.ini', '$RECYCLE.BIN/1.jpg'];
     const more = [
       '@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg',
@@ -308,7 +308,7 @@ describe('names of classes and images', () => {
     expect(await pixelsOf(train, 0)).toEqual(await pixelsOf(train, 1));
     expect([...(await openImageFolder(at(root, 'test'))).labels]).toEqual([0, 1]);
     const all = await openImageFolder(at(root, 'train'));
-    await expect(pixelsOf(all, 0)).rejects.toThrow('train/caf\\xe9/cut.jpg is no image that can be decoded');
+    await expect(pixelsOf(all, 0)).rejects.toThrow('train/caf\\xe9/cut.jpg is not an image that can be decoded');
     await rename(latin('val/caf\xe9'), path.join(root, 'val/café'));
     expect(await refusal(root, 'test')).toBe('ROOT/val/café is of no class of the training split');
   });

@@ -18,9 +18,9 @@ const TESTS: readonly string[] = ['test', 'val', 'validation', 'valid'];
 const NAMED = 5;
 
 /**
- * A tree of one's own: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the folders of the
- * training split, as Python's `sorted` has them; `test` may be called `val`, `validation` or `valid`: the first that
- * has images in folders of these classes is read. A name in another Unicode form is of the same class.
+ * A folder of the user's images: `<split>/<class>/…/*.jpg` (of any depth, shape and colours). The classes are the
+ * folders of the training split, as Python's `sorted` has them; `test` may be called `val`, `validation` or `valid`:
+ * the first that has images in folders of these classes is read. A name in another Unicode form is of the same class.
  */
 export async function openImageFolder(location: DatasetLocation): Promise<Dataset> {
   const { root, split } = location;
@@ -51,7 +51,7 @@ async function classesOf(tree: ImageTree): Promise<string[]> {
   );
 }
 
-/** Those of the names that are there. @throws DatasetError where none is */
+/** The names that exist as folders. @throws DatasetError where none does */
 async function foldersOf(tree: ImageTree, split: string, names: readonly string[]): Promise<string[]> {
   const folders = await foldersAtRoot(tree);
   const splits = names.filter((name) => folders.includes(name));

@@ -32,7 +32,7 @@ export const isPlaceholder = (name: string): boolean => /^\..*\.icloud$/i.test(n
 /**
  * Whether a file or folder of this name is none of the user's and is passed over in silence: those listed, and all that
  * begins with a dot (`.DS_Store`, `._cat.jpg`, `.git`). A hidden image may be the user's own, and a placeholder stands
- * for one: they are passed over, but told of.
+ * for one: they are passed over, but reported.
  */
 export function isJunk(name: string): boolean {
   if (name.startsWith('.')) return name.startsWith('._') || !(isImageName(name) || isPlaceholder(name));

@@ -44,12 +44,12 @@ export class Tally {
     this.#add(kind, { count: 1, names: [shownPath(name)], open: false });
   }
 
-  /** Of a kind that people's files make: only so many are told apart. */
+  /** Of a kind that comes from users' file names: the number of such kinds is bounded. */
   addOpen(kind: string, name: string): void {
     this.#add(kind, { count: 1, names: [shownPath(name)], open: true });
   }
 
-  /** A file that is not read, by how it is called. @param shownAs where it is told otherwise than by its place */
+  /** A file that is not read, by its name. @param shownAs what to show instead of its path */
   addFile(place: string, shownAs = place): void {
     const name = path.posix.basename(place);
     if (isPlaceholder(name)) this.add(ELSEWHERE, shownAs);
@@ -88,7 +88,7 @@ export function endingOf(name: string): string {
   return ending.length > LONGEST_ENDING ? '.…' : readable(ending);
 }
 
-/** The kind of a file whose name ends as no image's does. */
+/** The kind of a file whose name does not end like an image's. */
 function endingKind(name: string): string {
   const ending = endingOf(name);
   return ending ? `files ending in ${ending}` : 'files without an ending';

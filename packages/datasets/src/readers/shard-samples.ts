@@ -29,7 +29,7 @@ type Members = Map<string, TarEntry>;
  * The samples of a shard. A member's name is its stem, up to the first dot after the last slash, and an extension;
  * members of one stem are a sample, wherever in the shard they are. Stems count within their shard alone.
  * @param where the shard, for messages
- * @throws DatasetError for a member that is there twice, a sample of several images, and a label that is none
+ * @throws DatasetError for a duplicate member, a sample of several images, and an invalid label
  */
 export async function samplesOf(
   handle: FileHandle,
@@ -39,7 +39,7 @@ export async function samplesOf(
   const passedOver = new Tally();
   const inShard = (name: string) => `${shard}: ${name}`;
   for (const name of others) {
-    if (!partsOf(name).some(isJunk)) passedOver.add('members of shards that are no files', inShard(name));
+    if (!partsOf(name).some(isJunk)) passedOver.add('members of shards that are not files', inShard(name));
   }
   const { stems, loose } = stemsOf(files, where);
   for (const name of loose) passedOver.addFile(name, inShard(name));

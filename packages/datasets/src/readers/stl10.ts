@@ -13,7 +13,8 @@ const HINT = "get it with 'mcld data fetch stl-10', or name its folder as the ro
 
 /**
  * STL-10, binary version: `{split}_X.bin` holds 96×96×3 uint8 images, channel-first and COLUMN-major inside a plane;
- * `{split}_y.bin` one label an image, 1 to 10; `unlabeled` has none. The file (2.8 GB for that split) is mapped, and an image turned to rows when asked for.
+ * `{split}_y.bin` one label an image, 1 to 10; `unlabeled` has none. The file (2.8 GB for that split) is mapped, and an
+ * image turned to rows when asked for.
  */
 export async function openStl10({ root, split }: DatasetLocation): Promise<Dataset> {
   const x = `${split}_X.bin`;
@@ -22,7 +23,7 @@ export async function openStl10({ root, split }: DatasetLocation): Promise<Datas
   if (data.length === 0 || data.length % BYTES !== 0) {
     throw new DatasetError(
       'damaged',
-      `${path.join(root, x)} has ${data.length} bytes, which is no whole number of images of ${BYTES}: it is truncated or padded`,
+      `${path.join(root, x)} has ${data.length} bytes, which is not a whole number of images of ${BYTES}: it is truncated or padded`,
     );
   }
   const stored = split === 'unlabeled' ? Buffer.alloc(0) : await labelsOf(root, split, data, classNames);

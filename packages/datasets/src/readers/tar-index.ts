@@ -13,7 +13,7 @@ export interface TarEntry {
 
 export interface TarIndex {
   readonly files: readonly TarEntry[];
-  /** Names of links, pipes and the like; folders are none. */
+  /** Names of links, pipes and so on, but not of folders. */
   readonly others: readonly string[];
 }
 
@@ -72,7 +72,7 @@ interface Extension {
 /**
  * The regular files of a tar (ustar, GNU, pax), from its headers alone: the files' bytes are not read.
  * @param file for messages
- * @throws DatasetError naming the byte at which it is no tar, is cut off, or names what lies outside it
+ * @throws DatasetError naming the byte at which it is not a tar, is cut off, or names what lies outside it
  */
 export async function indexTar(handle: FileHandle, file: string): Promise<TarIndex> {
   const about = await handle.stat();

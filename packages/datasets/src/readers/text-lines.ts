@@ -3,7 +3,10 @@ import { DatasetError } from './dataset-error.js';
 import { shownPath } from './file-names.js';
 import { readDataFile } from './files.js';
 
-/** The lines of a data set's file that are not empty. @throws DatasetError as `readDataFile`, and for what is no text */
+/**
+ * The lines of a data set's file that are not empty.
+ * @throws DatasetError as `readDataFile`, and for what is not text
+ */
 export async function readLines(root: string, name: string, hint: string): Promise<string[]> {
   const data = await readDataFile(root, name, hint);
   return linesOf(data, path.join(root, name)).filter((line) => line !== '');

@@ -86,7 +86,7 @@ describe('a name that is there twice in a shard', () => {
     expect([...(await openWebDataset(at(root, 'train'))).labels]).toEqual([0, 1, 0, 1]);
   });
 
-  it('is none where names that are no UTF-8 differ, in any format of tar', async () => {
+  it('is none where names that are not UTF-8 differ, in any format of tar', async () => {
     const latin = tarOf([['\xe9.jpg'], ['\xe9.cls', '0'], ['\xe8.jpg'], ['\xe8.cls', '1']], 'latin1');
     const root = await shards({ 'train-0.tar': latin });
     const data = await openWebDataset(at(root, 'train'));
@@ -96,7 +96,7 @@ describe('a name that is there twice in a shard', () => {
     );
   });
 
-  it('is none where long names that are no UTF-8 differ, as GNU and pax write them', async () => {
+  it('is none where long names that are not UTF-8 differ, as GNU and pax write them', async () => {
     const from = await scratch();
     const long = 'long-'.repeat(30);
     const names = ['\xe9', '\xe8'].flatMap((letter) => [`${long}${letter}.jpg`, `${long}${letter}.cls`]);
@@ -280,7 +280,7 @@ describe('what of shards is not used', () => {
     const data = await openWebDataset(at(root, 'train'));
     expect([data.count, data.passedOver]).toEqual([
       2,
-      [{ kind: 'members of shards that are no files', count: 1, names: ['train-0.tar: c.jpg'] }],
+      [{ kind: 'members of shards that are not files', count: 1, names: ['train-0.tar: c.jpg'] }],
     ]);
   });
 

@@ -5,7 +5,10 @@ import { type Augmentation, cropCodes } from './augmentation.js';
 /**
  * Cuts zero-padded images and mirrors what was cut: code = ((y·(2p + 1)) + x)·flips + flip, where (x, y) is the crop's
  * corner in the padded image.
- * @param images uint8 [images, height, width, 3]; index, code: of the views; out: uint8 [views, height, width, 3]
+ * @param images uint8 [images, height, width, 3]
+ * @param index the image of each view
+ * @param code of each view
+ * @param out uint8 [views, height, width, 3]
  */
 export function padCrops(
   images: Uint8Array,

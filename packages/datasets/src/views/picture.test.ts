@@ -110,7 +110,7 @@ describe('a picture', () => {
     const cut = (name: string) => fixture(name).subarray(0, Math.floor(fixture(name).length * 0.8));
     const kinds = ['exif6.jpg', 'cmyk.jpg', 'rgb.png', 'lossless.webp', 'palette.gif', 'rgb.tif', 'colours24.bmp'];
     for (const name of [...kinds, 'palette8.bmp', 'runs8.bmp', 'runs4.bmp', 'p3.ppm', 'p4.pbm', 'p6.ppm'])
-      expect(await refusal(cut(name)), name).toMatch(/^DatasetError: x\.jpg is no image that can be decoded: /);
+      expect(await refusal(cut(name)), name).toMatch(/^DatasetError: x\.jpg is not an image that can be decoded: /);
     expect(await refusal(cut('colours24.bmp'))).toContain('it is truncated: 654 of 831 bytes of pixels');
     expect(await refusal(cut('runs8.bmp'))).toMatch(/it is truncated: \d+ of 273 pixels/);
     expect(await refusal(cut('p6.ppm'))).toContain('it is truncated: 652 of 819 bytes of pixels');
@@ -156,7 +156,7 @@ const iso = (...brands: string[]) =>
     `\0\0\0${String.fromCharCode(12 + 4 * brands.length)}ftyp${brands[0]}\0\0\0\0${brands.slice(1).join('')}`,
   );
 
-describe('what is no picture of a data set is refused as what it is', () => {
+describe('what is not a picture of a data set is refused as what it is', () => {
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
   const drawing = 'it is an SVG drawing: it has no pixels of its own';
   const page = 'it is an HTML page, as a web server answers where an image is missing';
@@ -202,7 +202,7 @@ describe('what is no picture of a data set is refused as what it is', () => {
     ['text that begins as a bitmap does', 'BMW, a car', "it is text that begins 'BMW, a car'"],
   ])('%s', async (_, bytes, message) => {
     const told = await refusal(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
-    expect(told).toContain(`DatasetError: x.jpg is no image that can be decoded: ${message}`);
+    expect(told).toContain(`DatasetError: x.jpg is not an image that can be decoded: ${message}`);
   });
 
   it.each<readonly [tags: Tags, what: string]>([
@@ -224,7 +224,7 @@ describe('what is no picture of a data set is refused as what it is', () => {
     [tiles(6, 3, [1000, 1537]), longTiles],
   ])('a TIFF of tags %o', async (tags, what) => {
     const told = `it is a TIFF ${what}, which is not read; save it as 8-bit RGB`;
-    expect(await refusal(tiff(tags))).toBe(`DatasetError: x.jpg is no image that can be decoded: ${told}`);
+    expect(await refusal(tiff(tags))).toBe(`DatasetError: x.jpg is not an image that can be decoded: ${told}`);
   });
 
   it('but not a TIFF whose JPEG tiles are short enough', async () => {
@@ -264,7 +264,7 @@ describe('what is no picture of a data set is refused as what it is', () => {
     expect(await refusal(Buffer.from('P6 9999999 9999999 255 '))).toContain('it is 9999999×9999999; at most');
     expect(await refusal(Buffer.from('P5 2 2 70000 '))).toContain('its largest value is 70000, expected 1 to 65535');
     expect(await refusal(Buffer.from('P2 2 1 9 4 12'))).toContain('a pixel is 12, expected 0 to 9');
-    expect(await refusal(Buffer.from('P2 2 x'))).toContain('its height is no number');
+    expect(await refusal(Buffer.from('P2 2 x'))).toContain('its height is not a number');
   });
 
   it('a JPEG of two channels', async () => {

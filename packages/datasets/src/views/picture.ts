@@ -90,4 +90,4 @@ function openJpeg(bytes: Uint8Array, name: string): JpegPicture {
 }
 
 const damaged = (name: string, error: unknown): DatasetError =>
-  new DatasetError('damaged', `${name} is no image that can be decoded: ${messageOf(error)}`, { cause: error });
+  new DatasetError('damaged', `${name} is not an image that can be decoded: ${messageOf(error)}`, { cause: error });

@@ -82,8 +82,8 @@ async function drawCrop(
 }
 
 /**
- * Draws many views of images that lie in memory in the size of the views, when they are but cropped and mirrored: at once,
- * which is what CIFAR's speed comes from.
+ * Draws many views of images that lie in memory in the size of the views, when they are only cropped and mirrored: at
+ * once, which is what CIFAR's speed comes from.
  * @returns false where the views are of another kind
  */
 export function drawCrops(

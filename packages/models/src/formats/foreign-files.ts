@@ -5,7 +5,10 @@ import { listed, shown } from '@mcld/errors/text.js';
 export class WeightFileError extends McldError {
   static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_WEIGHT_FILE' } as const;
 
-  /** @param kind "the file is …" @param advice what to do, as a sentence */
+  /**
+   * @param kind "the file is …"
+   * @param advice what to do, as a sentence
+   */
   constructor(kind: string, advice: string) {
     super(`the file is ${kind}. ${advice}`);
   }
@@ -109,7 +112,7 @@ function foreignTar(bytes: Buffer): WeightFileError | undefined {
     const octal = (from: number, to: number) => Number.parseInt(header.toString('latin1', from, to), 8);
     const sum = header.reduce((total, byte, place) => total + (place >= 148 && place < 156 ? 0x20 : byte), 0);
     if (octal(148, 156) !== sum) break;
-    // What is no file (folders, and what tells more about the next member) says nothing to people.
+    // What is not a file (folders, and what tells more about the next member) says nothing to people.
     if (/[0\0]/.test(String.fromCharCode(header[156] ?? 0)))
       names.push(header.toString('utf8', 0, 100).replace(/\0.*$/s, ''));
     at += BLOCK + Math.ceil(Math.max(0, octal(124, 136) || 0) / BLOCK) * BLOCK;

@@ -105,7 +105,7 @@ describe('values in another file', () => {
   });
 });
 
-describe('bytes that are no model', () => {
+describe('bytes that are not a model', () => {
   it('are refused: cut off, or nested without end', () => {
     const model = fixture('everywhere.onnx');
     expect(() => externalTensors(model.subarray(0, model.length - 3))).toThrow('no ONNX model: ');

@@ -33,7 +33,7 @@ const MAX_DEPTH = 100;
  * Goes through all tensors of a model, in the order of the file: initializers, sparse ones, those in attributes, in the
  * graphs within nodes, in functions and in training information.
  * @param change a tensor's new content; undefined leaves it as it is
- * @returns the model's new content; undefined when nothing was changed @throws OnnxError for what is no model
+ * @returns the model's new content; undefined when nothing was changed @throws OnnxError for what is not a model
  */
 export function changeTensors(
   model: Uint8Array,

@@ -4,7 +4,7 @@ import { type StateArray, type StateDict, WeightMismatchError } from '../layers/
 import { type FloatFormat, floatFormats, toFloat32 } from './float-formats.js';
 import type { NamedTensor, StoredTensor } from './stored-tensor.js';
 
-/** Thrown for bytes that are no safetensors file, or one whose header does not hold. */
+/** Thrown for bytes that are not a safetensors file, or one whose header does not hold. */
 export class SafetensorsError extends McldError {
   static override readonly meaning = { status: 'INVALID_ARGUMENT', reason: 'INVALID_SAFETENSORS' } as const;
 }
@@ -127,7 +127,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readHeader(file: Uint8Array): { header: Readonly<Record<string, unknown>>; data: Uint8Array } {
-  if (file.byteLength < 8) throw new SafetensorsError(`file of ${file.byteLength} bytes is no safetensors file`);
+  if (file.byteLength < 8) throw new SafetensorsError(`file of ${file.byteLength} bytes is not a safetensors file`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const length = view.getBigUint64(0, true);
   if (length > BigInt(Math.min(MAX_HEADER, file.byteLength - 8))) {
@@ -147,7 +147,7 @@ const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
   isObject(value) && Object.values(value).every((text) => typeof text === 'string');
 
 function checkedMetadata(metadata: unknown): Readonly<Record<string, string>> {
-  if (!isTexts(metadata)) throw new SafetensorsError('__metadata__ is no object of strings');
+  if (!isTexts(metadata)) throw new SafetensorsError('__metadata__ is not an object of strings');
   return metadata;
 }
 

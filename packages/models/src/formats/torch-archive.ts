@@ -32,7 +32,7 @@ export async function readTorchArchive(
     // ('storage', torch.FloatStorage, key, device, elements)
     const [tag, type, key] = Array.isArray(id) ? id : [];
     const kind = storageKind(type);
-    if (tag !== 'storage' || typeof key !== 'string') throw new PickleError('a persistent id that is no storage');
+    if (tag !== 'storage' || typeof key !== 'string') throw new PickleError('a persistent id that is not a storage');
     const bytes = contents.get(key);
     if (!bytes) throw new TorchCheckpointError(`the archive lacks data/${shown(key)}, which a tensor is stored in`);
     return new Storage(kind, key, budget, () => bytes);

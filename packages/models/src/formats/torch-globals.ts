@@ -6,7 +6,8 @@ const each = (modules: readonly string[], names: string): string[] =>
 
 /**
  * The globals that PyTorch's `torch.load(weights_only=True)` takes (2.13, without what its user may add), and what a
- * call of each is read as. What is no tensor and no dict stays a `PickledObject`: only weights are wanted of a file.
+ * call of each is read as. What is neither a tensor nor a dict stays a `PickledObject`: a file is read only for its
+ * weights.
  */
 export function torchGlobals(): ReadonlyMap<string, Reduction> {
   const globals = new Map<string, Reduction>(values.map((name) => [name, undefined]));

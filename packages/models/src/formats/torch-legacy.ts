@@ -61,7 +61,7 @@ function storageOf(
   const [tag, type, key, , count, view] = Array.isArray(id) ? id : [];
   const kind = storageKind(type);
   if (tag !== 'storage' || typeof key !== 'string' || !isCount(count)) {
-    throw new PickleError('a persistent id that is no storage');
+    throw new PickleError('a persistent id that is not a storage');
   }
   if (!roots.has(key)) roots.set(key, { kind, count });
   const whole = () => {

@@ -40,7 +40,7 @@ const kinds: Readonly<Record<string, StorageKind>> = {
 export function storageKind(type: unknown): StorageKind {
   const name = type instanceof PickledGlobal ? (type.name.split('.').at(-1) ?? '') : '';
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-  if (!kind) throw new PickleError('a persistent id that is no storage');
+  if (!kind) throw new PickleError('a persistent id that is not a storage');
   return kind;
 }
 

@@ -10,7 +10,7 @@ import { readTorchCheckpoint } from './torch-checkpoint.js';
  */
 export function weightFormat(file: Uint8Array): 'safetensors' | 'torch' | 'other' {
   if (Buffer.from(file.subarray(0, 4)).toString('latin1') === 'PK\x03\x04') return 'torch';
-  // The length of a header is less than 2³², so that it is told from a pickle and from text.
+  // The length of a header is less than 2³², which distinguishes it from a pickle and from text.
   if (file[8] === 0x7b && file.subarray(4, 8).every((byte) => byte === 0)) return 'safetensors';
   if (file[0] === 0x80) return 'torch';
   const foreign = foreignFile(file);

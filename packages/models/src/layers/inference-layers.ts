@@ -13,7 +13,10 @@ export interface FoldedConv {
 
 /** Layers in evaluation mode: no gradients, batch norm folded into the convolution before it. */
 export class InferenceLayers extends TensorLayers {
-  /** @param weight tensors by name, running statistics among them; folded: of a convolution and its norm */
+  /**
+   * @param weight tensors by name, running statistics among them
+   * @param folded of a convolution and its norm
+   */
   constructor(
     weight: (name: string) => Tensor,
     readonly folded: (conv: string, norm: string) => FoldedConv,

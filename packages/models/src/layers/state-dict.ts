@@ -62,12 +62,12 @@ export function classesOf(model: ModelName, state: ReadonlyMap<string, { readonl
   return (head && state.get(head.name)?.shape[0]) ?? 0;
 }
 
-/** @throws WeightMismatchError with how many of an array's values are no numbers, and the first of them */
+/** @throws WeightMismatchError with how many of an array's values are not numbers, and the first of them */
 export function assertFinite(name: string, { data }: StateArray): void {
   const first = data.find((v) => !Number.isFinite(v));
   if (first === undefined) return;
   const count = data.reduce((sum, v) => sum + (Number.isFinite(v) ? 0 : 1), 0);
-  throw new WeightMismatchError(`${name} holds values that are no numbers (${first}): ${count} of ${data.length}`);
+  throw new WeightMismatchError(`${name} holds values that are not numbers (${first}): ${count} of ${data.length}`);
 }
 
 /**

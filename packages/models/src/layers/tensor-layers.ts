@@ -116,7 +116,10 @@ export abstract class TensorLayers implements Layers<Tensor> {
   }
 }
 
-/** @param bias float32 [O]; isImage: spares the gradient of x */
+/**
+ * @param bias float32 [O]
+ * @param isImage spares the gradient of x
+ */
 export function convolve(
   x: Tensor4D,
   w: Tensor4D,

@@ -282,7 +282,7 @@ describe('weights that do not fit', () => {
     const half = [...weights].slice(0, 20);
     expect(named(dict('model', new Map(half)))).toMatch(/^resnet8 has .*, but the weights have no such tensor\. /);
     const broken = new Map([...weights, ['fc.bias', { shape: [3], data: Float32Array.of(1, Number.NaN, 2) }]] as const);
-    expect(named(dict('net', broken))).toBe('net.fc.bias holds values that are no numbers (NaN): 1 of 3');
+    expect(named(dict('net', broken))).toBe('net.fc.bias holds values that are not numbers (NaN): 1 of 3');
   });
 
   it('are not looked for among too many, nor among two of one name', () => {

@@ -137,7 +137,7 @@ describe('weights that the model computes as it runs', () => {
     expect(refusal([...file(plain, 'model'), ...adapters])).toBe(merge('lora.fc.lora_A'));
   });
 
-  it('in a part of the file that is no model are left out', () => {
+  it('in a part of the file that is not a model are left out', () => {
     const head = file(
       ['head.mlp.weight', 'head.fc.weight_g', 'head.fc.weight_v', 'head.last.weight_orig'],
       'criterion',

@@ -13,7 +13,7 @@ interface Kind {
 
 /** A tensor that a weight was computed from. */
 export interface ComputedWeight {
-  /** The weight's name, were it stored: `fc.weight` for `fc.parametrizations.weight.original`. */
+  /** The name that the weight would have if it were stored: `fc.weight` for `fc.parametrizations.weight.original`. */
   readonly weight: string;
   readonly from: string;
   readonly kind: Kind;
@@ -92,8 +92,9 @@ function weightAround(parts: readonly string[], at: number): string {
 }
 
 /**
- * A weight of the model that the file has in parts alone: one of a set that is whole but for such weights, or one that
- * an adapter anywhere changes. A set that fits beside it would be another, such as the weights that training began with.
+ * A weight of the model that the file has in parts alone: one of a set that is whole except for such weights, or one
+ * that an adapter anywhere changes. A set that fits beside it would be another, such as the weights that training began
+ * with.
  */
 export function computedWeightOf(model: ModelName, tensors: TensorNames): ComputedWeight | undefined {
   const names = declareParameters(model, 1).parameters.map(({ name }) => name);

@@ -14,7 +14,7 @@ export interface Fit {
   readonly classes: number;
   /** By the model's names, in its order. */
   readonly weights: ReadonlyMap<string, NamedTensor>;
-  /** What lies in the same folders and is no part of the model. */
+  /** What lies in the same folders and is not part of the model. */
   readonly beside: readonly NamedTensor[];
 }
 
@@ -50,7 +50,7 @@ function* behindPrefix(model: ModelName, names: readonly string[], { all, byName
   }
 }
 
-/** A checkpoint has few folders of so many tensors as a model; where there are more, they are not weights. */
+/** A checkpoint has few folders with as many tensors as a model; where there are more, they are not weights. */
 const MOST_FOLDERS = 16;
 
 /** Inner folders first: what lies around them need not be left out of the names. */
@@ -90,7 +90,7 @@ function allOf(
 }
 
 /**
- * @param isAlike whether a tensor that is no part of the model is named as if it were: the weights are another model's
+ * @param isAlike whether a tensor that is not part of the model is named as if it were: the weights are another model's
  * @returns undefined where shapes differ, or where there is such a tensor
  */
 function wholeFit(

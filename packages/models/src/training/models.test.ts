@@ -114,11 +114,11 @@ describe('weights of another model', () => {
     expect(() => assertStateOf('resnet8', 100, initialState('resnet14', 100, 0))).toThrow('which resnet8 does not');
   });
 
-  it('with values that are no numbers are refused', () => {
+  it('with values that are not numbers are refused', () => {
     const state = new Map(initialState('resnet8', 10, 0));
     state.set('fc.bias', { shape: [10], data: new Float32Array(10).fill(Number.NaN) });
     expect(() => assertStateOf('resnet8', 10, state)).toThrow(
-      'fc.bias holds values that are no numbers (NaN): 10 of 10',
+      'fc.bias holds values that are not numbers (NaN): 10 of 10',
     );
   });
 });
@@ -158,7 +158,7 @@ describe('a damaged safetensors file', () => {
     ['of another type', withHeader('{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}'), 'weights are F32'],
     ['with a type that is none', withHeader('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,8]}}'), 'dtype'],
     [
-      'with metadata that is no text',
+      'with metadata that is not text',
       withHeader('{"__metadata__":{"a":1},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'),
       'no object of strings',
     ],

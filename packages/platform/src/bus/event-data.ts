@@ -15,7 +15,7 @@ const attempt = z.int().min(0);
 /** Why an attempt broke off since something was out of reach, and what follows. */
 const retrySchema = z.object({
   reason: z.string(),
-  /** The attempt that follows, of so many at most. */
+  /** The attempt that follows, and the most there may be. */
   next: z.int(),
   most: z.int(),
   pauseMs: z.number(),
@@ -119,7 +119,7 @@ export type EventKind = keyof typeof eventData;
 /** What an event carries, by its kind. */
 export type EventData = { readonly [K in EventKind]: Readonly<z.output<(typeof eventData)[K]>> };
 
-/** What happened, as far as it is the same for whoever hears of it and however. */
+/** What happened, without how it reaches its listeners. */
 export interface EventBodyOf<K extends EventKind> {
   readonly kind: K;
   readonly data: EventData[K];

@@ -33,8 +33,8 @@ export function runEvent<K extends EventKind>(
 }
 
 /**
- * A message in hand, to be acknowledged: not acknowledged, it comes again. Its holder says that it lives; otherwise
- * another gets it.
+ * A message that was delivered and must be acknowledged, or else it comes again. Its holder says that it lives;
+ * otherwise another gets it.
  */
 export interface Delivery<T> {
   readonly body: T;

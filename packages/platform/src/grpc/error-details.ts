@@ -13,7 +13,7 @@ export function statusName(code: Status): ErrorStatus {
   return name === undefined || name === 'OK' ? 'UNKNOWN' : name;
 }
 
-/** An error as a client is told of it: its message, and its meaning in `google.rpc` details. */
+/** An error as it is sent to a client: its message, and its meaning in `google.rpc` details. */
 export function richErrorOf({ status, reason, retryable, fields, message }: McldError): RichServerError {
   const metadata = retryable === isPassing(status) ? {} : { retryable: String(retryable) };
   const info = ErrorInfo.fromPartial({ reason, domain: DOMAIN, metadata });

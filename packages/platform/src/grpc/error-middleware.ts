@@ -42,7 +42,7 @@ const isInternal = (error: McldError): boolean =>
 function toServerError(thrown: unknown, method: string, logger: Logger): unknown {
   if (thrown instanceof ServerError || isAbortError(thrown)) return thrown;
   const error = McldError.from(thrown);
-  // What is no error of this project was foreseen by nobody, whatever it means.
+  // An error of any other class was not foreseen, whatever it means.
   if (isInternal(error) || error !== thrown) logger.error({ err: thrown, method }, 'call failed');
   return isInternal(error) ? new ServerError(Status.INTERNAL, `internal error: ${whyOf(error)}`) : richErrorOf(error);
 }

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { McldError } from '@mcld/errors/mcld-error.js';
 import { isOutOfReach } from './remote-error.js';
 
-/** Failures in a row after which a service counts as gone: about 6 seconds, in which a replica takes over or a pod restarts. */
+/**
+ * Failures in a row after which a service counts as gone: about 6 seconds, in which a replica takes over or a pod
+ * restarts.
+ */
 const MOST_FAILURES = 7;
 
 /** Before the first retry; each further one waits twice as long. */
@@ -44,9 +47,9 @@ export async function pauseBeforeRetry(
 /**
  * Calls again while the server is out of reach. The call must be safe to repeat.
  *
- * Libraries retry less: nice-grpc-client-middleware-retry passes over streams and knows single calls only, where a fetch of
- * pixels is a stream that is read whole, and a run's preflight many calls; grpc-js's own policy tries five times at most and
- * tells nobody. Both would stand beside this rule, which streams that resume need anyway.
+ * Libraries retry less: nice-grpc-client-middleware-retry passes over streams and knows single calls only, where a
+ * fetch of pixels is a stream that is read whole, and a run's preflight many calls; grpc-js's own policy tries five
+ * times at most and tells nobody. Both would stand beside this rule, which streams that resume need anyway.
  */
 export async function retrying<T>(call: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   for (let failures = 1; ; failures++) {

@@ -40,8 +40,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly logger: Logger;
   /**
-   * Instead of MCLD_HOST and MCLD_PORT: `unix:///path`, in a folder that only its user may enter. Who can connect there is
-   * that user, so neither token nor TLS is asked for.
+   * Instead of MCLD_HOST and MCLD_PORT: `unix:///path`, in a folder that only its user may enter. Who can connect there
+   * is that user, so neither token nor TLS is asked for.
    */
   readonly listen?: string;
   /** Full names of the services, for reflection. */

@@ -3,13 +3,13 @@ import type { ObjectStore } from '../storage/object-store.js';
 import { listCheckpoints } from './checkpoints.js';
 import { isDiverged, type MetricsRecord } from './metrics.js';
 
-/** Where it is known what checkpoints came to. */
+/** Where the results of checkpoints are found. */
 export interface CheckpointMetrics {
   /** Test metrics of a run's checkpoint; undefined where it has not been evaluated. */
   of(run: RunId, step: number): Promise<Pick<MetricsRecord, 'top1' | 'nonFinite'> | undefined>;
 }
 
-/** A checkpoint and what it came to. */
+/** A checkpoint and its result. */
 export interface MeasuredCheckpoint {
   readonly step: number;
   readonly metrics: Pick<MetricsRecord, 'top1' | 'nonFinite'> | undefined;

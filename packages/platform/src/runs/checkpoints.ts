@@ -156,7 +156,7 @@ export async function newestCheckpoint(
   }
 }
 
-/** Deletes a checkpoint: its manifest first, so that none is half there. */
+/** Deletes a checkpoint: its manifest first, so that none is left half deleted. */
 export async function deleteCheckpoint(store: ObjectStore, run: RunId, step: number): Promise<void> {
   const prefix = checkpointPrefix(run, step);
   await store.delete(`${prefix}manifest.json`);

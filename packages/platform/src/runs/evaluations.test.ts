@@ -35,7 +35,7 @@ describe('the best checkpoint', () => {
     expect((await storedEvaluations(store, run)).map(({ step }) => step)).toEqual([1, 2, 10]);
   });
 
-  it('is never one whose logits were no finite numbers', async () => {
+  it('is never one whose logits were not finite', async () => {
     const store = await storeWith({ 1: { top1: 0.1 }, 2: { top1: 0.9, nonFinite: 1 } });
     expect(await bestCheckpoint(store, run)).toBe(1);
     expect(await bestCheckpoint(await storeWith({ 2: { top1: 0.9, nonFinite: 2 } }), run)).toBeUndefined();

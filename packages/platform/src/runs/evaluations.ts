@@ -15,7 +15,7 @@ export async function storedEvaluations(objects: ObjectStore, run: RunId): Promi
   return points.filter((point) => point !== undefined).sort((a, b) => a.step - b.step);
 }
 
-/** What a run's checkpoint came to; undefined where it has not been evaluated. @throws DocumentError */
+/** The result of a run's checkpoint; undefined where it has not been evaluated. @throws DocumentError */
 export const evaluationOf = (objects: ObjectStore, run: RunId, step: number): Promise<EvaluationPoint | undefined> =>
   getDocument(objects, evaluationKey(run, step), evaluationPointSchema);
 

@@ -4,7 +4,7 @@ import type { RunId } from '../ids.js';
 import { checkpointPrefix } from '../object-keys.js';
 import type { Checkpoint } from './checkpoints.js';
 
-/** What an epoch came to. Written into checkpoints, so that a resumed run's curve has no gap. */
+/** The result of an epoch. Written into checkpoints, so that a resumed run's curve has no gap. */
 export const epochSummarySchema = z.object({
   /** Counts from 1. */
   epoch: z.int().min(1),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { jsonNumber, jsonNumberSchema } from '../json.js';
 
 /**
- * What an evaluation came to, as records, events and reports have it. Shares in 0…1; entropies in nats, which like the
+ * The result of an evaluation, as records, events and reports have it. Shares in 0…1; entropies in nats, which like the
  * calibration error are NaN where logits are.
  */
 export const metricsSchema = z.object({
@@ -21,14 +21,14 @@ export const metricsSchema = z.object({
   teacherTop1: z.number().exactOptional(),
 });
 
-/** What a run's checkpoint came to on the test split. */
+/** The result of a run's checkpoint on the test split. */
 export const evaluationPointSchema = z.object({ step: z.int(), epoch: z.number(), ...metricsSchema.shape });
 
 export type EvaluationPoint = Readonly<z.output<typeof evaluationPointSchema>>;
 
 export type MetricsRecord = Readonly<z.output<typeof metricsSchema>>;
 
-/** Whether an evaluation is of a diverged student: it is no result, and never the best of several. */
+/** Whether an evaluation is of a diverged student: it is not a result, and never the best of several. */
 export const isDiverged = ({ nonFinite }: Pick<MetricsRecord, 'nonFinite'>): boolean => nonFinite > 0;
 
 /** Metrics as they are kept. */

@@ -18,7 +18,7 @@ const ownerSchema = z.object({
       /** Addresses of its services, sockets that its user alone can reach. */
       pipeline: z.string().startsWith('unix://'),
       teacher: z.string().startsWith('unix://'),
-      /** `host:port` of the pipeline, in a process that is there to serve. */
+      /** `host:port` of the pipeline, where the process was started to serve it. */
       endpoint: z.string().optional(),
     })
     .optional(),

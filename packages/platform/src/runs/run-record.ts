@@ -34,7 +34,7 @@ const fields = {
     .array(waitSchema.extend({ stage: waitStageSchema }))
     .readonly()
     .exactOptional(),
-  /** The newest progress that was told of. */
+  /** The newest progress reported. */
   progress: z
     .object({
       /** ISO 8601. */

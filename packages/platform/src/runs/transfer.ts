@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { passedOverSchema } from './passed-over.js';
 
-/** What a linear probe of the student's frozen features on another data set came to. */
+/** The result of a linear probe of the student's frozen features on another data set. */
 export const transferSchema = z.object({
   dataset: z.string(),
   /** What the data are where they are not the original ones; else empty. */

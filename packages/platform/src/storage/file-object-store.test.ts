@@ -79,6 +79,6 @@ describe('FileObjectStore', () => {
 
   it('refuses a key that leaves its folder', async () => {
     const store = await open();
-    await expect(store.get('../x')).rejects.toThrow("'../x' is no object key");
+    await expect(store.get('../x')).rejects.toThrow("'../x' is not an object key");
   });
 });

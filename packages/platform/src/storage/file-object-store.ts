@@ -57,7 +57,7 @@ export class FileObjectStore implements ObjectStore {
 
   #file(key: string): string {
     if (key.split('/').some((part) => part === '..' || part === '.')) {
-      throw new ObjectStoreError(`'${key}' is no object key`);
+      throw new ObjectStoreError(`'${key}' is not an object key`);
     }
     return path.join(this.folder, key);
   }

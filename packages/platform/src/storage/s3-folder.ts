@@ -16,8 +16,8 @@ export class S3AddressError extends McldError {
 }
 
 /**
- * Brings the files directly under `s3://bucket/prefix` into a folder; those that are there with their ETag are not fetched
- * again.
+ * Brings the files directly under `s3://bucket/prefix` into a folder; those that are there with their ETag are not
+ * fetched again.
  * @param wanted which names to take
  * @throws S3AddressError, ObjectStoreError
  */

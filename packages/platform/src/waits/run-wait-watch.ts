@@ -17,7 +17,7 @@ export interface RunStage {
 
 /**
  * Watches the waits of a stage of a run, which become events besides.
- * @param onChange called when a wait is told of, and when it has ended
+ * @param onChange called when a wait is reported, and when it has ended
  */
 export function runWaitWatch(
   { run, stage, source, attempt, step }: RunStage,

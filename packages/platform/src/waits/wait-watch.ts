@@ -13,10 +13,10 @@ export interface Failures {
 }
 
 export interface WaitWatchOptions {
-  /** How long a wait may last before it is told of, in ms. */
+  /** How long a wait may last before it is reported, in ms. */
   readonly afterMs: number;
   readonly logger: Logger;
-  /** Finds out about a service, in a few seconds at most; called once a wait is told of. */
+  /** Finds out about a service, in a few seconds at most; called once a wait is reported. */
   readonly diagnose?: (name: WaitName) => Promise<Diagnosis>;
   /** Called when a wait has lasted too long, and again each time that it has doubled. @param waitedMs until now */
   readonly onWait?: (wait: Wait, waitedMs: number) => void | Promise<void>;
@@ -44,7 +44,7 @@ interface Pending {
 }
 
 /**
- * Notices silence: whatever is awaited through it and does not come is logged and told of, with what for and since when;
+ * Notices silence: a wait that lasts too long is logged and reported, with what it is for and since when;
  * so is its end. Waits may overlap.
  *
  * @example
@@ -54,7 +54,7 @@ export class WaitWatch {
   readonly #pending = new Set<Pending>();
   /** How long the last wait of each name took, in ms. */
   readonly #usual = new Map<string, number>();
-  /** Listeners are told one thing after the other. */
+  /** Listeners are called one at a time, in order. */
   #telling: Promise<void> = Promise.resolve();
 
   constructor(readonly options: WaitWatchOptions) {}
@@ -64,7 +64,7 @@ export class WaitWatch {
     return [...this.#pending].flatMap(({ told }) => (told ? [told] : []));
   }
 
-  /** @param failures behind the wait as they are when it is told of; undefined: none */
+  /** @param failures that caused the wait, as they are when it is reported; undefined: none */
   async during<T>(name: WaitName, action: () => Promise<T>, failures?: Pending['failures']): Promise<T> {
     const key = `${name.service}/${name.what}`;
     const since = new Date().toISOString();
@@ -83,7 +83,7 @@ export class WaitWatch {
     }
   }
 
-  /** Waits until listeners were told of all that has happened. */
+  /** Waits until listeners have been called for all that has happened. */
   async settle(): Promise<void> {
     await this.#telling;
   }

@@ -20,7 +20,7 @@ export const waitSchema = z.object({
   lastError: z.string().exactOptional(),
   /** Where the service is. */
   address: z.string().exactOptional(),
-  /** What its health check came to meanwhile; absent where it has none. */
+  /** The result of its health check since then; absent where it has none. */
   answer: z.enum(['answers', 'silent', 'absent']).exactOptional(),
   /** What the service says that it waits for itself. */
   because: z.string().exactOptional(),

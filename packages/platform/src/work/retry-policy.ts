@@ -13,7 +13,7 @@ export interface RetryPolicy {
   readonly factor: number;
   /** Longest rest, in ms. */
   readonly longestPauseMs: number;
-  /** Between two signs of life to the queue while work is in hand, in ms; the queue waits 30 s for one. */
+  /** Between two signs of life to the queue while work is being done, in ms; the queue waits 30 s for one. */
   readonly heartbeatMs: number;
 }
 

@@ -7,7 +7,7 @@ import { attemptsFor, pauseAfter, type RetryPolicy, rest } from './retry-policy.
 /** An attempt that failed and is followed by another. */
 export interface Retry {
   readonly error: McldError;
-  /** The attempt that follows, of so many at most. */
+  /** The attempt that follows, and the most there may be. */
   readonly next: number;
   readonly most: number;
   /** Until then, in ms. */
@@ -44,7 +44,7 @@ export interface Work<T> {
 }
 
 export interface WorkServer {
-  /** Takes no more work, and waits for the job in hand, which is told so. */
+  /** Takes no more work, and waits for the current job, whose signal is aborted. */
   stop(): Promise<void>;
 }
 

@@ -14,12 +14,12 @@ const EXAMPLES = 32;
 
 const WORST = 10;
 
-/** In place of a class, where a row's logits are no finite numbers. */
+/** In place of a class, where a row's logits are not finite. */
 const NO_GUESS = 'no class: its logits are no finite numbers';
 
 export interface Evaluation {
   readonly metrics: MetricsRecord;
-  /** Why the metrics are no result; undefined: they are one. */
+  /** Why the metrics are not a result; undefined where they are. */
   readonly diverged: string | undefined;
   /** Why it was not compared with its teacher, which refuses some image; undefined: it was, or there is none. */
   readonly teacherFault: string | undefined;
@@ -80,7 +80,7 @@ export async function evaluateSplit(
   if (teacherFault !== undefined) metrics.forgetTeacher();
   const record = recordOf(metrics.result());
   const diverged = isDiverged(record)
-    ? `${record.nonFinite} of ${record.count} test images have logits that are no finite numbers (the first: image ${metrics.firstNonFinite})`
+    ? `${record.nonFinite} of ${record.count} test images have logits that are not finite (the first: image ${metrics.firstNonFinite})`
     : undefined;
   const worst = diverged ? [] : worstClasses(labels, guesses, classNames, WORST);
   return { metrics: record, diverged, teacherFault, worst, examples };

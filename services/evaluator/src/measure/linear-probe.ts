@@ -26,7 +26,7 @@ export interface ProbeResult {
   /** Share of test images guessed right after the last epoch. */
   readonly top1: number;
   readonly trainTop1: number;
-  /** Test images whose logits are no finite numbers, and so guessed wrong: with any, the probe has diverged. */
+  /** Test images whose logits are not finite, and so guessed wrong: with any, the probe has diverged. */
   readonly nonFinite: number;
 }
 

@@ -37,7 +37,7 @@ describe('metrics', () => {
   });
 });
 
-describe('logits that are no finite numbers', () => {
+describe('logits that are not finite', () => {
   const { NaN: nan, POSITIVE_INFINITY: infinite } = Number;
 
   it.each([

@@ -33,7 +33,7 @@ export class MetricsAccumulator {
   readonly #bins = Array.from({ length: ECE_BINS }, () => ({ count: 0, confidence: 0, correct: 0 }));
 
   /**
-   * @param student logits of an image, [classes]; where one is no finite number, the image is guessed wrong
+   * @param student logits of an image, [classes]; where one is not finite, the image is guessed wrong
    * @param teacher the teacher's for the same image
    */
   add(student: ArrayLike<number>, label: number, teacher?: ArrayLike<number>): void {
@@ -84,7 +84,7 @@ export class MetricsAccumulator {
     this.#compared = 0;
   }
 
-  /** The first image whose logits are no finite numbers, counted from 0. */
+  /** The first image whose logits are not finite, counted from 0. */
   get firstNonFinite(): number | undefined {
     return this.#first;
   }

@@ -5,7 +5,7 @@ type Point = readonly [x: number, y: number];
 
 export interface Series {
   readonly name: string;
-  /** Where y is no finite number, the line has a gap. */
+  /** Where y is not finite, the line has a gap. */
   readonly points: readonly Point[];
 }
 

@@ -120,7 +120,7 @@ describe('reportHtml', () => {
         ...report,
         name: 'wild',
         metrics: { ...report.metrics, nonFinite: 1, crossEntropy: 'NaN', ece: 'NaN', teacherKl: 'NaN' },
-        diverged: '1 of 5 test images have logits that are no finite numbers (the first: image 3)',
+        diverged: '1 of 5 test images have logits that are not finite (the first: image 3)',
         evaluations,
         transfer: [{ ...stl!, nonFinite: 1 }],
       },
@@ -136,8 +136,8 @@ describe('reportHtml', () => {
       '70.0 %',
       'diverged',
     ]);
-    expect(html).toContain('The student diverged: 1 of 5 test images have logits that are no finite numbers');
-    expect(html).toContain('The test curves have a gap at epoch 2: logits there are no finite numbers.');
+    expect(html).toContain('The student diverged: 1 of 5 test images have logits that are not finite');
+    expect(html).toContain('The test curves have a gap at epoch 2: logits there are not finite.');
     expect(html).toContain('The linear probe on stl-10 diverged: 1 of 1 test images have no finite logits.');
     const { agreement: _agreement, teacherKl: _teacherKl, teacherTop1: _teacherTop1, ...alone } = report.metrics;
     const untaught = reportHtml([

@@ -10,7 +10,7 @@ const DIVERGED = 'diverged';
 
 const percent = (share: number | undefined): string => (share === undefined ? '–' : `${(100 * share).toFixed(1)} %`);
 const number = (value: JsonNumber | undefined): string => (value === undefined ? '–' : Number(value).toFixed(3));
-/** A share of images, unless some have no finite logits: then it is no result. */
+/** A share of images, unless some have no finite logits: then it is not a result. */
 const result = (of: { nonFinite: number }, share: number | undefined): string =>
   share !== undefined && isDiverged(of) ? DIVERGED : percent(share);
 
@@ -159,7 +159,7 @@ function remarks({ dataset, logits, evaluations, transfer, teacherFault }: Repor
   if (gaps.length > 0) {
     const named = `${gaps.slice(0, NAMED_GAPS).join(', ')}${gaps.length > NAMED_GAPS ? ', …' : ''}`;
     const epochs = gaps.length === 1 ? 'epoch' : 'epochs';
-    notes.push(`The test curves have a gap at ${epochs} ${named}: logits there are no finite numbers.`);
+    notes.push(`The test curves have a gap at ${epochs} ${named}: logits there are not finite.`);
   }
   for (const { dataset: name, nonFinite, testImages } of transfer.filter(isDiverged)) {
     notes.push(

@@ -62,7 +62,7 @@ describe('the difference of two answers', () => {
   });
 });
 
-it('answers that are no numbers are refused by image and class', () => {
+it('answers that are not numbers are refused by image and class', () => {
   const rows = new Rows(Float32Array.of(0, 1, 2, 0, Number.NaN, 1), 3);
   expect(() => assertNumbers(rows, { model: 'onnx' }, (i) => `image ${i + 40}`)).toThrow(
     'the teacher (onnx) answers to image 41 with NaN for class 1; a student cannot learn from that',

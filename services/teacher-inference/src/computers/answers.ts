@@ -1,4 +1,4 @@
-/** What can be told of a model from its answers alone. */
+/** What a model's answers alone reveal about it. */
 import type { Rows } from '@mcld/platform/rows.js';
 import type { Computer } from './computer.js';
 import { ForeignModelError } from './image-input.js';
@@ -23,8 +23,8 @@ export function assertNumbers(
 const SUM_TOLERANCE = 0.02;
 
 /**
- * What rows are, if they are no logits: `softmax` where all are shares that sum to 1 (or percents), `sigmoid` where all
- * values lie in 0…1. Logarithms of probabilities are logits like others.
+ * What rows are, if they are not logits: `softmax` where all are shares that sum to 1 (or percents), `sigmoid` where
+ * all values lie in 0…1. Logarithms of probabilities are logits like others.
  */
 export function squashing(rows: readonly Float32Array[]): 'softmax' | 'sigmoid' | undefined {
   const sums = rows.map((row) => row.reduce((a, b) => a + b, 0));
@@ -40,7 +40,8 @@ const EPSILON = 1e-6;
 
 /**
  * Whether images that differ got one answer, which tells nothing of them.
- * @param images the pixels of each @param rows the answer to each
+ * @param images the pixels of each
+ * @param rows the answer to each
  */
 export function isConstant(images: readonly Uint8Array[], rows: readonly Float32Array[]): boolean {
   const [image, row] = [images[0], rows[0]];
@@ -67,7 +68,10 @@ const TOLERANCE = 0.03;
 
 export const isSame = ({ relative }: Difference): boolean => relative <= TOLERANCE;
 
-/** @param pairs two answers each @param count compares so many of the second's greatest values: it has no others */
+/**
+ * @param pairs two answers each
+ * @param count compares so many of the second's greatest values: it has no others
+ */
 export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Array])[], count?: number): Difference {
   let [largest, squares, compared, spread, values] = [0, 0, 0, 0, 0];
   for (const [first, second] of pairs) {

@@ -31,7 +31,10 @@ export interface Computer {
   readonly widths: OutputWidths;
   /** Trainable scalars; 0 where they cannot be known. */
   readonly parameters: number;
-  /** What it computes with now, which may change with another server's batches: rows of different identities are not mixed. */
+  /**
+   * What it computes with now, which may change with another server's batches: rows of different identities are not
+   * mixed.
+   */
   readonly identity: string;
   readonly sides: FixedSides;
   /** Of others: only trying tells what it ends in, and whether it answers the same each time. */

@@ -163,6 +163,6 @@ function outputOf({ outputs, rawOutputContents }: ModelInferResponse, name: stri
   const raw = rawOutputContents[at];
   const shape = outputs[at]?.shape ?? [];
   if (!raw) return { shape, values: Float32Array.from(outputs[at]?.contents?.fp32Contents ?? []) };
-  if (raw.length % 4 !== 0) throw new ForeignModelError(`output ${name}: ${raw.length} bytes are no float32 values`);
+  if (raw.length % 4 !== 0) throw new ForeignModelError(`output ${name}: ${raw.length} bytes are not float32 values`);
   return { shape, values: float32Of(raw) };
 }

@@ -96,7 +96,10 @@ async function metadataOf(client: EndpointClient, address: EndpointAddress): Pro
   }
 }
 
-/** @param away what is to be said where an endpoint does not answer @param refused where it does, and not as wished */
+/**
+ * @param away what is to be said where an endpoint does not answer
+ * @param refused where it does, and not as wished
+ */
 export function endpointError(error: unknown, away: string, refused = away): Error {
   const why = clipped(
     error instanceof RemoteError ? `${error.status}: ${withoutPadding(error.message)}` : String(error),

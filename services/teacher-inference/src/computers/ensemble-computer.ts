@@ -6,7 +6,8 @@ import { type Computer, LOGITS } from './computer.js';
 import { ForeignModelError } from './image-input.js';
 
 /**
- * The mean of several teachers: of their logits, or of their softmax probabilities, whose logarithm then are the logits.
+ * The mean of several teachers: of their logits, or of their softmax probabilities, whose logarithm then are the
+ * logits.
  * @throws ForeignModelError when they have different numbers of classes
  */
 export async function ensembleComputer(

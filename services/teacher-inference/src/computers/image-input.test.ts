@@ -51,7 +51,7 @@ describe('onnxruntime', () => {
     await expect(onnxComputer(model, 4)).rejects.toThrow("lie in another file, 'exported.onnx.data'");
   });
 
-  it('refuses what is no model, and answers for fewer rows than its batch', async () => {
+  it('refuses what is not a model, and answers for fewer rows than its batch', async () => {
     await expect(onnxComputer(Uint8Array.of(8, 8, 7), 4)).rejects.toThrow('no ONNX model');
     await expect(onnxComputer(Uint8Array.of(8, 8), 4)).rejects.toThrow('onnxruntime refuses the model');
     const computer = await onnxComputer(encodeOnnx('resnet8', 5, initialState('resnet8', 5, 1), { fold: true }), 4);

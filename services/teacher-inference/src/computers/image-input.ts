@@ -66,7 +66,7 @@ export function onlyLogits<T extends { readonly name: string }>(outputs: readonl
 
 /**
  * Classes of an output of logits.
- * @throws ForeignModelError for another rank, or a class count that is no number
+ * @throws ForeignModelError for another rank, or a class count that is not a number
  */
 export function classesOfOutput(name: string, datatype: string, shape: readonly unknown[]): number {
   const classes = shape[1];

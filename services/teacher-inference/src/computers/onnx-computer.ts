@@ -33,7 +33,7 @@ export async function onnxComputer(file: Uint8Array, batch: number): Promise<Com
     throw new ForeignModelError(`the model has ${network.inputMetadata.length} inputs, expected one of images`);
   }
   const output = onlyLogits(network.outputMetadata);
-  if (!output.isTensor) throw new ForeignModelError(`output ${output.name} is no tensor`);
+  if (!output.isTensor) throw new ForeignModelError(`output ${output.name} is not a tensor`);
   const kind = inputKind(input.name, input.type, input.shape);
   const classes = classesOfOutput(output.name, output.type, output.shape);
   const rows = fixedRows(input.shape[0]) ?? batch;

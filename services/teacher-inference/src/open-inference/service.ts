@@ -67,7 +67,7 @@ export function openInferenceService(
   };
 }
 
-/** The name is a digest: there is no other version of it. */
+/** The name is a digest, so it has one version only. */
 const VERSION = '1';
 
 function assertVersion(version: string): void {

@@ -70,7 +70,7 @@ export class ComputeQueue {
       while (this.#urgent > 0 || this.#waiting.size >= this.producer.batch) {
         const batch = this.#take();
         const prepared = this.producer.prepare(batch);
-        prepared.catch(() => {}); // Those who wait are told below.
+        prepared.catch(() => {}); // Those who wait get the error below.
         await computing;
         computing = this.#compute(batch, prepared);
       }

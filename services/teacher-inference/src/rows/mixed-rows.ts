@@ -9,8 +9,8 @@ import type { RowSource } from './row-source.js';
 const AHEAD = 1;
 
 /**
- * The rows of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of, so
- * they are not stored.
+ * The rows of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of,
+ * so they are not stored.
  */
 export async function* mixedRows(
   source: RowSource,

@@ -23,8 +23,8 @@ interface PeerParts {
 }
 
 /**
- * Has another replica compute its views, in batches as large as its own. While it is out of reach they are computed here: the
- * same bits, where the machines are alike.
+ * Has another replica compute its views, in batches as large as its own. While it is out of reach they are computed
+ * here: the same bits, where the machines are alike.
  */
 export function peerRows(
   peer: TeacherClient,

@@ -116,7 +116,7 @@ describe('plannedRows', () => {
     expect([stored.size, batches]).toEqual([8, [8, 1]]);
   });
 
-  it('refuses stored rows that are no finite numbers, and says how to be rid of them', async () => {
+  it('refuses stored rows that are not finite, and says how to be rid of them', async () => {
     const { source, stored } = fakeSource(8);
     await run(source, plans(2, 4));
     stored.set('5 3', Float32Array.of(1, Number.NaN));

@@ -129,7 +129,11 @@ export class RowSource implements RowProducer {
     return () => this.#compute(views, pixels);
   }
 
-  /** Computes and stores. @returns rows as the store gives them @throws ForeignModelError for rows that are not numbers */
+  /**
+   * Computes and stores.
+   * @returns rows as the store gives them
+   * @throws ForeignModelError for rows that are not numbers
+   */
   async #compute(views: readonly ViewAddress[], pixels: Uint8Array<ArrayBuffer>): Promise<Rows> {
     const rows = await this.forward(pixels, (row) => `image ${views[row]?.index}`);
     const index = Uint32Array.from(views, (view) => view.index);
