@@ -32,7 +32,7 @@ export function cursorAfter(last: { readonly cursor: Cursor } | undefined, reque
   return last ? nextCursor(last.cursor, request.stepsPerEpoch) : request.from;
 }
 
-/** Whole batches, PREFETCHED_STEPS ahead unless told otherwise. */
+/** Whole batches, by default PREFETCHED_STEPS ahead. */
 export function openBatches(
   loader: Pick<LoaderClient, 'streamBatches'>,
   request: StepsRequest,

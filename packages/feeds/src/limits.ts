@@ -28,3 +28,6 @@ export const DRAWN_AHEAD = 2;
 
 /** Steps of a plan that a teacher looks ahead, to fill compute batches with views that will be wanted soon. */
 export const PLANNED_STEPS_AHEAD = 16;
+
+/** Mixed batches that a teacher fetches ahead of the one it computes: one, since it serves many students. */
+export const MIXED_BATCHES_AHEAD = 1;

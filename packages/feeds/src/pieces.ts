@@ -70,8 +70,8 @@ class Assembly {
 /**
  * The arrays of a stream of pieces, in order: the one place where pieces are put together.
  * @param pieceOf the piece that a message carries; undefined where it carries none
- * @param make makes an item of an array and the message of its first piece. The array is alone in its buffer, or in that
- * of the one message that carried it, which nobody else holds.
+ * @param make makes an item of an array and the message of its first piece. The array is alone in its buffer, or in
+ * that of the one message that carried it, which nobody else holds.
  * @param most bytes of an array
  * @throws StreamError for a message without a piece, for pieces that are out of order or too many, and for a stream
  * that ends within an array

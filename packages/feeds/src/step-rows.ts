@@ -24,7 +24,7 @@ export interface StepRowsRequest extends StepsRequest {
   readonly precision: string;
 }
 
-/** The teacher's rows for each step, PREFETCHED_STEPS ahead unless told otherwise. */
+/** The teacher's rows for each step, by default PREFETCHED_STEPS ahead. */
 export function openStepRows(
   teacher: Pick<TeacherClient, 'streamRows'>,
   request: StepRowsRequest,

@@ -1,12 +1,10 @@
 import { openBatches, type StepsRequest } from '@mcld/feeds/batches.js';
+import { MIXED_BATCHES_AHEAD } from '@mcld/feeds/limits.js';
 import { logRetries } from '@mcld/feeds/log-retries.js';
 import type { StepRows } from '@mcld/feeds/step-rows.js';
 import { watched } from '@mcld/feeds/watched.js';
 import { Rows } from '@mcld/platform/rows.js';
 import type { RowSource } from './row-source.js';
-
-/** Mixed batches fetched ahead of the one being computed: a teacher serves many students. */
-const AHEAD = 1;
 
 /**
  * The rows of each step's mixed pixels, in order, computed as they are asked for. No other step shows what they are of,
@@ -20,7 +18,7 @@ export async function* mixedRows(
   const { described, width, batch } = source;
   const { loader, logger, waits } = source.parts;
   const bytes = described.height * described.width * 3;
-  const batches = openBatches(loader, request, { signal, ahead: AHEAD, onRetry: logRetries(logger) });
+  const batches = openBatches(loader, request, { signal, ahead: MIXED_BATCHES_AHEAD, onRetry: logRetries(logger) });
   for await (const { cursor, pixels } of watched(batches, waits)) {
     const rows = Rows.zeros(pixels.length / bytes, width);
     for (let row = 0; row < rows.count; row += batch) {

@@ -112,7 +112,7 @@ export class RowSource implements RowProducer {
     );
   }
 
-  /** A sequence of steps of this source's views, as feeds ask for it. @param wanted.spec absent: this source's */
+  /** A sequence of steps, as feeds ask for it: of this source's own specification where none is given. */
   steps({ spec = this.spec, from = START, epochs }: WantedSteps): StepsRequest {
     return { spec, from, epochs, stepsPerEpoch: stepsPerEpochOf(this.described.count, spec.batchSize) };
   }
