@@ -55,7 +55,7 @@ async function openConnection(
   return connected(pipeline, teacher, { ...about, owner: host });
 }
 
-/** As a shell takes it for one word, whatever is in it. */
+/** Quoted so that a shell takes it as one word. */
 const shellQuoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** `--home`, where it is not the usual one. */
@@ -147,7 +147,7 @@ export async function withConnection<T>(
   }
 }
 
-/** Throws `error` again unless it comes of the end of the process that was asked, and this one can do without it. */
+/** Throws `error` again unless its cause is that the other process has ended, and this one can go on without it. */
 async function assertOwnerLeft({ owner, home, place }: Connection, error: unknown): Promise<void> {
   const mayBe = error instanceof RemoteError || error instanceof StreamEndedError;
   if (!mayBe || !owner || !home || !(await hasLeft(home, owner))) throw error;

@@ -72,7 +72,7 @@ function shownBy(display: Display, run: Run, since: number): (event: WatchRunRes
       case 'trained':
         return display.trained();
       case 'interrupted':
-        // One without it is of a trainer that was stopped.
+        // Without it, the trainer was stopped.
         if (data.retry) display.waiting(data.retry);
         return;
       case 'waiting':

@@ -14,10 +14,10 @@ export interface ServingOwner extends HomeOwner {
 /** How long a process may take to start, or to end, which includes an evaluation that has begun. */
 const CHANGING_MS = 600_000;
 
-/** How long a process that says where it answers may be out of reach: its successor has not said so yet. */
+/** How long the address of a process may be out of reach: its successor may not have written its own yet. */
 const ABSENT_MS = 5000;
 
-/** After so long it is said what is waited for. */
+/** After this long the command says what it waits for. */
 const QUIET_MS = 2000;
 
 const LOOK_MS = 100;
@@ -27,7 +27,7 @@ const ANSWER_MS = 10_000;
 
 const isServing = (owner: HomeOwner | undefined): owner is ServingOwner => owner?.serving !== undefined;
 
-/** Whether it is there to serve others (`mcld up`), instead of for a run of its own. */
+/** Whether it serves others (`mcld up`), rather than its own run. */
 export const lasts = ({ serving }: ServingOwner): boolean => serving.endpoint !== undefined;
 
 /**
@@ -83,7 +83,7 @@ async function isReachable(
   return answer === 'answers';
 }
 
-/** Whether a process that was found in a home hosts its pipeline no more. */
+/** Whether a process no longer hosts the pipeline of a home. */
 export async function hasLeft(home: string, { serving }: ServingOwner): Promise<boolean> {
   const now = await ownerOf(home);
   return now?.serving?.pipeline !== serving.pipeline || (await answerOf(serving.pipeline, ANSWER_MS)) === 'absent';

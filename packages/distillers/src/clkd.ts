@@ -5,7 +5,7 @@ import { distillerFacts } from './facts.js';
 import { unitRows } from './unit-rows.js';
 
 /*
- * CLKD, class-aware logit knowledge distillation (arXiv 2211.14773). Only its abstract was to be had:
+ * CLKD, class-aware logit knowledge distillation (arXiv 2211.14773). Only its abstract was available:
  * a READING, as docs/method.md says.
  */
 

@@ -8,7 +8,7 @@ import { unitRows } from './unit-rows.js';
 
 /*
  * MCLD, Multi-perspective Contrastive Logit Distillation (Wang & Zhou, arXiv 2411.10693). The
- * paper's equations were not to be had: what stands here is this project's READING of its text,
+ * paper's equations were not available: this is this project's READING of its text,
  * and every choice that the text leaves open is an option. See docs/method.md.
  *
  * Raw student logits zs are contrasted with the teacher's zt, [B, C] both, by

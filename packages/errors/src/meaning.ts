@@ -24,7 +24,7 @@ export type ErrorStatus = Exclude<(typeof statusNames)[number], 'OK'>;
 
 const passing: ReadonlySet<ErrorStatus> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED']);
 
-/** Whether the same thing may succeed later, as far as a status alone tells. */
+/** Whether the same thing may succeed later, judging by its status alone. */
 export const isPassing = (status: ErrorStatus): boolean => passing.has(status);
 
 /** What an error means to those who catch it, whatever its message says. */

@@ -14,7 +14,7 @@ export interface FeedName {
 /** A wait of a feed's consumer. */
 export interface Waiting extends FeedName {
   readonly since: Date;
-  /** Failures in a row of the service that is waited for; 0: it is there, and silent. */
+  /** Failures in a row of the awaited service; 0: it can be reached, but sends nothing. */
   readonly retries: number;
   /** Of the newest of these failures. */
   readonly lastError: string | undefined;
@@ -92,7 +92,7 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   /** Ends the stream, also while an item is awaited. */
   async close(): Promise<void> {
     this.#closing.abort();
-    // Nobody waits for what an ended stream fails with.
+    // Nobody handles the error of a stream that was ended on purpose.
     await this.#items.return(undefined).catch(() => {});
   }
 

@@ -104,7 +104,7 @@ export class SegmentFolder {
 
   /**
    * Makes room for `bytes` more by letting go of other stores, those used longest ago first.
-   * @returns false when there is none to be had
+   * @returns false when no room can be made
    */
   makeRoom(address: { teacher: string; data: string }, bytes: number): boolean {
     const stores = this.stored();

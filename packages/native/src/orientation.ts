@@ -17,7 +17,7 @@ export function turned(
   [height, width]: readonly [number, number],
   orientation: Orientation,
 ): Uint8Array {
-  if (pixels.length !== height * width * 3) throw new RangeError(`${pixels.length} bytes are no ${height}×${width}×3`);
+  if (pixels.length !== height * width * 3) throw new RangeError(`${pixels.length} bytes are not ${height}×${width}×3`);
   const out = new Uint8Array(pixels.length);
   addon().turn(pixels, height, width, orientation, out);
   return out;

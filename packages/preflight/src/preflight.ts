@@ -20,7 +20,7 @@ export interface Sources {
 type Opened = Promise<DescribeDatasetResponse>;
 
 /**
- * Opens everything that a run will need and holds it against the recipe: the data to train on, the test split, each
+ * Opens everything that a run will need and checks it against the recipe: the data to train on, the test split, each
  * transfer set, the plan of the batches, the teacher.
  * @param teacherDigest empty: without one
  * @returns the data to train on

@@ -2,7 +2,7 @@ import type { ErrorStatus } from '@mcld/errors/meaning.js';
 import { RefusedError } from '@mcld/platform/grpc/errors.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 
-/** Statuses by which a service says that what it was asked for cannot be, rather than that it cannot answer. */
+/** Statuses with which a service refuses a request, rather than fails to answer it. */
 const refusing: ReadonlySet<ErrorStatus> = new Set([
   'NOT_FOUND',
   'DATA_LOSS',

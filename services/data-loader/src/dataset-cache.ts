@@ -66,7 +66,7 @@ const MAX_SIDE = 2048;
 export class DatasetCache {
   readonly #open = new LRUCache<string, Opened, Place>({
     max: MOST_OPEN,
-    // One that makes room while it is being opened is still opened for those who asked for it.
+    // A set that is evicted while it is being opened is still opened for those who asked for it.
     ignoreFetchAbort: true,
     fetchMethod: (_key, _stale, { context }) => this.#read(context),
   });
@@ -86,13 +86,13 @@ export class DatasetCache {
     readonly memory: FingerprintMemory,
     readonly logger: Logger,
     readonly places: DataPlaces = {},
-    /** Tells in the log of a disk that takes long. */
+    /** Logs a disk that takes long. */
     readonly waits = new WaitWatch({ afterMs: WAIT_MS, logger }),
   ) {}
 
   /**
    * @param look whether its place may have changed, as before a run: then it is opened again if it has
-   * @throws RequestError for a reference that cannot be, DatasetError for files that are not right
+   * @throws RequestError for an impossible reference, DatasetError for files that are not right
    */
   async get(ref: DatasetRef | undefined, { look = false } = {}): Promise<OpenDataset> {
     if (!ref || !isDatasetName(ref.name)) {

@@ -15,7 +15,7 @@ import type { Runs } from './runs.js';
 
 /**
  * The student of the checkpoint at `step` as a file. Step 0: of the newest that is whole or, where that one is known to
- * have diverged, of the best that is left.
+ * have diverged, of the best one left.
  * @throws NotFoundError, StateError, RequestError, CheckpointError for one that is damaged
  */
 export async function exportStudent(

@@ -9,7 +9,7 @@ import type { Recipe } from '@mcld/recipe/schema.js';
  */
 const PATIENCE_MS = 15_000;
 
-/** @throws RefusedError for a recipe that names what cannot be used, as far as that can be seen */
+/** @throws RefusedError for a recipe that names something found to be unusable */
 export type RunCheck = (recipe: Recipe, teacherDigest: string) => Promise<void>;
 
 /**

@@ -46,7 +46,7 @@ export async function importTeacher(
 /** What teachers are found in and made with. */
 export interface TeacherParts {
   readonly adapters: Pick<Adapters, 'objects' | 'runs'>;
-  /** It speaks to other servers, and knows which it may. */
+  /** The service that may speak to other servers, and knows to which. */
   readonly teachers: OpenClient<typeof TeacherInferenceServiceDefinition>['client'];
 }
 

@@ -11,7 +11,7 @@ const acceptable = ['probabilities', 'random'] as const;
 
 type Acceptable = (typeof acceptable)[number];
 
-/** Something about a model's answers that a student should not learn from, unless it is meant. */
+/** Something about a model's answers that a student should not learn from, unless the recipe accepts it. */
 interface Finding {
   readonly accept: Acceptable;
   readonly message: string;
@@ -45,7 +45,7 @@ function assertSides({ model, sides }: Computer, { height, width }: DescribeData
   );
 }
 
-/** Of models whose digest holds all of them: what was found once stays true. */
+/** For models that their digest covers whole: a result stays true. */
 const remembered = new WeakMap<Computer, Promise<readonly Finding[]>>();
 
 function findings(computer: Computer, source: RowSource): Promise<readonly Finding[]> {
@@ -93,7 +93,7 @@ const imagesOf = (pixels: Uint8Array, count: number): Uint8Array[] => {
   return Array.from({ length: count }, (_, i) => pixels.subarray(i * bytes, (i + 1) * bytes));
 };
 
-/** @throws ForeignModelError: nobody can mean a teacher that tells nothing */
+/** @throws ForeignModelError: a teacher without information is never intended */
 function assertVaried({ model }: Computer, images: readonly Uint8Array[], rows: readonly Float32Array[]): void {
   if (!isConstant(images, rows)) return;
   throw new ForeignModelError(

@@ -18,7 +18,7 @@ export interface TeacherParts extends ComputerParts, RowSourceParts {
   readonly segments: SegmentFolder;
 }
 
-/** Which rows are asked for, as every request says it. */
+/** Which rows are requested, as in every request. */
 export interface RowsRequest {
   readonly spec: BatchSpec | undefined;
   /** '' is logits. */

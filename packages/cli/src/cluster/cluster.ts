@@ -108,7 +108,7 @@ export class Cluster {
     });
   }
 
-  /** Starts a service, again too: then at the address that it had. */
+  /** Starts a service; one that is started again keeps its address. */
   async startService(name: ServiceName): Promise<void> {
     const main = fileURLToPath(new URL('../main.js', import.meta.url));
     const port = this.#addresses.get(name)?.split(':')[1] ?? '0';

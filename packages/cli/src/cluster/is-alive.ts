@@ -1,6 +1,6 @@
 import { codeOf } from '@mcld/errors/code.js';
 
-/** Whether a process lives, of whatever user. @param pid 0, which kill() takes for the caller's group, is none */
+/** Whether a process lives, of any user. @param pid 0, which kill() takes for the caller's group, is none */
 export function isAlive(pid: number): boolean {
   if (pid <= 0) return false;
   try {

@@ -82,7 +82,7 @@ async function distil(connection: Connection, signal: AbortSignal, out: string, 
   print(shown);
 }
 
-/** A recipe of the demo as it is run: with the options' changes, and on a teacher trained here where there is one. */
+/** A recipe of the demo with the options' changes, and with the teacher that was trained here, if any. */
 async function recipeOfDemo(name: string, { data, set }: DemoOptions, teacherRun?: string): Promise<Recipe> {
   const text = await readFile(path.join(root, 'recipes/demo', `${name}.yaml`), 'utf8');
   const sets = data ? [`dataset.root=${path.resolve(data)}`, ...set] : set;

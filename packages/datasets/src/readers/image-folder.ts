@@ -96,7 +96,7 @@ async function distinctFolders(tree: ImageTree, folder: string, passedOver: Tall
   return names;
 }
 
-/** The images of a split's folder, and which of its folders are of no class. */
+/** The images of a split's folder, and which of its folders belong to no class. */
 async function splitImages(
   tree: ImageTree,
   folder: string,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readable, shownPath } from './file-names.js';
 import { isPlaceholder } from './junk-names.js';
 
-/** What of a data set's files is not used, of one kind. */
+/** The unused files of a data set that are of one kind. */
 export interface PassedOver {
   /** In the plural, for people: 'files ending in .heic'. */
   readonly kind: string;
@@ -11,13 +11,13 @@ export interface PassedOver {
   readonly names: readonly string[];
 }
 
-/** What is not used of a data set's splits, by their names. */
+/** The unused files of a data set's splits, by split. */
 export type PassedOverOfSplits = Readonly<Record<string, readonly PassedOver[]>>;
 
 /** Names kept of a kind. */
 const NAMED = 10;
 
-/** Kinds told apart that people's files make. */
+/** Most kinds that come from users' file names. */
 const MAX_OPEN = 20;
 
 const LONGEST_ENDING = 16;
@@ -31,7 +31,7 @@ const ELSEWHERE = 'files that iCloud has not downloaded';
 interface Counted {
   count: number;
   readonly names: string[];
-  /** Whether the kind tells of an ending, of which there may be any number. */
+  /** Whether the kind names an ending, of which there may be any number. */
   readonly open: boolean;
 }
 

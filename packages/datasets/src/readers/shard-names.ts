@@ -16,7 +16,7 @@ export interface Shards {
 
 export const isShard = (name: string): boolean => PLAIN.test(name) || COMPRESSED.test(name);
 
-/** The shards of a split among those of a folder. Those that are of no split are counted. */
+/** The shards of a split in a folder. Those that belong to no split are counted. */
 export function shardsOf(names: readonly string[], split: Split, passedOver: Tally): Shards {
   const isTrainSaid = names.some((name) => saidBy(name) === 'train');
   const said = new Set(names.filter((name) => PLAIN.test(name)).map(saidBy));

@@ -12,7 +12,7 @@ import {
   solarize,
 } from './color-changes.js';
 
-/** Inverse map of places, as torchvision has it: output (x, y) shows input (a·x + b·y + c, d·x + e·y + f). */
+/** Inverse map of places, as in torchvision: output (x, y) shows input (a·x + b·y + c, d·x + e·y + f). */
 type Affine = readonly [number, number, number, number, number, number];
 
 interface Change {

@@ -3,7 +3,7 @@ import type { Draws } from '@mcld/random/draws.js';
 import type { ImageSize } from '../readers/dataset.js';
 import type { ResizedCrop } from './augmentation.js';
 
-/** Tries before the centre is taken instead, as torchvision has it. */
+/** Tries before the centre is taken instead, as in torchvision. */
 const TRIES = 10;
 
 /** torchvision's RandomResizedCrop: a box inside an image, whatever shape it is resized to. */

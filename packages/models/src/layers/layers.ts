@@ -14,7 +14,7 @@ export interface Layers<T> {
   conv(x: T, name: string, options: ConvOptions): T;
   /** A convolution and the batch norm that follows it: one convolution once it is folded. */
   convNorm(x: T, conv: string, norm: string, options: ConvNormOptions): T;
-  /** A batch norm of its own, before a convolution say. */
+  /** A batch norm on its own, for example before a convolution. */
   batchNorm(x: T, name: string, options?: NormOptions): T;
   activate(x: T, activation: Activation): T;
   add(a: T, b: T): T;

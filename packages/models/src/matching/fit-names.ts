@@ -65,7 +65,7 @@ function* withoutWords(model: ModelName, names: readonly string[], tensors: Tens
     const byOwn = new Map<string, NamedTensor | undefined>();
     for (const tensor of inside) {
       const own = words(tensor).filter(isKept).join('.');
-      // Two of one name: which of them is meant cannot be told.
+      // Two have the same name, so the intended one is unknown.
       byOwn.set(own, byOwn.has(own) ? undefined : tensor);
     }
     const chosen = allOf(names, (name) => byOwn.get(name));

@@ -9,10 +9,10 @@ import { waitSchema, waitStageSchema } from '../waits/wait.js';
 /** Steps done, of the run's whole number. */
 const position = { step: z.int().min(0), totalSteps: z.int().min(0) };
 
-/** The attempt that an event is of. An ending of an older one says nothing about the present one. */
+/** The attempt that an event belongs to. The end of an older attempt says nothing about the current one. */
 const attempt = z.int().min(0);
 
-/** Why an attempt broke off since something was out of reach, and what follows. */
+/** Why an attempt broke off when something was out of reach, and what follows. */
 const retrySchema = z.object({
   reason: z.string(),
   /** The attempt that follows, and the most there may be. */

@@ -79,7 +79,7 @@ export type WorkItem = Readonly<z.output<typeof workItemSchema>>;
 
 /** Items of work, each for one of the services that take it. */
 export interface WorkQueue {
-  /** The same id twice is one item. */
+  /** Enqueueing the same id twice makes one item. */
   enqueue(kind: WorkKind, item: WorkItem, id: string): Promise<void>;
   take(kind: WorkKind, signal: AbortSignal): AsyncIterable<Delivery<WorkItem>>;
 }

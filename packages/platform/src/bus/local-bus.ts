@@ -4,7 +4,7 @@ import { rest } from '../work/retry-policy.js';
 import { AsyncQueue } from './async-queue.js';
 import type { Delivery, EventBus, RunEvent, WorkItem, WorkKind, WorkQueue } from './events.js';
 
-/** Progress events kept for late watchers, a run; other kinds are few and all kept. */
+/** Progress events kept per run for late watchers; other kinds are few, and all are kept. */
 const KEPT_PROGRESS = 1000;
 
 interface Listener {

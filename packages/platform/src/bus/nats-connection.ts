@@ -33,7 +33,7 @@ export async function connectNats(url: string, logger: Logger): Promise<NatsConn
   }
 }
 
-/** A connection that is lost is made again for as long as it takes, which the log tells. */
+/** A lost connection is made again for as long as it takes, which is logged. */
 async function logStatus(connection: NatsConnection, logger: Logger): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === 'disconnect') logger.warn({ server: status.server }, 'NATS is out of reach: connecting again');

@@ -1,4 +1,4 @@
-/** What ts-proto generates for a message, as far as it is needed here. */
+/** The part of what ts-proto generates for a message that is needed here. */
 export interface MessageType<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(input: Uint8Array): T;

@@ -24,6 +24,6 @@ export const evaluatedMetrics = (objects: ObjectStore): CheckpointMetrics => ({
   of: (run, step) => evaluationOf(objects, run, step),
 });
 
-/** Step of the checkpoint with the best evaluated top-1, of those that are there; none that diverged. */
+/** Step of the checkpoint with the best evaluated top-1, among those that exist; never one that diverged. */
 export const bestCheckpoint = async (objects: ObjectStore, run: RunId): Promise<number | undefined> =>
   bestOf(await measuredCheckpoints(objects, evaluatedMetrics(objects), run));

@@ -12,7 +12,7 @@ const logitReportSchema = z.object({
   rows: z.number(),
   /** What computed them; with more than one, last bits may differ between rows. */
   identities: z.array(z.string()).readonly(),
-  /** KL(computed ‖ stored) in nats over so many views; 0 of 0 views for fp32, which is exact. */
+  /** KL(computed ‖ stored) in nats over `probedViews` views; 0 of 0 views for fp32, which is exact. */
   probedViews: z.number(),
   meanKl: z.number(),
   maxKl: z.number(),

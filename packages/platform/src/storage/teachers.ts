@@ -10,7 +10,7 @@ const tensorsSchema = z.array(
 
 /**
  * A model on a server that speaks the Open Inference Protocol, as the server described it when it became a teacher: the
- * content that the teacher's digest is of, so its fields stay in this order.
+ * content whose hash is the teacher's digest, so its fields stay in this order.
  */
 export const endpointTeacherSchema = z.strictObject({
   endpoint: z.string().min(1),
@@ -24,7 +24,7 @@ export const endpointTeacherSchema = z.strictObject({
 
 export type EndpointTeacher = Readonly<z.output<typeof endpointTeacherSchema>>;
 
-/** Several teachers as one: the content that its digest is of, so its fields stay in this order. */
+/** Several teachers as one: the content whose hash is its digest, so its fields stay in this order. */
 export const ensembleTeacherSchema = z.strictObject({
   members: z.array(teacherDigestSchema).min(2).readonly(),
   /** What of the members is averaged. */

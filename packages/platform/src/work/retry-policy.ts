@@ -26,7 +26,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   heartbeatMs: 5000,
 };
 
-/** Rest after so many attempts have failed, in ms. @param attempt counts from 1 */
+/** Pause after this many failed attempts, in ms. @param attempt counts from 1 */
 export const pauseAfter = ({ firstPauseMs, factor, longestPauseMs }: RetryPolicy, attempt: number): number =>
   Math.min(longestPauseMs, firstPauseMs * factor ** (attempt - 1));
 

@@ -35,7 +35,7 @@ export function squashing(rows: readonly Float32Array[]): 'softmax' | 'sigmoid' 
   return rows.every((row) => row.every((value) => value <= 1 + 1e-6)) ? 'sigmoid' : undefined;
 }
 
-/** Values closer than this, by their size above 1, are one: no student would learn of the difference. */
+/** Values closer than this (relative above 1) count as equal: no student would learn from the difference. */
 const EPSILON = 1e-6;
 
 /**
@@ -70,7 +70,7 @@ export const isSame = ({ relative }: Difference): boolean => relative <= TOLERAN
 
 /**
  * @param pairs two answers each
- * @param count compares so many of the second's greatest values: it has no others
+ * @param count compares only this many of the second's greatest values, the only ones it has
  */
 export function differenceOf(pairs: readonly (readonly [Float32Array, Float32Array])[], count?: number): Difference {
   let [largest, squares, compared, spread, values] = [0, 0, 0, 0, 0];

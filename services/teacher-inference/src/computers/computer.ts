@@ -47,7 +47,7 @@ export interface Computer {
    */
   compute(images: ImageBatch, output: string): Promise<Rows>;
   /**
-   * Of a model that its digest cannot hold, since another server has it.
+   * For a model on another server, which its digest cannot cover.
    * @throws ForeignModelError when it is not what the digest was made of, EndpointAwayError when it does not answer
    */
   assertUnchanged?(): Promise<void>;

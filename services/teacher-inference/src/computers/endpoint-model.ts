@@ -97,8 +97,8 @@ async function metadataOf(client: EndpointClient, address: EndpointAddress): Pro
 }
 
 /**
- * @param away what is to be said where an endpoint does not answer
- * @param refused where it does, and not as wished
+ * @param away the message where an endpoint does not answer
+ * @param refused the message where it answers with a refusal
  */
 export function endpointError(error: unknown, away: string, refused = away): Error {
   const why = clipped(
@@ -142,7 +142,7 @@ const sorted = (tensors: readonly ModelMetadataResponse_TensorMetadata[]) =>
     .map(({ name, datatype, shape }) => ({ name, datatype, shape }))
     .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
 
-/** The version that is meant: the one asked for, or the newest of those named. */
+/** The version to use: the requested one, or the newest of those named. */
 function servedVersion(versions: readonly string[], { endpoint, name, version }: EndpointAddress): string {
   const served = clipped(versions.join(', '));
   if (version !== '') {

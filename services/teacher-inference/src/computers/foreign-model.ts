@@ -2,7 +2,7 @@ import { Rows } from '@mcld/platform/rows.js';
 import type { ImageBatch } from './computer.js';
 import { ForeignModelError, type InputKind, imageInput } from './image-input.js';
 
-/** A model of somebody else's: what it takes, what it gives, and how it is asked. */
+/** A foreign model: its input, its output, and how to run it. */
 export interface ForeignModel {
   readonly kind: InputKind;
   readonly output: string;

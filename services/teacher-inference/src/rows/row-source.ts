@@ -34,7 +34,7 @@ export interface Divergence {
 export interface RowSourceParts {
   readonly loader: LoaderClient;
   readonly logger: Logger;
-  /** Told of what does not come. */
+  /** Reports what does not come. */
   readonly waits: WaitWatch;
   /** Rows of the compute batch. */
   readonly batch: number;
@@ -42,7 +42,7 @@ export interface RowSourceParts {
   readonly peers: readonly (TeacherClient | undefined)[];
 }
 
-/** Which steps are asked for: from the first on where nothing else is said. */
+/** Which steps are requested, by default from the first on. */
 interface WantedSteps {
   readonly spec?: BatchSpec | undefined;
   readonly from?: Cursor | undefined;
