@@ -91,7 +91,7 @@ async function bare(): Promise<Bare> {
     student.call('step', {
       pixels: pixels(),
       labels,
-      teacher: new Map([['logits', { values, width: CLASSES }]]),
+      teacher: new Map([['logits', { values, width: CLASSES }] as const]),
       epoch: 0,
       step: 0,
       rates: { lr: 0.05, momentum: 0.9 },

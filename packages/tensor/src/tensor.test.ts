@@ -6,7 +6,10 @@ import { CompiledFunction } from './compiled.js';
 import { crossEntropy } from './cross-entropy.js';
 import { concatFlat, splitFlat } from './flat-vector.js';
 import { normalise } from './normalise.js';
+import { lastOf, ofRank } from './rank.js';
 import type { TensorRecord } from './tensor-record.js';
+import { tupleOf } from './tuple.js';
+import { zip } from './zip.js';
 
 beforeAll(() => {
   loadBackend('cpu');
@@ -129,6 +132,28 @@ describe('a compiled function', () => {
     const reading = new CompiledFunction(({ a }: Pair) => ({ sum: tf.scalar(tf.sum(a).dataSync()[0]!) }));
     const x = tf.tensor1d([1, 2]);
     expect(() => reading.run({ a: x, b: x })).toThrow('must not read the values');
+  });
+});
+
+describe('what the code knows of tensors and lists is checked:', () => {
+  it.each<[string, () => unknown, string]>([
+    ['a rank', () => ofRank(tf.zeros([2, 3]), 4), 'expected a tensor of rank 4, found one of shape [2, 3]'],
+    ['a last axis', () => lastOf(tf.scalar(1).shape), 'a scalar has no last axis'],
+    ['a length', () => tupleOf([1, 2], 3), 'expected 3 items, found 2'],
+    ['equal lengths', () => zip([1, 2], ['a']), '2 items beside 1'],
+  ])('%s', (_what, claim, message) => {
+    expect(claim).toThrow(message);
+  });
+
+  it('and given as what it is', () => {
+    const matrix = tf.zeros<tf.Rank.R2>([2, 3]);
+    expect(ofRank(matrix, 2)).toBe(matrix);
+    expect(lastOf(matrix.shape)).toBe(3);
+    expect(tupleOf(['a', 'b'], 2)).toEqual(['a', 'b']);
+    expect(zip([1, 2], ['a', 'b'])).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ]);
   });
 });
 
