@@ -27,17 +27,17 @@ const MAX_GRAPHS = 8;
  * Inputs and outputs are records, which may hold groups: a new input is a new name, and no place is counted. The names
  * of the first call are those of every call.
  *
- * @example
- * const scaled = new CompiledFunction(({ x, by }: { x: Tensor1D; by: Scalar }) => ({ y: tf.mul<Tensor1D>(x, by) }));
- * const { y } = scaled.run({ x, by });
- *
- * What that gains (2 cores, a ResNet20 step of 600 ops: 204 → 128 ms, ResNet8x4: 397 → 380): ops that do
+ * What a graph gains (2 cores, a ResNet20 step of 600 ops: 204 → 128 ms, ResNet8x4: 397 → 380): ops that do
  * not depend on each other run side by side, as the two gradients of a convolution do; results are
  * written over inputs that nobody needs any more; convolutions, biases and ReLUs are fused; nothing
  * crosses between JavaScript and TensorFlow in between.
  *
  * The function must not read values, and what it uses besides its inputs counts as constant: a number
  * that changes from step to step is an input.
+ *
+ * @example
+ * const scaled = new CompiledFunction(({ x, by }: { x: Tensor1D; by: Scalar }) => ({ y: tf.mul<Tensor1D>(x, by) }));
+ * const { y } = scaled.run({ x, by });
  */
 export class CompiledFunction<I extends TensorRecord, O extends TensorRecord> {
   readonly #graphs = new Map<string, Graph>();
