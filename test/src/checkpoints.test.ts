@@ -1,32 +1,16 @@
 /** Teachers from files of weights, as people have them: what was taken is told, what cannot be is refused. */
 import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState, type StateDict } from '@mcld/models/layers/state-dict.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { scratch, smallCifar } from './support/data.js';
-import { pipelineAt, quickRecipe } from './support/runs.js';
+import { usePlace } from './support/place.js';
+import { quickRecipe } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-let pipeline: EmbeddedPipeline;
-let open: ReturnType<typeof pipelineAt>;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 192, 100);
-  pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-  open = pipelineAt(pipeline.endpoint);
-});
-
-afterAll(async () => {
-  open.close();
-  await pipeline.close();
-  await place.remove();
-});
+const place = usePlace({ train: 192, test: 100 });
+const pipeline = usePipeline(place);
 
 const named = (prefix: string, seed: number): StateDict =>
   new Map([...initialState('resnet8', 100, seed)].map(([name, array]) => [prefix + name, array]));
@@ -38,7 +22,7 @@ async function imported(file: Uint8Array, model = 'resnet8', weights = '') {
     yield { model, weights, chunk: Buffer.from(file.subarray(0, 1000)) };
     yield { chunk: Buffer.from(file.subarray(1000)) };
   }
-  return open.client.importTeacher(pieces());
+  return pipeline.client.importTeacher(pieces());
 }
 
 const refusal = async (...args: Parameters<typeof imported>) => {
@@ -84,13 +68,13 @@ describe('an imported file of weights', () => {
 
 describe('mcld run with a file of weights', () => {
   async function run(teacher: Record<string, unknown>, ...options: string[]) {
-    const recipe = path.join(place.folder, 'recipe.yaml');
-    await writeFile(recipe, JSON.stringify(quickRecipe(data, { teacher, distiller: { name: 'kd' }, epochs: 1 })));
+    const recipe = place.at('recipe.yaml');
+    await writeFile(recipe, JSON.stringify(quickRecipe(place.data, { teacher, distiller: { name: 'kd' }, epochs: 1 })));
     return cli(['run', '-f', recipe, '--endpoint', pipeline.endpoint, ...options]);
   }
 
   it('says on standard error what it took, and nothing of it with --json', async () => {
-    const file = path.join(place.folder, 'teacher.safetensors');
+    const file = place.at('teacher.safetensors');
     await writeFile(file, encoded(named('_orig_mod.', 1), named('model_ema.', 2)));
     const told = await run({ file, model: 'resnet8', weights: 'ema' });
     expect(told.code).toBe(0);
@@ -103,7 +87,7 @@ describe('mcld run with a file of weights', () => {
   });
 
   it('names the file that is refused', async () => {
-    const file = path.join(place.folder, 'pointer.pth');
+    const file = place.at('pointer.pth');
     await writeFile(file, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n');
     const { code, stderr } = await run({ file, model: 'resnet8' });
     expect(code).toBe(2);

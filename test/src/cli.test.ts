@@ -3,26 +3,19 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { scratch, smallCifar } from './support/data.js';
+import { smallCifar } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { quickRecipe } from './support/runs.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
+const place = usePlace({ train: 64, test: 64 });
 let count = 0;
 
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 64, 64);
-});
-
-afterAll(() => place.remove());
-
 async function attempt(recipe: unknown, ...more: string[]) {
-  const file = path.join(place.folder, `recipe-${++count}.json`);
+  const file = place.at(`recipe-${++count}.json`);
   await writeFile(file, typeof recipe === 'string' ? recipe : JSON.stringify(recipe));
-  return cli(['run', '-f', file, '--home', path.join(place.folder, `home-${count}`), ...more]);
+  return cli(['run', '-f', file, '--home', place.at(`home-${count}`), ...more]);
 }
 
 /** One or two lines without a stack trace, and a code that is not 0. */
@@ -58,7 +51,7 @@ describe('bad input gets a plain message and an exit code', () => {
       /teacher: is missing: the distiller mcld needs one/,
     ],
   ])('%s', async (_name, changes, message) => {
-    expectPlain(await attempt(quickRecipe(data, changes)), 2, message);
+    expectPlain(await attempt(quickRecipe(place.data, changes)), 2, message);
   });
 
   it('a recipe that is no YAML, or not there', async () => {
@@ -67,14 +60,14 @@ describe('bad input gets a plain message and an exit code', () => {
   });
 
   it('a teacher that was not imported', async () => {
-    const recipe = quickRecipe(data, { teacher: { digest: 'a'.repeat(64) } });
+    const recipe = quickRecipe(place.data, { teacher: { digest: 'a'.repeat(64) } });
     expectPlain(await attempt(recipe), 3, /no teacher a{64} has been imported/);
   });
 
   it('weights of another model, by the first tensor that differs', async () => {
-    const file = path.join(place.folder, 'teacher.safetensors');
+    const file = place.at('teacher.safetensors');
     await writeFile(file, encodeSafetensors(initialState('resnet8', 100, 0), {}));
-    const recipe = quickRecipe(data, { teacher: { file, model: 'resnet8x4' } });
+    const recipe = quickRecipe(place.data, { teacher: { file, model: 'resnet8x4' } });
     expectPlain(
       await attempt(recipe),
       2,
@@ -84,11 +77,11 @@ describe('bad input gets a plain message and an exit code', () => {
 
   it('a data set that is missing, or truncated', async () => {
     expectPlain(
-      await attempt(quickRecipe(path.join(place.folder, 'nowhere'))),
+      await attempt(quickRecipe(place.at('nowhere'))),
       3,
       /^mcld: dataset\.root: no file .*train\.bin; get it with 'mcld data fetch cifar-100'.*$/,
     );
-    const cut = path.join(place.folder, 'cut');
+    const cut = place.at('cut');
     await mkdir(cut);
     const copy = await smallCifar(cut, 64, 64);
     await truncate(path.join(copy, 'train.bin'), 5000);
@@ -126,7 +119,7 @@ describe('bad input gets a plain message and an exit code', () => {
 
   it('an endpoint where nobody answers, a run that is not there, a command that is none', async () => {
     expectPlain(await cli(['ls', '--endpoint', '127.0.0.1:9']), 4, /127\.0\.0\.1:9/);
-    expectPlain(await cli(['get', 'nobody', '--home', path.join(place.folder, 'empty')]), 3, /no run nobody/);
+    expectPlain(await cli(['get', 'nobody', '--home', place.at('empty')]), 3, /no run nobody/);
     expect((await cli(['destil'])).code).toBe(2);
   });
 });

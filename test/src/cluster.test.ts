@@ -2,7 +2,6 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from '@mcld/cli/cluster/cluster.js';
-import { startEmbedded } from '@mcld/cli/embedded.js';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { type Adapters, openAdapters } from '@mcld/platform/adapters.js';
 import { type Delivery, runEvent, type WorkItem } from '@mcld/platform/bus/events.js';
@@ -17,25 +16,23 @@ import { parseRecipe } from '@mcld/recipe/parse.js';
 import type { Recipe } from '@mcld/recipe/schema.js';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { TestPipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
+const place = usePlace({ train: 320, test: 100 });
 let cluster: Cluster;
 let adapters: Adapters<Recipe>;
 
 beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 320, 100);
-  cluster = await Cluster.start({ folder: path.join(place.folder, 'cluster'), dataDir: place.folder });
+  cluster = await Cluster.start({ folder: place.at('cluster'), dataDir: place.folder });
   adapters = await openAdapters(readConfig(cluster.environment), createLogger('test', 'silent'), parseRecipe);
 });
 
 afterAll(async () => {
   await adapters?.close();
   await cluster?.stop();
-  await place.remove();
 });
 
 describe('MinIO as object store', () => {
@@ -55,7 +52,7 @@ describe('MinIO as object store', () => {
 
 describe('shards in S3', () => {
   it('are read by the loader, and not fetched twice', async () => {
-    const from = path.join(place.folder, 'shards');
+    const from = place.at('shards');
     await mkdir(from);
     const train = path.join(projectRoot, 'samples/tiny-imagenet-200/train');
     const names: string[] = [];
@@ -121,7 +118,7 @@ describe('JetStream', () => {
       name: 'x',
       requestId: 'x',
       state: 'failed',
-      recipe: parseRecipe(quickRecipe(data)),
+      recipe: parseRecipe(quickRecipe(place.data)),
       createdAt: at,
       updatedAt: at,
       step: 0,
@@ -153,10 +150,10 @@ describe('the cluster', () => {
 
   it('ends with the bytes of the embedded pipeline', async () => {
     const distil = async (pipeline: PipelineClient) => {
-      const teacher = await runToEnd(pipeline, quickRecipe(data, { name: 'teacher', model: 'resnet14' }));
+      const teacher = await runToEnd(pipeline, quickRecipe(place.data, { name: 'teacher', model: 'resnet14' }));
       const student = await runToEnd(
         pipeline,
-        quickRecipe(data, {
+        quickRecipe(place.data, {
           name: 'student',
           teacher: { run: teacher.id },
           distiller: { name: 'mcld', warmup: 'none' },
@@ -165,16 +162,14 @@ describe('the cluster', () => {
       return [(await reportOf(pipeline, teacher.id)).modelSha256, (await reportOf(pipeline, student.id)).modelSha256];
     };
     const inCluster = await distil(client);
-    const embedded = await startEmbedded({ home: path.join(place.folder, 'home') });
-    const open = pipelineAt(embedded.endpoint);
-    const here = await distil(open.client);
-    open.close();
+    const embedded = await TestPipeline.start({ home: place.at('home') });
+    const here = await distil(embedded.client);
     await embedded.close();
     expect(inCluster).toEqual(here);
   });
 
   it('loses no run with its trainer: killed, drained and the loader killed, the bytes are the same', async () => {
-    const recipe = quickRecipe(data, { name: 'survivor', model: 'resnet14', epochs: 6 });
+    const recipe = quickRecipe(place.data, { name: 'survivor', model: 'resnet14', epochs: 6 });
     const expected = (await reportOf(client, (await runToEnd(client, recipe)).id)).modelSha256;
     const { id } = await createRun(client, recipe);
     const reach = async (step: number) => {

@@ -1,18 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch } from './support/data.js';
+import { describe, expect, it } from 'vitest';
 import { cases } from './support/digest-cases.js';
+import { usePlace } from './support/place.js';
 
 const child = fileURLToPath(new URL('./support/digest-child.js', import.meta.url));
-let place: Awaited<ReturnType<typeof scratch>>;
-
-beforeAll(async () => {
-  place = await scratch();
-});
-
-afterAll(() => place.remove());
+const place = usePlace();
 
 const digests = (...args: string[]) =>
   execFileSync(process.execPath, [child, ...args])

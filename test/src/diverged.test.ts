@@ -1,18 +1,15 @@
 /** A run whose student diverges does not succeed, whatever it diverges in, and is the best of nothing. */
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { ReportFormat } from '@mcld/contracts/mcld/v1/evaluator.js';
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { scratch, smallCifar } from './support/data.js';
-import { createRun, ended, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { usePlace } from './support/place.js';
+import { createRun, ended, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
 /** Losses that go wrong in one way each; the steps are of 64 images, one an epoch. */
 const losses = {
@@ -29,17 +26,12 @@ const losses = {
   reported: 'ce: { value: crossEntropy(), weight: 1 }, odd: { value: tf.log(tf.scalar(-1)), weight: 0 }',
 };
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-let pipeline: EmbeddedPipeline;
-let open: ReturnType<typeof pipelineAt>;
+const place = usePlace({ train: 64, test: 50 });
 
 beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 64, 50);
   // Tested on what it was trained on, a student of a few steps has guessed something right.
-  await cp(path.join(data, 'train.bin'), path.join(data, 'test.bin'));
-  const modules = path.join(place.folder, 'modules');
+  await cp(path.join(place.data, 'train.bin'), path.join(place.data, 'test.bin'));
+  const modules = place.at('modules');
   await mkdir(modules);
   for (const [name, terms] of Object.entries(losses)) {
     const module = `export default ({ tf, z, defineDistiller }) => defineDistiller({
@@ -48,18 +40,12 @@ beforeAll(async () => {
     });`;
     await writeFile(path.join(modules, `${name}.mjs`), module);
   }
-  pipeline = await startEmbedded({ home: path.join(place.folder, 'home'), settings: { MCLD_DISTILLER_DIR: modules } });
-  open = pipelineAt(pipeline.endpoint);
 });
 
-afterAll(async () => {
-  open.close();
-  await pipeline.close();
-  await place.remove();
-});
+const pipeline = usePipeline(place, () => ({ settings: { MCLD_DISTILLER_DIR: place.at('modules') } }));
 
 const recipeOf = (loss: keyof typeof losses, epochs: number) =>
-  quickRecipe(data, {
+  quickRecipe(place.data, {
     name: loss,
     distiller: {
       name: 'module',
@@ -74,15 +60,15 @@ const recipeOf = (loss: keyof typeof losses, epochs: number) =>
   });
 
 async function outcome(loss: keyof typeof losses, epochs: number): Promise<Run> {
-  const { id } = await createRun(open.client, recipeOf(loss, epochs));
-  return ended(open.client, id);
+  const { id } = await createRun(pipeline.client, recipeOf(loss, epochs));
+  return ended(pipeline.client, id);
 }
 
 const command = (...args: string[]) => cli([...args, '--endpoint', pipeline.endpoint]);
 
 async function pageOf(...runIds: string[]): Promise<string> {
   const pieces: Buffer[] = [];
-  for await (const { content } of open.client.getRunReport({ runIds, format: ReportFormat.HTML }))
+  for await (const { content } of pipeline.client.getRunReport({ runIds, format: ReportFormat.HTML }))
     pieces.push(Buffer.from(content));
   return Buffer.concat(pieces).toString();
 }
@@ -100,7 +86,7 @@ describe('a student that diverges in its last step', () => {
       /^the student diverged: 64 of 64 test images have logits that are not finite \(the first: image 0\); its best whole checkpoint is of step (\d)$/.exec(
         run.error,
       ) ?? [run.error];
-    const { evaluations } = (await reportOf(open.client, run.id)) as unknown as {
+    const { evaluations } = (await reportOf(pipeline.client, run.id)) as unknown as {
       evaluations: { step: number; top1: number; nonFinite: number }[];
     };
     const wanted = evaluations.filter(({ nonFinite }) => nonFinite === 0).sort((a, b) => b.top1 - a.top1)[0];
@@ -109,7 +95,7 @@ describe('a student that diverges in its last step', () => {
   });
 
   it('leaves as the best student that there is', async () => {
-    const file = path.join(place.folder, 'left.safetensors');
+    const file = place.at('left.safetensors');
     expect((await command('export', run.id, '-o', file)).code).toBe(0);
     const step = /of step (\d)$/.exec(run.error)?.[1]?.padStart(12, '0') as string;
     const best = path.join(pipeline.home, 'store/runs', run.id, 'checkpoints', step, 'model.safetensors');
@@ -117,7 +103,7 @@ describe('a student that diverges in its last step', () => {
   });
 
   it('leaves as it is at any step that is asked for, and not at a step that has no checkpoint', async () => {
-    const file = path.join(place.folder, 'at-a-step.safetensors');
+    const file = place.at('at-a-step.safetensors');
     const weights = path.join(pipeline.home, 'store/runs', run.id, 'checkpoints');
     for (const step of [8, 3]) {
       expect((await command('export', run.id, '--step', String(step), '-o', file)).code).toBe(0);
@@ -133,7 +119,7 @@ describe('a student that diverges in its last step', () => {
   it('has no figure that could be taken for a result', async () => {
     expect(run.metrics).toMatchObject({ count: 64, nonFinite: 64, top1: 0, top5: 0 });
     expect([run.metrics?.crossEntropy, run.metrics?.ece]).toEqual([Number.NaN, Number.NaN]);
-    const report = await reportOf(open.client, run.id);
+    const report = await reportOf(pipeline.client, run.id);
     expect(report.metrics).toMatchObject({ nonFinite: 64, crossEntropy: 'NaN', ece: 'NaN' });
     expect(report).toMatchObject({
       diverged: '64 of 64 test images have logits that are not finite (the first: image 0)',
@@ -162,15 +148,15 @@ describe('a student that diverges in its last step', () => {
   });
 
   it('cannot teach', async () => {
-    const student = quickRecipe(data, { teacher: { run: run.id }, distiller: { name: 'kd' } });
-    await expect(createRun(open.client, student)).rejects.toThrow('is failed, expected succeeded');
+    const student = quickRecipe(place.data, { teacher: { run: run.id }, distiller: { name: 'kd' } });
+    await expect(createRun(pipeline.client, student)).rejects.toThrow('is failed, expected succeeded');
   });
 });
 
 describe('a student that diverges for an epoch', () => {
   it('leaves a gap in its curve, and a remark', async () => {
-    const { id } = await runToEnd(open.client, recipeOf('one-epoch', 4));
-    const { evaluations } = (await reportOf(open.client, id)) as unknown as { evaluations: object[] };
+    const { id } = await runToEnd(pipeline.client, recipeOf('one-epoch', 4));
+    const { evaluations } = (await reportOf(pipeline.client, id)) as unknown as { evaluations: object[] };
     expect(evaluations[1]).toMatchObject({ epoch: 2, nonFinite: 64, crossEntropy: 'NaN' });
     expect(evaluations[2]).toMatchObject({ epoch: 3, nonFinite: 0, crossEntropy: expect.any(Number) });
     const page = await pageOf(id);
@@ -206,16 +192,11 @@ describe('a teacher whose logits are not finite', () => {
     async function* file() {
       yield { model: 'resnet8', chunk: Buffer.from(encodeSafetensors(state, {})) };
     }
-    const { teacherDigest } = await open.client.importTeacher(file());
-    const teacher = openClient(
-      TeacherInferenceServiceDefinition,
-      pipeline.addresses['teacher-inference'] as string,
-      readConfig({}),
-    );
-    const spec = { dataset: { name: 'cifar-100', root: data, split: 'train' }, batchSize: 64, augmentation: {} };
+    const { teacherDigest } = await pipeline.client.importTeacher(file());
+    const spec = { dataset: { name: 'cifar-100', root: place.data, split: 'train' }, batchSize: 64, augmentation: {} };
     const request = { teacherDigest, spec, from: { epoch: 0, step: 0 }, epochs: 1 };
     const read = async () => {
-      for await (const _ of teacher.client.streamRows(request));
+      for await (const _ of pipeline.teachers.streamRows(request));
     };
     await expect(read()).rejects.toMatchObject({
       status: 'FAILED_PRECONDITION',
@@ -223,6 +204,5 @@ describe('a teacher whose logits are not finite', () => {
         /^the teacher \(resnet8\) answers to image 0 with (-?Infinity|NaN) for class 0; a student cannot/,
       ),
     });
-    teacher.close();
   });
 });

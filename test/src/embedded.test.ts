@@ -2,46 +2,27 @@ import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
 import { createChannel, createClient } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli, startCli } from './support/cli.js';
-import { scratch, smallCifar } from './support/data.js';
-import { createRun, ended, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { usePlace } from './support/place.js';
+import { createRun, ended, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 320, 100);
-});
-
-afterAll(() => place.remove());
+const place = usePlace({ train: 320, test: 100 });
 
 describe('the embedded pipeline', () => {
-  let pipeline: EmbeddedPipeline;
-  let open: ReturnType<typeof pipelineAt>;
-
-  beforeAll(async () => {
-    pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-    open = pipelineAt(pipeline.endpoint);
-  });
-
-  afterAll(async () => {
-    open.close();
-    await pipeline.close();
-  });
+  const pipeline = usePipeline(place);
 
   it('gives the same bytes for the same recipe, and others for another seed', async () => {
-    const { client } = open;
-    const [first, second] = [await runToEnd(client, quickRecipe(data)), await runToEnd(client, quickRecipe(data))];
-    const other = await runToEnd(client, quickRecipe(data, { seed: 1 }));
+    const { client } = pipeline;
+    const [first, second] = [
+      await runToEnd(client, quickRecipe(place.data)),
+      await runToEnd(client, quickRecipe(place.data)),
+    ];
+    const other = await runToEnd(client, quickRecipe(place.data, { seed: 1 }));
     const digests = [];
     for (const { id } of [first, second, other]) digests.push((await reportOf(client, id)).modelSha256);
     expect(digests[1]).toBe(digests[0]);
@@ -49,16 +30,14 @@ describe('the embedded pipeline', () => {
   });
 
   it('asks the teacher once for many students, and serves the same bits from the store', async () => {
-    const { client } = open;
-    const teacher = await runToEnd(client, quickRecipe(data, { model: 'resnet14' }));
-    const recipe = quickRecipe(data, { teacher: { run: teacher.id }, distiller: { name: 'mcld', warmup: 'none' } });
-    const describeTeacher = openClient(
-      TeacherInferenceServiceDefinition,
-      pipeline.addresses['teacher-inference'] as string,
-      readConfig({}),
-    );
+    const { client } = pipeline;
+    const teacher = await runToEnd(client, quickRecipe(place.data, { model: 'resnet14' }));
+    const recipe = quickRecipe(place.data, {
+      teacher: { run: teacher.id },
+      distiller: { name: 'mcld', warmup: 'none' },
+    });
     const counters = async (teacherDigest: string) =>
-      (await describeTeacher.client.describeTeacher({ teacherDigest })).counters!;
+      (await pipeline.teachers.describeTeacher({ teacherDigest })).counters!;
 
     const first = await runToEnd(client, recipe);
     const afterFirst = await counters(first.teacherDigest);
@@ -70,12 +49,11 @@ describe('the embedded pipeline', () => {
     // Equal logits are what makes equal students.
     expect((await reportOf(client, second.id)).modelSha256).toBe((await reportOf(client, first.id)).modelSha256);
     expect((await reportOf(client, first.id)).metrics.agreement).toBeGreaterThan(0);
-    describeTeacher.close();
   });
 
   it('answers health checks within 100 ms while steps run', async () => {
-    const { id } = await createRun(open.client, quickRecipe(data, { model: 'resnet20', epochs: 3 }));
-    const channel = createChannel(pipeline.addresses['student-trainer'] as string);
+    const { id } = await createRun(pipeline.client, quickRecipe(place.data, { model: 'resnet20', epochs: 3 }));
+    const channel = createChannel(pipeline.addresses['student-trainer']);
     const health = createClient(HealthDefinition, channel);
     const times: number[] = [];
     for (let i = 0; i < 40; i++) {
@@ -85,15 +63,15 @@ describe('the embedded pipeline', () => {
       await sleep(50);
     }
     channel.close();
-    await ended(open.client, id);
+    await ended(pipeline.client, id);
     times.sort((a, b) => a - b);
     // One slow answer in forty is a noisy machine; several are a blocked loop.
     expect(times[37]).toBeLessThan(100);
   });
 
   it('stops a cancelled run at a step, and resumes it', async () => {
-    const { client } = open;
-    const recipe = quickRecipe(data, { epochs: 30 });
+    const { client } = pipeline;
+    const recipe = quickRecipe(place.data, { epochs: 30 });
     const { id } = await createRun(client, recipe);
     while ((await client.getRun({ runId: id })).run!.step < 5) await sleep(50);
     await client.cancelRun({ runId: id });
@@ -110,22 +88,22 @@ describe('the embedded pipeline', () => {
   });
 
   it('makes one run of one request id', async () => {
-    const recipe = quickRecipe(data, { epochs: 1 });
-    const runs = await Promise.all([1, 2, 3].map(() => createRun(open.client, recipe, 'the-same')));
+    const recipe = quickRecipe(place.data, { epochs: 1 });
+    const runs = await Promise.all([1, 2, 3].map(() => createRun(pipeline.client, recipe, 'the-same')));
     expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
-    const run = await ended(open.client, runs[0]!.id);
+    const run = await ended(pipeline.client, runs[0]!.id);
     expect([run.error, run.state]).toEqual(['', RunState.SUCCEEDED]);
-    await expect(open.client.cancelRun({ runId: run.id })).rejects.toThrow('has succeeded already');
+    await expect(pipeline.client.cancelRun({ runId: run.id })).rejects.toThrow('has succeeded already');
   });
 });
 
 describe('a run that is killed', () => {
   it('goes on at its checkpoint and ends with the bytes of one that was not', async () => {
-    const recipe = quickRecipe(data, { model: 'resnet14', epochs: 4 });
-    const file = path.join(place.folder, 'recipe.json');
+    const recipe = quickRecipe(place.data, { model: 'resnet14', epochs: 4 });
+    const file = place.at('recipe.json');
     await writeFile(file, JSON.stringify(recipe));
-    const undisturbed = path.join(place.folder, 'undisturbed');
-    const killed = path.join(place.folder, 'killed');
+    const undisturbed = place.at('undisturbed');
+    const killed = place.at('killed');
     const whole = await cli(['run', '-f', file, '--home', undisturbed, '--json']);
     expect(whole.stderr).toBe('');
     const { id } = JSON.parse(whole.stdout) as { id: string };

@@ -1,64 +1,39 @@
 /** Stored and computed logits are the same bits, whatever batches they were asked for or computed in. */
-import path from 'node:path';
-import { startEmbedded } from '@mcld/cli/embedded.js';
-import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { scratch, smallCifar } from './support/data.js';
-import { pipelineAt } from './support/runs.js';
+import { expect, it } from 'vitest';
+import { usePlace } from './support/place.js';
+import { TestPipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 100, 64);
-});
-
-afterAll(() => place.remove());
+const place = usePlace({ train: 100, test: 64 });
 
 const weights = Buffer.from(encodeSafetensors(initialState('resnet8', 100, 4), {}));
 
 /** Each view's logits as hex, from a pipeline of its own on the given home. */
 async function logitsByView(home: string, batchSize: number) {
-  const pipeline = await startEmbedded({ home: path.join(place.folder, home) });
-  const control = pipelineAt(pipeline.endpoint);
-  const config = readConfig({});
-  const loader = openClient(DataLoaderServiceDefinition, pipeline.addresses['data-loader'] as string, config);
-  const teacher = openClient(
-    TeacherInferenceServiceDefinition,
-    pipeline.addresses['teacher-inference'] as string,
-    config,
-  );
+  const pipeline = await TestPipeline.start({ home: place.at(home) });
   async function* file() {
     yield { model: 'resnet8', chunk: weights };
   }
-  const { teacherDigest } = await control.client.importTeacher(file());
+  const { teacherDigest } = await pipeline.client.importTeacher(file());
   const augmentation = { cropPadding: 4, horizontalFlip: true };
-  const dataset = { name: 'cifar-100', root: data, split: 'train', size: 0 };
+  const dataset = { name: 'cifar-100', root: place.data, split: 'train', size: 0 };
   const request = {
     spec: { dataset, batchSize, augmentation, shuffle: true, seed: 9 },
     from: { epoch: 0, step: 0 },
     epochs: 2,
   };
   const addresses: string[] = [];
-  for await (const { views } of loader.client.streamPlans(request)) {
+  for await (const { views } of pipeline.loader.streamPlans(request)) {
     for (const [i, index] of views!.index.entries()) addresses.push(`${index} ${views!.code[i]}`);
   }
   const rows = new Map<string, string>();
   let at = 0;
-  for await (const { part, values } of teacher.client.streamRows({ teacherDigest, ...request })) {
+  for await (const { part, values } of pipeline.teachers.streamRows({ teacherDigest, ...request })) {
     for (let row = 0; row < part!.count; row++)
       rows.set(addresses[at++]!, Buffer.from(values.subarray(row * 400, (row + 1) * 400)).toString('hex'));
   }
-  const { counters } = await teacher.client.describeTeacher({ teacherDigest });
-  loader.close();
-  teacher.close();
-  control.close();
+  const { counters } = await pipeline.teachers.describeTeacher({ teacherDigest });
   await pipeline.close();
   return { rows, counters: counters! };
 }

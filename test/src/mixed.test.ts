@@ -2,39 +2,21 @@
  * Mixup and CutMix: the teacher sees the pixels that the student sees, nothing of them is stored, runs repeat to the
  * bit.
  */
-import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
-import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
-import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { scratch, smallCifar } from './support/data.js';
-import { pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { expect, it } from 'vitest';
+import { usePlace } from './support/place.js';
+import { quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-let pipeline: EmbeddedPipeline;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 160, 64);
-  pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-});
-
-afterAll(async () => {
-  await pipeline?.close();
-  await place.remove();
-});
+const place = usePlace({ train: 160, test: 64 });
+const pipeline = usePipeline(place);
 
 it('train a student of the teacher’s logits of the mixed pixels', async () => {
-  const { client, close } = pipelineAt(pipeline.endpoint);
-  const teacher = await runToEnd(client, quickRecipe(data, { epochs: 1 }));
+  const { client, loader, teachers, inference } = pipeline;
+  const teacher = await runToEnd(client, quickRecipe(place.data, { epochs: 1 }));
   const student = (changes: object) =>
     runToEnd(
       client,
-      quickRecipe(data, { teacher: { run: teacher.id }, distiller: { name: 'kd' }, dataSeed: 2, ...changes }),
+      quickRecipe(place.data, { teacher: { run: teacher.id }, distiller: { name: 'kd' }, dataSeed: 2, ...changes }),
     );
   const mix = { mixup: 0.2, cutmix: 1 };
   const [first, second, plain] = [await student({ mix }), await student({ mix }), await student({})];
@@ -44,13 +26,8 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
   expect((reports[0] as unknown as { logits: unknown }).logits).toMatchObject({ precision: 'unstored', rows: 0 });
 
   const { teacherDigest } = first;
-  const config = readConfig({});
-  const loader = openClient(DataLoaderServiceDefinition, pipeline.addresses['data-loader'] as string, config);
-  const address = pipeline.addresses['teacher-inference'] as string;
-  const logits = openClient(TeacherInferenceServiceDefinition, address, config);
-  const inference = openClient(GRPCInferenceServiceDefinition, address, config);
   const spec = {
-    dataset: { name: 'cifar-100', root: data, split: 'train' },
+    dataset: { name: 'cifar-100', root: place.data, split: 'train' },
     batchSize: 64,
     augmentation: { cropPadding: 4, horizontalFlip: true },
     shuffle: true,
@@ -58,11 +35,11 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
     mix,
   };
   const request = { spec, from: { epoch: 0, step: 0 }, epochs: 1 };
-  const told = logits.client.streamRows({ teacherDigest, ...request })[Symbol.asyncIterator]();
+  const told = teachers.streamRows({ teacherDigest, ...request })[Symbol.asyncIterator]();
   const shares = new Set<number>();
-  for await (const { pixels, labels, ownShare } of loader.client.streamBatches(request)) {
+  for await (const { pixels, labels, ownShare } of loader.streamBatches(request)) {
     shares.add(ownShare);
-    const { rawOutputContents } = await inference.client.modelInfer({
+    const { rawOutputContents } = await inference.modelInfer({
       modelName: teacherDigest,
       inputs: [{ name: 'image', datatype: 'UINT8', shape: [labels.length, 32, 32, 3] }],
       rawInputContents: [pixels],
@@ -72,8 +49,6 @@ it('train a student of the teacher’s logits of the mixed pixels', async () => 
   }
   expect(shares.size).toBe(3);
   expect(Math.min(...shares)).toBeGreaterThan(0.4);
-  const warm = logits.client.warmRows({ teacherDigest, spec, epochs: 1 })[Symbol.asyncIterator]();
+  const warm = teachers.warmRows({ teacherDigest, spec, epochs: 1 })[Symbol.asyncIterator]();
   await expect(warm.next()).rejects.toThrow('logits of mixed images are not stored');
-  for (const open of [loader, logits, inference]) open.close();
-  close();
 });

@@ -1,18 +1,18 @@
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { projectRoot, scratch } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
 
 const id = 'mcld-0a1453c646';
 const damaged = 'mcld-ffffffffff';
-let place: Awaited<ReturnType<typeof scratch>>;
+const place = usePlace();
 let home: string;
 let report: string;
 
 beforeAll(async () => {
-  place = await scratch();
-  home = path.join(place.folder, 'home');
+  home = place.at('home');
   const record = await readFile(path.join(projectRoot, 'packages/platform/fixtures/run-record.json'), 'utf8');
   report = await readFile(path.join(projectRoot, 'services/evaluator/fixtures/report.json'), 'utf8');
   const reports = path.join(home, 'store/runs', id, 'reports');
@@ -23,8 +23,6 @@ beforeAll(async () => {
   const torn = record.replaceAll(id, damaged).replace('"name": "mcld",\n    "requestId"', '"requestId"');
   await writeFile(path.join(home, 'records', `${damaged}.json`), torn);
 });
-
-afterAll(() => place.remove());
 
 describe('a home that an earlier build wrote', () => {
   it('is listed, and a record that is damaged is named beside it', async () => {

@@ -1,16 +1,14 @@
 /** A folder of one's own images: what of it is not used is told wherever a user looks. */
 import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
-import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { projectRoot, scratch } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let pipeline: EmbeddedPipeline;
+const place = usePlace();
+const pipeline = usePipeline(place);
 let images: string;
 
 const photo = path.join(projectRoot, 'samples/tiny-imagenet-200/train/n01443537/images/n01443537_0.JPEG');
@@ -36,26 +34,17 @@ const train = [
 const test = [{ kind: 'damaged images', count: 2, names: ['val/tea/2.jpg', 'val/tea/3.jpg'] }];
 
 beforeAll(async () => {
-  place = await scratch();
-  images = await folderOfImages(path.join(place.folder, 'images'));
-  pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-});
-
-afterAll(async () => {
-  await pipeline?.close();
-  await place.remove();
+  images = await folderOfImages(place.at('images'));
 });
 
 describe('a folder of images of which not all is used', () => {
   it('is described so by the loader, and logged', async () => {
-    const address = pipeline.addresses['data-loader'] as string;
-    const { client, close } = openClient(DataLoaderServiceDefinition, address, readConfig({}));
+    const client = pipeline.loader;
     const dataset = { name: 'image-folder', root: images, size: 32, resize: 32, skipDamaged: true };
     const [a, b] = [
       await client.describeDataset({ dataset: { ...dataset, split: 'train' } }),
       await client.describeDataset({ dataset: { ...dataset, split: 'test' } }),
     ];
-    close();
     expect([a.count, a.classNames, a.passedOver, a.skipped, a.skippedNames]).toEqual([
       7,
       ['caf\\xe9', 'tea'],
@@ -73,7 +62,7 @@ describe('a folder of images of which not all is used', () => {
   });
 
   it('is told by the command, and in the report', async () => {
-    const recipe = path.join(place.folder, 'recipe.yaml');
+    const recipe = place.at('recipe.yaml');
     const text = `name: own
 dataset: { name: image-folder, root: ${images}, size: 32, resize: 32, skipDamaged: true }
 model: resnet8
@@ -99,7 +88,7 @@ epochs: 1
       skipped: 1,
       passedOver: { train, test },
     });
-    const page = path.join(place.folder, 'report.html');
+    const page = place.at('report.html');
     await cli(['report', run, '-o', page, ...endpoint]);
     expect(await readFile(page, 'utf8')).toContain(
       'image-folder: files of the test split that are not used: damaged images: 2 (val/tea/2.jpg, val/tea/3.jpg).',

@@ -1,7 +1,6 @@
 /** What a run will need is opened before its first step: refused when it is made, or before it begins. */
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { addressSetting, type ServiceName, services } from '@mcld/cli/services.js';
 import { RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
@@ -13,28 +12,22 @@ import { createLogger } from '@mcld/platform/logging.js';
 import type { RunningService } from '@mcld/platform/service-host.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { create } from 'tar';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, runToEnd } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
+const place = usePlace({ train: 64, test: 32 });
 
 const photographs = path.join(projectRoot, 'samples/tiny-imagenet-200/train');
 const kinds = ['n01443537', 'n01641577', 'n01855672'] as const;
 const photograph = (kind: string) => path.join(photographs, kind, 'images', `${kind}_0.JPEG`);
 
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 64, 32);
-});
-
-afterAll(() => place.remove());
-
 /** A folder of images, one a class, in the named splits. */
 async function imageFolder(name: string, splits: Readonly<Record<string, number>>): Promise<string> {
-  const root = path.join(place.folder, name);
+  const root = place.at(name);
   for (const [split, classes] of Object.entries(splits)) {
     for (const kind of kinds.slice(0, classes)) {
       await mkdir(path.join(root, split, kind), { recursive: true });
@@ -46,7 +39,7 @@ async function imageFolder(name: string, splits: Readonly<Record<string, number>
 
 /** Shards whose classes are counted by their labels. */
 async function shards(name: string, splits: Readonly<Record<string, number>>): Promise<string> {
-  const root = path.join(place.folder, name);
+  const root = place.at(name);
   await mkdir(root);
   for (const [split, classes] of Object.entries(splits)) {
     const names: string[] = [];
@@ -64,25 +57,14 @@ const folderRecipe = (root: string, changes: Record<string, unknown> = {}) =>
   quickRecipe(root, { dataset: { name: 'image-folder', root, size: 32 }, epochs: 1, ...changes });
 
 describe('CreateRun', () => {
-  let pipeline: EmbeddedPipeline;
-  let open: ReturnType<typeof pipelineAt>;
-
-  beforeAll(async () => {
-    pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-    open = pipelineAt(pipeline.endpoint);
-  });
-
-  afterAll(async () => {
-    open.close();
-    await pipeline.close();
-  });
+  const pipeline = usePipeline(place);
 
   /** The status, message and fields by which a recipe is refused; no run is left. */
   async function refusal(recipe: Record<string, unknown>) {
-    const before = (await open.client.listRuns({})).runs.length;
-    const error = await createRun(open.client, recipe).catch((refused: unknown) => refused);
+    const before = (await pipeline.client.listRuns({})).runs.length;
+    const error = await createRun(pipeline.client, recipe).catch((refused: unknown) => refused);
     expect(error).toBeInstanceOf(RemoteError);
-    expect((await open.client.listRuns({})).runs).toHaveLength(before);
+    expect((await pipeline.client.listRuns({})).runs).toHaveLength(before);
     const { status, message, fields } = error as RemoteError;
     return { status, message, fields: fields.map(({ field }) => field) };
   }
@@ -105,20 +87,20 @@ describe('CreateRun', () => {
       fields: ['dataset.root'],
     });
     await writeFile(path.join(root, 'classes.txt'), 'goldfish\nbullfrog\ngoose\n');
-    expect((await runToEnd(open.client, recipe)).metrics?.count).toBe(3);
+    expect((await runToEnd(pipeline.client, recipe)).metrics?.count).toBe(3);
   });
 
   it('refuses transfer sets that are missing, without a test split or of a size that does not suit, each by its place', async () => {
     const half = await imageFolder('half', { train: 2 });
     const whole = await imageFolder('whole', { train: 2, val: 2 });
-    const nowhere = path.join(place.folder, 'nowhere');
+    const nowhere = place.at('nowhere');
     const transfer = [
       { name: 'image-folder', root: whole },
       { name: 'stl-10', root: nowhere },
       { name: 'image-folder', root: half },
       { name: 'image-folder', root: whole, size: 40, resize: 36 },
     ];
-    expect(await refusal(quickRecipe(data, { evaluation: { transfer } }))).toEqual({
+    expect(await refusal(quickRecipe(place.data, { evaluation: { transfer } }))).toEqual({
       status: 'NOT_FOUND',
       message: [
         `evaluation.transfer[1].root: no file ${nowhere}/train_X.bin; get it with 'mcld data fetch stl-10', or name its folder as the root`,
@@ -151,8 +133,8 @@ describe('CreateRun', () => {
       'batchSize: 1024 images are 805306368 bytes; at most 536870912 are sent',
     ],
   ])('refuses images %s', async (_name, changes, message) => {
-    const dataset = { name: 'cifar-100', root: data, ...('dataset' in changes ? changes.dataset : {}) };
-    const text = JSON.stringify({ ...quickRecipe(data), ...changes, dataset }).replace('ITSELF', data);
+    const dataset = { name: 'cifar-100', root: place.data, ...('dataset' in changes ? changes.dataset : {}) };
+    const text = JSON.stringify({ ...quickRecipe(place.data), ...changes, dataset }).replace('ITSELF', place.data);
     const [field] = message.split(/:/) as [string];
     expect(await refusal(JSON.parse(text))).toEqual({ status: 'INVALID_ARGUMENT', message, fields: [field] });
   });
@@ -161,15 +143,15 @@ describe('CreateRun', () => {
     async function* file() {
       yield { model: 'resnet8', chunk: Buffer.from(encodeSafetensors(initialState('resnet8', 10, 1), {})) };
     }
-    const { teacherDigest: digest } = await open.client.importTeacher(file());
+    const { teacherDigest: digest } = await pipeline.client.importTeacher(file());
     const student = (changes: object) =>
-      quickRecipe(data, { teacher: { digest }, distiller: { name: 'kd' }, ...changes });
+      quickRecipe(place.data, { teacher: { digest }, distiller: { name: 'kd' }, ...changes });
     expect(await refusal(student({}))).toEqual({
       status: 'INVALID_ARGUMENT',
       message: 'teacher: the teacher has 10 classes, the data set 100',
       fields: ['teacher'],
     });
-    const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));
+    const teacher = await runToEnd(pipeline.client, quickRecipe(place.data, { epochs: 1 }));
     expect(await refusal(student({ teacher: { run: teacher.id }, logitPrecision: 'topk:200' }))).toEqual({
       status: 'INVALID_ARGUMENT',
       message: 'logitPrecision topk:200: expected N below the 100 classes',
@@ -179,21 +161,21 @@ describe('CreateRun', () => {
 
   it('answers a retry of a known request although the data have gone since, and refuses a new one', async () => {
     const root = await imageFolder('gone', { train: 2, val: 2 });
-    const first = await createRun(open.client, folderRecipe(root), 'once');
+    const first = await createRun(pipeline.client, folderRecipe(root), 'once');
     await rm(root, { recursive: true });
-    expect((await createRun(open.client, folderRecipe(root), 'once')).id).toBe(first.id);
+    expect((await createRun(pipeline.client, folderRecipe(root), 'once')).id).toBe(first.id);
     // The loader has the folder open still, but looks again for a new run.
     expect(await refusal(folderRecipe(root))).toEqual({
       status: 'NOT_FOUND',
       message: `dataset.root: cannot find the folder ${root}: no such file or directory`,
       fields: ['dataset.root'],
     });
-    await ended(open.client, first.id);
+    await ended(pipeline.client, first.id);
   });
 
   it('lets the command end with the code of what is wrong', async () => {
     const attempt = async (recipe: object) => {
-      const file = path.join(place.folder, 'refused.json');
+      const file = place.at('refused.json');
       await writeFile(file, JSON.stringify(recipe));
       const { code, stdout, stderr } = await cli(['run', '-f', file, '--endpoint', pipeline.endpoint]);
       return { code, stdout, stderr: stderr.replaceAll(place.folder, '') };
@@ -204,7 +186,9 @@ describe('CreateRun', () => {
       stderr: `mcld: dataset.root: /no-test has no split 'test'; expected test/<class>/ or val/<class>/ or validation/<class>/ or valid/<class>/ with images in it, found train\n`,
     });
     expect(
-      await attempt(quickRecipe(data, { model: 'vgg8', dataset: { name: 'cifar-100', root: data, size: 7 } })),
+      await attempt(
+        quickRecipe(place.data, { model: 'vgg8', dataset: { name: 'cifar-100', root: place.data, size: 7 } }),
+      ),
     ).toEqual({
       code: 2,
       stdout: '',
@@ -222,7 +206,7 @@ describe('CreateRun', () => {
 describe('the trainer', () => {
   /** The services, each started when it is asked for. */
   async function parts(name: string) {
-    const folder = path.join(place.folder, name);
+    const folder = place.at(name);
     await mkdir(folder);
     const addressOf = (service: string) => `unix://${path.join(folder, `${service}.sock`)}`;
     const config = readConfig({
@@ -286,11 +270,11 @@ describe('the trainer', () => {
     const { client, start, stop, close } = await parts('gone-since');
     const root = await imageFolder('removed', { train: 2, val: 2 });
     const transfer = [
-      { name: 'cifar-100', root: data },
+      { name: 'cifar-100', root: place.data },
       { name: 'image-folder', root },
     ];
     await start('data-loader', 'teacher-inference');
-    const { id } = await createRun(client, quickRecipe(data, { evaluation: { transfer } }));
+    const { id } = await createRun(client, quickRecipe(place.data, { evaluation: { transfer } }));
     await rm(path.join(root, 'val'), { recursive: true });
     await stop('data-loader');
     await start('data-loader', 'evaluator', 'student-trainer');
@@ -302,7 +286,7 @@ describe('the trainer', () => {
 
   it('trains once all is there', async () => {
     const { client, start, close } = await parts('there');
-    const { id } = await createRun(client, quickRecipe(data, { epochs: 1 }));
+    const { id } = await createRun(client, quickRecipe(place.data, { epochs: 1 }));
     await start('data-loader', 'teacher-inference', 'evaluator', 'student-trainer');
     expect((await ended(client, id)).state).toBe(RunState.SUCCEEDED);
     await close();

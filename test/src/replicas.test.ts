@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@mcld/cli/cluster/servers.js';
-import { startEmbedded } from '@mcld/cli/embedded.js';
 import { TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { encodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { initialState } from '@mcld/models/layers/state-dict.js';
@@ -12,28 +11,21 @@ import { openClient } from '@mcld/platform/grpc/client.js';
 import { asTeacherDigest } from '@mcld/platform/ids.js';
 import { teacherKey } from '@mcld/platform/object-keys.js';
 import { FileObjectStore } from '@mcld/platform/storage/file-object-store.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch, smallCifar } from './support/data.js';
+import { describe, expect, it } from 'vitest';
+import { usePlace } from './support/place.js';
 import { replica } from './support/replica.js';
-import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { createRun, ended, type PipelineClient, quickRecipe, reportOf, runToEnd } from './support/runs.js';
+import { TestPipeline } from './support/test-pipeline.js';
 
 const IMAGES = 320;
 const EPOCHS = 5;
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
+const place = usePlace({ train: IMAGES, test: 100 });
 
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, IMAGES, 100);
-});
-
-afterAll(() => place.remove());
-
-const teacherRecipe = () => quickRecipe(data, { name: 'teacher', model: 'resnet14' });
+const teacherRecipe = () => quickRecipe(place.data, { name: 'teacher', model: 'resnet14' });
 
 const studentOf = (teacher: string, changes: Record<string, unknown> = {}) =>
-  quickRecipe(data, {
+  quickRecipe(place.data, {
     name: 'student',
     teacher: { run: teacher },
     distiller: { name: 'kd' },
@@ -52,31 +44,28 @@ describe('two replicas of loader and teacher', () => {
       const run = await ended(client, id);
       return { sha: (await reportOf(client, id)).modelSha256, attempt: run.attempt };
     };
-    const alone = await startEmbedded({ home: path.join(place.folder, 'alone') });
-    const undisturbed = pipelineAt(alone.endpoint);
-    const expected = await distil(undisturbed.client, async () => {});
-    undisturbed.close();
+    const alone = await TestPipeline.start({ home: place.at('alone') });
+    const expected = await distil(alone.client, async () => {});
     await alone.close();
 
-    const home = path.join(place.folder, 'replicated');
+    const home = place.at('replicated');
     const loaders = [await replica('data-loader-1', home, {}), await replica('data-loader-2', home, {})];
     const settings = { MCLD_DATA_LOADER: both(loaders) };
     const teachers = [
       await replica('teacher-inference-1', home, settings),
       await replica('teacher-inference-2', home, settings),
     ];
-    const pipeline = await startEmbedded({
+    const pipeline = await TestPipeline.start({
       home,
       settings: { ...settings, MCLD_TEACHER_INFERENCE: both(teachers) },
     });
-    const { client, close } = pipelineAt(pipeline.endpoint);
+    const { client } = pipeline;
     const found = await distil(client, async (id) => {
       while ((await client.getRun({ runId: id })).run!.step < 6) await sleep(20);
       // Whichever of them serves the run: the ones that are left serve the rest of it.
       await Promise.all([loaders[0]!.child.stop('SIGKILL'), teachers[0]!.child.stop('SIGKILL')]);
     });
     expect(found).toEqual({ sha: expected.sha, attempt: 1 });
-    close();
     await pipeline.close();
     for (const { child } of [...loaders, ...teachers]) await child.stop();
   });
@@ -84,7 +73,7 @@ describe('two replicas of loader and teacher', () => {
 
 describe('replicas of the teacher that know each other', () => {
   it('compute each view once between them, also for streams that ask both', async () => {
-    const home = path.join(place.folder, 'peers');
+    const home = place.at('peers');
     const digest = asTeacherDigest('d'.repeat(64));
     const weights = encodeSafetensors(initialState('resnet8', 100, 3), { model: 'resnet8', classes: '100' });
     await new FileObjectStore(path.join(home, 'store')).put(teacherKey(digest), weights);
@@ -107,7 +96,7 @@ describe('replicas of the teacher that know each other', () => {
       openClient(TeacherInferenceServiceDefinition, address, readConfig({})),
     );
     const spec = {
-      dataset: { name: 'cifar-100', root: data, split: 'train' },
+      dataset: { name: 'cifar-100', root: place.data, split: 'train' },
       batchSize: 64,
       augmentation: { cropPadding: 4, horizontalFlip: true },
       shuffle: true,
@@ -143,9 +132,9 @@ describe('replicas of the teacher that know each other', () => {
 
 describe('four students at once on one teacher', () => {
   it('have each view computed once', async () => {
-    const home = path.join(place.folder, 'four');
-    const pipeline = await startEmbedded({ home, settings: { MCLD_TRAINERS: '4' } });
-    const { client, close } = pipelineAt(pipeline.endpoint);
+    const home = place.at('four');
+    const pipeline = await TestPipeline.start({ home, settings: { MCLD_TRAINERS: '4' } });
+    const { client } = pipeline;
     const teacher = await runToEnd(client, teacherRecipe());
     const losses = ['kd', 'dkd', 'mlld', 'clkd'];
     const runs = await Promise.all(
@@ -159,21 +148,16 @@ describe('four students at once on one teacher', () => {
     );
     const results = await Promise.all(runs.map(({ id }) => ended(client, id)));
     expect(new Set(results.map(({ teacherDigest }) => teacherDigest)).size).toBe(1);
-    const inference = openClient(
-      TeacherInferenceServiceDefinition,
-      pipeline.addresses['teacher-inference'] as string,
-      readConfig({}),
-    );
     const teacherDigest = results[0]!.teacherDigest;
     const spec = {
-      dataset: { name: 'cifar-100', root: data, split: 'train' },
+      dataset: { name: 'cifar-100', root: place.data, split: 'train' },
       batchSize: 64,
       augmentation: { cropPadding: 4, horizontalFlip: true },
       shuffle: true,
       seed: 7,
     };
-    const { rows, identities } = await inference.client.describeRows({ teacherDigest, spec });
-    const { counters } = await inference.client.describeTeacher({ teacherDigest });
+    const { rows, identities } = await pipeline.teachers.describeRows({ teacherDigest, spec });
+    const { counters } = await pipeline.teachers.describeTeacher({ teacherDigest });
     // The final evaluations ask for the test images too, once.
     expect(counters!.computedViews).toBe(rows + 100);
     expect(rows).toBeGreaterThan(IMAGES);
@@ -181,8 +165,6 @@ describe('four students at once on one teacher', () => {
     // Four students saw EPOCHS views of each image: what was not computed came from the store.
     expect(counters!.computedViews + counters!.storedViews).toBe(4 * (IMAGES * EPOCHS + 100));
     expect(identities).toHaveLength(1);
-    inference.close();
-    close();
     await pipeline.close();
   });
 });

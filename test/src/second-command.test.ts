@@ -4,20 +4,15 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeSafetensors } from '@mcld/models/formats/safetensors.js';
 import { holdHome, ownerOf } from '@mcld/platform/runs/ownership.js';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { cli, type StartedCli, startCli } from './support/cli.js';
-import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { quickRecipe } from './support/runs.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
+const place = usePlace({ train: 320, test: 64 });
 let count = 0;
 const started: StartedCli[] = [];
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 320, 64);
-});
 
 afterEach(async () => {
   for (const { process, result } of started.splice(0)) {
@@ -26,9 +21,7 @@ afterEach(async () => {
   }
 });
 
-afterAll(() => place.remove());
-
-const newHome = (): string => path.join(place.folder, `home-${++count}`);
+const newHome = (): string => place.at(`home-${++count}`);
 
 function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCli {
   const command = startCli(args, env);
@@ -37,8 +30,8 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): StartedCli
 }
 
 async function recipeFile(changes: Record<string, unknown> = {}): Promise<string> {
-  const file = path.join(place.folder, `recipe-${++count}.json`);
-  await writeFile(file, JSON.stringify(quickRecipe(data, { evaluation: { everyEpochs: 0 }, ...changes })));
+  const file = place.at(`recipe-${++count}.json`);
+  await writeFile(file, JSON.stringify(quickRecipe(place.data, { evaluation: { everyEpochs: 0 }, ...changes })));
   return file;
 }
 
@@ -94,7 +87,7 @@ describe('while a run trains', () => {
     const got = await cli(['get', id, '--home', home]);
     expect(got.stdout).toMatch(new RegExp(`^run {6}${id}\nstate {4}training\nstep {5}\\d+ of 25000\n`));
 
-    const file = path.join(place.folder, 'student.safetensors');
+    const file = place.at('student.safetensors');
     expect(await cli(['export', id, '--home', home, '-o', file])).toEqual({ code: 0, stdout: `${file}\n`, stderr: '' });
     expect(decodeSafetensors(await readFile(file)).metadata).toMatchObject({ model: 'resnet8', classes: '100' });
 
@@ -160,12 +153,12 @@ describe('while a run trains', () => {
 describe('a second run', () => {
   it('goes on by itself when the first process is killed, to the bytes of one that was not disturbed', async () => {
     const home = newHome();
-    const root = path.relative(projectRoot, data);
+    const root = path.relative(projectRoot, place.data);
     const second = await recipeFile({ name: 'second', dataset: { name: 'cifar-100', root }, epochs: 12 });
     const alone = JSON.parse((await cli(['run', '-f', second, '--home', newHome(), '--json'])).stdout) as {
       id: string;
     };
-    const undisturbed = path.join(place.folder, `home-${count}`);
+    const undisturbed = place.at(`home-${count}`);
 
     // Two at once, so that the second is in the middle of its training.
     const first = start(['run', '-f', await long('first'), '--home', home], { MCLD_TRAINERS: '2' });
@@ -173,7 +166,7 @@ describe('a second run', () => {
     const follower = start(['run', '-f', second, '--home', home]);
     const { id, recipe } = await recordOf(home, 'second', ({ step }) => step >= 10);
     // Another process trains it, which may have been started in another folder.
-    expect(recipe.dataset.root).toBe(data);
+    expect(recipe.dataset.root).toBe(place.data);
     first.process.kill('SIGKILL');
     const ended = await follower.result;
     expect(ended.code).toBe(0);
@@ -300,7 +293,7 @@ describe('a home', () => {
   it('with a very long path, and a long temporary folder, serves as any other', async () => {
     const deep = (folder: string) => path.join(folder, ...Array.from({ length: 8 }, () => 'a-folder-with-a-long-name'));
     const home = deep(newHome());
-    const TMPDIR = deep(path.join(place.folder, 'tmp'));
+    const TMPDIR = deep(place.at('tmp'));
     await mkdir(TMPDIR, { recursive: true });
     start(['run', '-f', await long('deep'), '--home', home], { TMPDIR });
     const { id } = await recordOf(home, 'deep', trains);

@@ -1,39 +1,24 @@
 /** The services on the wire: foreign clients, large batches, security, traces. */
 import { createServer, type IncomingMessage } from 'node:http';
 import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
-import { GRPCInferenceServiceDefinition } from '@mcld/contracts/inference/grpc_predict_v2.js';
 import { DataLoaderServiceDefinition, type StreamBatchesResponse } from '@mcld/contracts/mcld/v1/data_loader.js';
 import { wholeArrays } from '@mcld/feeds/pieces.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startCli } from './support/cli.js';
-import { projectRoot, scratch, smallCifar } from './support/data.js';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { createRun, ended, pipelineAt, quickRecipe, runToEnd } from './support/runs.js';
+import { usePipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-let pipeline: EmbeddedPipeline;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 128, 64);
-  pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-});
-
-afterAll(async () => {
-  await pipeline?.close();
-  await place.remove();
-});
-
-const openLoader = () =>
-  openClient(DataLoaderServiceDefinition, pipeline.addresses['data-loader'] as string, readConfig({}));
+const place = usePlace({ train: 128, test: 64 });
+const pipeline = usePipeline(place);
 
 describe('the data loader', () => {
   it('sends a batch of 75 MB in parts that fit messages, whole again at the other end', async () => {
-    const { client, close } = openLoader();
+    const client = pipeline.loader;
     const dataset = {
       name: 'tiny-imagenet',
       root: path.join(projectRoot, 'samples/tiny-imagenet-200'),
@@ -57,12 +42,11 @@ describe('the data loader', () => {
     for await (const length of wholeArrays(stream, pieceOf, (bytes) => bytes.length)) lengths.push(length);
     expect(messages).toBeGreaterThan(30);
     expect(lengths).toEqual([400 * 256 * 256 * 3]);
-    close();
   });
 
   it('serves the same pixels by view as by batch', async () => {
-    const { client, close } = openLoader();
-    const dataset = { name: 'cifar-100', root: data, split: 'train', size: 0 };
+    const client = pipeline.loader;
+    const dataset = { name: 'cifar-100', root: place.data, split: 'train', size: 0 };
     const augmentation = { cropPadding: 4, horizontalFlip: true };
     const spec = { dataset, batchSize: 32, augmentation, shuffle: true, seed: 3 };
     let batches = 0;
@@ -75,39 +59,31 @@ describe('the data loader', () => {
     }
     // Steps 2 and 3 of the four.
     expect(batches).toBe(2);
-    close();
   });
 
   it('answers a bad request with a status and details', async () => {
-    const { client, close } = openLoader();
+    const client = pipeline.loader;
     const error = await client
       .describeDataset({ dataset: { name: 'mnist', root: '.', split: 'train', size: 0 } })
       .catch((e) => e);
     expect(error).toBeInstanceOf(RemoteError);
     expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', retryable: false });
-    close();
   });
 });
 
 describe('the teacher', () => {
   it('speaks the Open Inference Protocol', async () => {
-    const open = pipelineAt(pipeline.endpoint);
-    const teacher = await runToEnd(open.client, quickRecipe(data, { epochs: 1 }));
+    const { client, inference } = pipeline;
+    const teacher = await runToEnd(client, quickRecipe(place.data, { epochs: 1 }));
     const student = await runToEnd(
-      open.client,
-      quickRecipe(data, { epochs: 1, teacher: { run: teacher.id }, distiller: { name: 'kd' } }),
-    );
-    open.close();
-    const inference = openClient(
-      GRPCInferenceServiceDefinition,
-      pipeline.addresses['teacher-inference'] as string,
-      readConfig({}),
+      client,
+      quickRecipe(place.data, { epochs: 1, teacher: { run: teacher.id }, distiller: { name: 'kd' } }),
     );
     const name = student.teacherDigest;
-    expect((await inference.client.serverLive({})).live).toBe(true);
-    expect((await inference.client.modelReady({ name })).ready).toBe(true);
-    expect((await inference.client.modelReady({ name: 'f'.repeat(64) })).ready).toBe(false);
-    const answer = await inference.client.modelInfer({
+    expect((await inference.serverLive({})).live).toBe(true);
+    expect((await inference.modelReady({ name })).ready).toBe(true);
+    expect((await inference.modelReady({ name: 'f'.repeat(64) })).ready).toBe(false);
+    const answer = await inference.modelInfer({
       modelName: name,
       inputs: [{ name: 'image', datatype: 'UINT8', shape: [2, 32, 32, 3] }],
       rawInputContents: [Buffer.alloc(2 * 3072, 100)],
@@ -117,7 +93,6 @@ describe('the teacher', () => {
     expect(logits.length).toBe(800);
     // Two equal images in one batch have equal logits.
     expect(logits.subarray(0, 400).equals(logits.subarray(400))).toBe(true);
-    inference.close();
   });
 });
 
@@ -157,14 +132,14 @@ describe('traces', () => {
     await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
     const { port } = collector.address() as { port: number };
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
-    const home = path.join(place.folder, 'traced');
+    const home = place.at('traced');
     const up = startCli(['up', '--home', home, '--port', '0'], env);
     const line = await new Promise<string>((resolve) =>
       up.process.stdout?.once('data', (d: Buffer) => resolve(d.toString())),
     );
     const endpoint = /mcld is up at (\S+),/.exec(line)![1]!;
     const open = pipelineAt(endpoint);
-    const { id, traceId } = await createRun(open.client, quickRecipe(data, { epochs: 1 }));
+    const { id, traceId } = await createRun(open.client, quickRecipe(place.data, { epochs: 1 }));
     await ended(open.client, id);
     open.close();
     up.process.kill('SIGTERM');

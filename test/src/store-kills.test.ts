@@ -10,20 +10,14 @@ import { rowCodec } from '@mcld/logit-store/row-codec.js';
 import { SegmentFolder } from '@mcld/logit-store/segment-folder.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { Rows } from '@mcld/platform/rows.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch } from './support/data.js';
+import { describe, expect, it } from 'vitest';
 import { freshRow, STORE_ADDRESS } from './support/fresh-rows.js';
+import { usePlace } from './support/place.js';
 
 const KILLS = 50;
 const CODES = 50;
 
-let place: Awaited<ReturnType<typeof scratch>>;
-
-beforeAll(async () => {
-  place = await scratch();
-});
-
-afterAll(() => place.remove());
+const place = usePlace();
 
 /** Lets a writer write for a while and kills it. @returns how many rows it said were synced */
 async function writeAndKill(folder: string, milliseconds: number): Promise<number> {
@@ -72,7 +66,7 @@ function rightRows(store: LogitStore): number {
 
 describe('a store whose writer is killed', () => {
   it(`${KILLS} times opens every time, with every synced row and only right ones`, async () => {
-    const folder = path.join(place.folder, 'killed');
+    const folder = place.at('killed');
     let least = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const synced = await writeAndKill(folder, Math.random() * 60);
@@ -86,7 +80,7 @@ describe('a store whose writer is killed', () => {
   });
 
   it('and whose files lost their ends with the power still serves only right rows', async () => {
-    const folder = path.join(place.folder, 'torn');
+    const folder = place.at('torn');
     for (let tear = 0; tear < 10; tear++) {
       await writeAndKill(folder, 20);
       const segments = path.join(folder, STORE_ADDRESS.teacher, STORE_ADDRESS.data);

@@ -6,50 +6,35 @@ import { initialState } from '@mcld/models/layers/state-dict.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { ServerError, Status } from 'nice-grpc';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
 import { projectRoot } from './support/data.js';
 import { InferenceServer, linearRow } from './support/inference-server.js';
-import { onnxFixture, TeacherTrial } from './support/teacher-trial.js';
+import { onnxFixture, useTeacherTrial } from './support/teacher-trial.js';
 
-let trial: TeacherTrial;
-let server: InferenceServer;
-let models = 0;
-let name: string;
-
-beforeAll(async () => {
-  trial = await TeacherTrial.start();
-});
-
-afterAll(() => trial.close());
-
-beforeEach(async () => {
-  server = await InferenceServer.start();
-  name = `model-${models++}`;
-});
-
-afterEach(() => server.stop());
-
-const served = (changes: Record<string, unknown> = {}) => ({ endpoint: server.endpoint, name, ...changes });
+const trial = useTeacherTrial();
 
 describe('a model’s input', () => {
   it('is sent in batches of one size that the server takes', async () => {
     const limited = await InferenceServer.start({ maxBatchSize: 8 });
-    const [parts, whole] = [await trial.run({ endpoint: limited.endpoint, name }), await trial.run(served())];
+    const [parts, whole] = [
+      await trial.run({ endpoint: limited.endpoint, name: trial.name }),
+      await trial.run(trial.served()),
+    ];
     await limited.stop();
     expect(new Set(limited.requests.map(({ rows }) => rows))).toEqual(new Set([8]));
-    expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([64]));
+    expect(new Set(trial.server.requests.map(({ rows }) => rows))).toEqual(new Set([64]));
     const [a, b] = await trial.digestsOfStudents(parts, whole);
     expect(b).toBe(a);
-    server.served.shape = [1, 32, 32, 3];
-    server.requests = [];
-    expect(await trial.checked(served())).toBe('');
-    expect(new Set(server.requests.map(({ rows }) => rows))).toEqual(new Set([1]));
+    trial.server.served.shape = [1, 32, 32, 3];
+    trial.server.requests = [];
+    expect(await trial.checked(trial.served())).toBe('');
+    expect(new Set(trial.server.requests.map(({ rows }) => rows))).toEqual(new Set([1]));
   });
 
   it('is sent in the batches that the server takes now: in the next run, and in the middle of one', async () => {
     const limited = await InferenceServer.start({ maxBatchSize: 32 });
-    const teacher = { endpoint: limited.endpoint, name };
+    const teacher = { endpoint: limited.endpoint, name: trial.name };
     const rows = () => new Set(limited.requests.splice(0).map((request) => request.rows));
     await trial.run(teacher);
     expect(rows()).toEqual(new Set([32]));
@@ -72,20 +57,20 @@ describe('a model’s input', () => {
   });
 
   it('is refused in the server’s words where it takes no batches of that many, and does not say how many', async () => {
-    server.served.row = () => {
+    trial.server.served.row = () => {
       throw new ServerError(Status.INVALID_ARGUMENT, 'inference request batch-size must be <= 4');
     };
-    expect(await trial.checked(served())).toBe(
-      `${server.endpoint} refuses a request of 64 images for ${name} version 1: INVALID_ARGUMENT: inference request batch-size must be <= 4`,
+    expect(await trial.checked(trial.served())).toBe(
+      `${trial.server.endpoint} refuses a request of 64 images for ${trial.name} version 1: INVALID_ARGUMENT: inference request batch-size must be <= 4`,
     );
   });
 
   it('has the size of the data set’s images', async () => {
-    server.served.shape = [-1, 3, 224, 224];
-    expect(await trial.checked(served())).toBe(
-      `dataset.size: images are 32×32, but the teacher (test_linear ${name} version 1) takes 224×224; set dataset.size: 224`,
+    trial.server.served.shape = [-1, 3, 224, 224];
+    expect(await trial.checked(trial.served())).toBe(
+      `dataset.size: images are 32×32, but the teacher (test_linear ${trial.name} version 1) takes 224×224; set dataset.size: 224`,
     );
-    const dataset = { name: 'cifar-100', root: trial.data, size: 48 };
+    const dataset = { name: 'cifar-100', root: trial.place.data, size: 48 };
     expect(await trial.checked(await trial.fixture('fixed-batch.onnx'), { dataset })).toBe(
       'dataset.size: images are 48×48, but the teacher (onnx) takes 32×32; set dataset.size: 32',
     );
@@ -140,15 +125,15 @@ describe('answers that are not logits', () => {
       return powers.map((power) => power / powers.reduce((a, b) => a + b));
     };
     const logits = await trial.fixture('fixed-batch.onnx');
-    server.served.row = softened;
-    const model = `test_linear ${name} version 1`;
-    expect(await trial.refusal(served())).toBe(`teacher: ${refused(model, softmax)}`);
-    expect(await trial.refusal({ ensemble: [logits, served()] })).toBe(`teacher: ${refused(model, softmax)}`);
-    expect(await trial.checked({ ensemble: [logits, served({ accept: ['probabilities'] })] })).toBe('');
-    server.served.row = (pixels) => softened(pixels).map((share) => share * 100);
-    expect(await trial.checked(served())).toBe(refused(model, softmax));
+    trial.server.served.row = softened;
+    const model = `test_linear ${trial.name} version 1`;
+    expect(await trial.refusal(trial.served())).toBe(`teacher: ${refused(model, softmax)}`);
+    expect(await trial.refusal({ ensemble: [logits, trial.served()] })).toBe(`teacher: ${refused(model, softmax)}`);
+    expect(await trial.checked({ ensemble: [logits, trial.served({ accept: ['probabilities'] })] })).toBe('');
+    trial.server.served.row = (pixels) => softened(pixels).map((share) => share * 100);
+    expect(await trial.checked(trial.served())).toBe(refused(model, softmax));
     const listed = await cli(['cache', 'ls', '--home', trial.pipeline.home, '--json']);
-    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
+    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(trial.served()) });
     const stored = JSON.parse(listed.stdout) as { teacher: string; bytes: number }[];
     // Those of the tests above are there.
     expect(stored.length).toBeGreaterThan(0);
@@ -156,14 +141,14 @@ describe('answers that are not logits', () => {
   });
 
   it('are refused where they are not numbers, by the image', async () => {
-    server.served.row = (pixels) => linearRow(pixels, 1).map((value, c) => (c === 3 ? value / 0 : value));
-    expect(await trial.checked(served())).toMatch(
+    trial.server.served.row = (pixels) => linearRow(pixels, 1).map((value, c) => (c === 3 ? value / 0 : value));
+    expect(await trial.checked(trial.served())).toMatch(
       /^the teacher \(.*\) answers to image 0 with -?Infinity for class 3; a student cannot learn from that$/,
     );
   });
 
   it('are refused where they are the same for every image, whatever is accepted', async () => {
-    const told = `the teacher (test_linear ${name} version 1) gives the same answer to every image of 128 that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`;
+    const told = `the teacher (test_linear ${trial.name} version 1) gives the same answer to every image of 128 that it was asked about: a student can learn nothing from it; were its weights loaded before it was exported, and does it take images as they are sent?`;
     const rows: Record<string, (pixels: Uint8Array) => Float32Array> = {
       zeros: () => new Float32Array(100),
       biases: () => Float32Array.from({ length: 100 }, (_, c) => Math.sin(c) * 7),
@@ -171,13 +156,13 @@ describe('answers that are not logits', () => {
       'one class': () => Float32Array.from({ length: 100 }, (_, c) => Number(c === 3)),
     };
     for (const [what, row] of Object.entries(rows)) {
-      server.served.row = row;
+      trial.server.served.row = row;
       for (const accept of [undefined, ['probabilities', 'random']])
-        expect(await trial.checked(served(accept && { accept })), what).toBe(told);
+        expect(await trial.checked(trial.served(accept && { accept })), what).toBe(told);
     }
-    expect(await trial.refusal(served())).toBe(`teacher: ${told}`);
-    server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value * 1e-3);
-    expect(await trial.checked(served())).toBe('');
+    expect(await trial.refusal(trial.served())).toBe(`teacher: ${told}`);
+    trial.server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value * 1e-3);
+    expect(await trial.checked(trial.served())).toBe('');
   });
 
   it('are not warmed', async () => {
@@ -211,12 +196,15 @@ it('what a recipe’s teacher is refused for is the recipe’s fault, by the exi
     }),
   );
   expect(await refused({ ensemble: files })).toEqual([2, 'mcld: teacher: an ensemble of 10 and of 100 classes\n']);
-  expect(await refused({ endpoint: 'grpc://127.0.0.1:1', name })).toEqual([
+  expect(await refused({ endpoint: 'grpc://127.0.0.1:1', name: trial.name })).toEqual([
     2,
     expect.stringContaining('mcld: teacher.endpoint: expected host:port'),
   ]);
-  await server.stop();
-  expect(await refused(served())).toEqual([4, expect.stringContaining(`mcld: teacher: ${server.endpoint} does not`)]);
+  await trial.server.stop();
+  expect(await refused(trial.served())).toEqual([
+    4,
+    expect.stringContaining(`mcld: teacher: ${trial.server.endpoint} does not`),
+  ]);
 });
 
 describe('answers that differ', () => {
@@ -237,9 +225,9 @@ describe('answers that differ', () => {
 
   it('on a server whose answers are meant to differ, are one draw that the store keeps', async () => {
     let draws = 0;
-    server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value + Math.sin(draws++) * 3);
-    expect(await trial.checked(served())).toContain('answers differently each time');
-    const teacher = served({ accept: ['random'] });
+    trial.server.served.row = (pixels) => linearRow(pixels, 1).map((value) => value + Math.sin(draws++) * 3);
+    expect(await trial.checked(trial.served())).toContain('answers differently each time');
+    const teacher = trial.served({ accept: ['random'] });
     const [first, second] = [await trial.run(teacher), await trial.run(teacher)];
     const [a, b] = await trial.digestsOfStudents(first, second);
     expect(b).toBe(a);

@@ -11,50 +11,32 @@ import { initialState } from '@mcld/models/layers/state-dict.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
 import { ServerError, Status } from 'nice-grpc';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { InferenceServer, linearRow } from './support/inference-server.js';
+import { linearRow } from './support/inference-server.js';
 import { createRun, ended } from './support/runs.js';
-import { onnxFixture, TeacherTrial } from './support/teacher-trial.js';
+import { onnxFixture, useTeacherTrial } from './support/teacher-trial.js';
 
-let trial: TeacherTrial;
-let server: InferenceServer;
-let models = 0;
-let name: string;
-
-beforeAll(async () => {
-  trial = await TeacherTrial.start();
-});
-
-afterAll(() => trial.close());
-
-beforeEach(async () => {
-  server = await InferenceServer.start();
-  name = `model-${models++}`;
-});
-
-afterEach(() => server.stop());
-
-const served = (changes: Record<string, unknown> = {}) => ({ endpoint: server.endpoint, name, ...changes });
+const trial = useTeacherTrial();
 
 describe('a model on another server', () => {
   it('is another teacher in another version: nothing stored of the old one is used', async () => {
-    const first = await trial.run(served());
-    server.served.versions = ['2'];
-    server.requests = [];
-    const second = await trial.run(served());
+    const first = await trial.run(trial.served());
+    trial.server.served.versions = ['2'];
+    trial.server.requests = [];
+    const second = await trial.run(trial.served());
     expect(second.teacherDigest).not.toBe(first.teacherDigest);
     // 160 views to train on and 64 to test on, besides what is tried before.
     expect((await trial.counters(second.teacherDigest)).computedViews).toBe(224);
-    expect(new Set(server.requests.map(({ version }) => version))).toEqual(new Set(['2']));
+    expect(new Set(trial.server.requests.map(({ version }) => version))).toEqual(new Set(['2']));
     const [a, b] = await trial.digestsOfStudents(first, second);
     expect(b).not.toBe(a);
   });
 
   it('is the same teacher while nothing changes: a second student is taught from the store', async () => {
-    const first = await trial.run(served());
+    const first = await trial.run(trial.served());
     const before = await trial.counters(first.teacherDigest);
-    const second = await trial.run(served());
+    const second = await trial.run(trial.served());
     expect(second.teacherDigest).toBe(first.teacherDigest);
     expect((await trial.counters(second.teacherDigest)).computedViews).toBe(before.computedViews);
     const [a, b] = await trial.digestsOfStudents(first, second);
@@ -62,51 +44,51 @@ describe('a model on another server', () => {
   });
 
   it('is asked in the version that the recipe names, or in the newest that is served', async () => {
-    server.served.versions = ['9', '10', '2'];
+    trial.server.served.versions = ['9', '10', '2'];
     const versions = async (teacher: Record<string, unknown>) => {
-      server.requests = [];
+      trial.server.requests = [];
       expect(await trial.checked(teacher)).toBe('');
-      return new Set(server.requests.map(({ version }) => version));
+      return new Set(trial.server.requests.map(({ version }) => version));
     };
-    expect(await versions(served({ version: 9 }))).toEqual(new Set(['9']));
-    expect(await versions(served())).toEqual(new Set(['10']));
-    await expect(trial.checked(served({ version: '3' }))).rejects.toMatchObject({
+    expect(await versions(trial.served({ version: 9 }))).toEqual(new Set(['9']));
+    expect(await versions(trial.served())).toEqual(new Set(['10']));
+    await expect(trial.checked(trial.served({ version: '3' }))).rejects.toMatchObject({
       status: 'FAILED_PRECONDITION',
-      message: `${server.endpoint} serves version 9, 10, 2 of ${name}, not 3 (teacher.version)`,
+      message: `${trial.server.endpoint} serves version 9, 10, 2 of ${trial.name}, not 3 (teacher.version)`,
     });
-    server.served.refusesUnknownVersions = true;
-    const unknown = `${server.endpoint} does not describe the model ${name} version 3: NOT_FOUND: Request for unknown`;
-    await expect(trial.checked(served({ version: '3' }))).rejects.toMatchObject({
+    trial.server.served.refusesUnknownVersions = true;
+    const unknown = `${trial.server.endpoint} does not describe the model ${trial.name} version 3: NOT_FOUND: Request for unknown`;
+    await expect(trial.checked(trial.served({ version: '3' }))).rejects.toMatchObject({
       status: 'FAILED_PRECONDITION',
       message: expect.stringContaining(unknown),
     });
-    server.served.versions = ['blue', 'green'];
-    await expect(trial.checked(served())).rejects.toThrow(
-      `${server.endpoint} serves versions blue, green of ${name}: say which with teacher.version`,
+    trial.server.served.versions = ['blue', 'green'];
+    await expect(trial.checked(trial.served())).rejects.toThrow(
+      `${trial.server.endpoint} serves versions blue, green of ${trial.name}: say which with teacher.version`,
     );
-    expect(await versions(served({ version: 'green' }))).toEqual(new Set(['green']));
+    expect(await versions(trial.served({ version: 'green' }))).toEqual(new Set(['green']));
   });
 
   it('is refused when another version answers, or it is described as something else', async () => {
-    expect(await trial.checked(served())).toBe('');
-    server.served.answeredVersion = '7';
-    expect(await trial.checked(served())).toBe(
-      `${server.endpoint} answers with version 7 of ${name}, this teacher is version 1; name the one that is meant with teacher.version`,
+    expect(await trial.checked(trial.served())).toBe('');
+    trial.server.served.answeredVersion = '7';
+    expect(await trial.checked(trial.served())).toBe(
+      `${trial.server.endpoint} answers with version 7 of ${trial.name}, this teacher is version 1; name the one that is meant with teacher.version`,
     );
-    delete server.served.answeredVersion;
-    const { teacherDigest: digest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
-    server.served.platform = 'test_other';
+    delete trial.server.served.answeredVersion;
+    const { teacherDigest: digest } = await trial.client.resolveTeacher({ recipe: trial.student(trial.served()) });
+    trial.server.served.platform = 'test_other';
     expect(await trial.checked({ digest })).toBe(
-      `${name} version 1 on ${server.endpoint} is not what this teacher was made of: its platform was "test_linear", now "test_other"; a new run takes it as it is now`,
+      `${trial.name} version 1 on ${trial.server.endpoint} is not what this teacher was made of: its platform was "test_linear", now "test_other"; a new run takes it as it is now`,
     );
-    expect(await trial.checked(served())).toBe('');
+    expect(await trial.checked(trial.served())).toBe('');
   });
 
   it('that was stored without its version is refused', async () => {
     const digest = 'e'.repeat(64);
     const file = path.join(trial.pipeline.home, 'store/teachers', digest, 'endpoint.json');
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, JSON.stringify({ endpoint: server.endpoint, name }));
+    await writeFile(file, JSON.stringify({ endpoint: trial.server.endpoint, name: trial.name }));
     expect(await trial.checked({ digest })).toBe(
       'this teacher was stored by an earlier build, which did not note the version of the model on its server; make a new run of its recipe',
     );
@@ -115,17 +97,17 @@ describe('a model on another server', () => {
 
 describe('a server that does not say when its model changes', () => {
   beforeEach(() => {
-    server.served.versions = [];
-    delete server.served.answeredVersion;
+    trial.server.served.versions = [];
+    delete trial.server.served.answeredVersion;
   });
 
   it('is found out by its answers to views that are stored; without those it teaches again', async () => {
-    const first = await trial.run(served());
-    server.served.row = (pixels) => linearRow(pixels, 1);
-    const why = await trial.refusal(served());
+    const first = await trial.run(trial.served());
+    trial.server.served.row = (pixels) => linearRow(pixels, 1);
+    const why = await trial.refusal(trial.served());
     expect(why).toMatch(
       new RegExp(
-        `^teacher: the teacher \\(test_linear ${name}\\) has changed: its answers to 64 stored views differ from the stored ones by up to [\\d.]+; 'mcld cache gc --teacher ${first.teacherDigest.slice(0, 12)}' removes what the old one answered, or serve the new one under a version or name of its own$`,
+        `^teacher: the teacher \\(test_linear ${trial.name}\\) has changed: its answers to 64 stored views differ from the stored ones by up to [\\d.]+; 'mcld cache gc --teacher ${first.teacherDigest.slice(0, 12)}' removes what the old one answered, or serve the new one under a version or name of its own$`,
       ),
     );
     const collected = await cli([
@@ -139,7 +121,7 @@ describe('a server that does not say when its model changes', () => {
     ]);
     expect(JSON.parse(collected.stdout).removed.length).toBe(2);
     const before = await trial.counters(first.teacherDigest);
-    const second = await trial.run(served());
+    const second = await trial.run(trial.served());
     expect(second.teacherDigest).toBe(first.teacherDigest);
     expect((await trial.counters(second.teacherDigest)).computedViews).toBe(before.computedViews + 224);
     const [a, b] = await trial.digestsOfStudents(first, second);
@@ -148,12 +130,12 @@ describe('a server that does not say when its model changes', () => {
 
   it('is found out as one of an ensemble', async () => {
     const weights = encodeSafetensors(initialState('resnet8', 100, 1), {});
-    const ensemble = { ensemble: [await trial.imported(weights, 'resnet8'), served()] };
+    const ensemble = { ensemble: [await trial.imported(weights, 'resnet8'), trial.served()] };
     await trial.run(ensemble);
     expect(await trial.checked(ensemble)).toBe('');
-    server.served.row = (pixels) => linearRow(pixels, 1);
+    trial.server.served.row = (pixels) => linearRow(pixels, 1);
     expect(await trial.checked(ensemble)).toContain(
-      `the teacher (resnet8 + test_linear ${name}) has changed: its answers to 64`,
+      `the teacher (resnet8 + test_linear ${trial.name}) has changed: its answers to 64`,
     );
   });
 
@@ -161,28 +143,28 @@ describe('a server that does not say when its model changes', () => {
     'may be as exact as a GPU in other batches, with rows as %s',
     async (precision) => {
       let noise = 0;
-      server.served.row = (pixels) =>
+      trial.server.served.row = (pixels) =>
         linearRow(pixels, 1).map((value, c) => value * (1 + noise * Math.sin(c + pixels[0]!)) + noise * Math.cos(c));
       const recipe = { logitPrecision: precision };
-      await trial.run(served(), recipe);
+      await trial.run(trial.served(), recipe);
       noise = 1e-3;
-      expect(await trial.checked(served(), recipe)).toBe('');
+      expect(await trial.checked(trial.served(), recipe)).toBe('');
       // A model that was trained a little on.
       noise = 0.1;
-      expect(await trial.checked(served(), recipe)).toContain('has changed: its answers to 64 stored views');
+      expect(await trial.checked(trial.served(), recipe)).toContain('has changed: its answers to 64 stored views');
     },
   );
 });
 
 describe('a server that goes away', () => {
   it('is missed when a run begins, although all is stored', async () => {
-    await trial.run(served());
-    await server.stop();
-    const why = await trial.refusal(served());
+    await trial.run(trial.served());
+    await trial.server.stop();
+    const why = await trial.refusal(trial.served());
     // By whether it tries to connect again at this moment.
-    const how = `(connect ECONNREFUSED ${server.endpoint}|no connection|Connection dropped)`;
+    const how = `(connect ECONNREFUSED ${trial.server.endpoint}|no connection|Connection dropped)`;
     expect(why).toMatch(
-      new RegExp(`^teacher: ${server.endpoint} does not describe the model ${name}: UNAVAILABLE: ${how}$`),
+      new RegExp(`^teacher: ${trial.server.endpoint} does not describe the model ${trial.name}: UNAVAILABLE: ${how}$`),
     );
   });
 
@@ -190,36 +172,36 @@ describe('a server that goes away', () => {
     const http = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
     await once(http, 'listening');
     const endpoint = `127.0.0.1:${(http.address() as AddressInfo).port}`;
-    expect(await trial.refusal({ endpoint, name })).toBe(
-      `teacher: ${endpoint} does not describe the model ${name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
+    expect(await trial.refusal({ endpoint, name: trial.name })).toBe(
+      `teacher: ${endpoint} does not describe the model ${trial.name}: UNAVAILABLE: what is there does not speak gRPC; is this its gRPC port?`,
     );
     http.close();
   });
 
   it('is missed when a run is made, although it describes its model', async () => {
-    server.served.row = () => {
+    trial.server.served.row = () => {
       throw new ServerError(Status.UNAVAILABLE, 'model is not at ready state');
     };
-    const refused = createRun(trial.client, trial.student(served()));
+    const refused = createRun(trial.client, trial.student(trial.served()));
     await expect(refused).rejects.toMatchObject({
       status: 'UNAVAILABLE',
-      message: `teacher: ${server.endpoint} does not answer for ${name} version 1: UNAVAILABLE: model is not at ready state`,
+      message: `teacher: ${trial.server.endpoint} does not answer for ${trial.name} version 1: UNAVAILABLE: model is not at ready state`,
     });
   });
 
   it('is waited for, and the run says so, before its first step', async () => {
     let [asked, tried, back] = [0, Number.POSITIVE_INFINITY, false];
-    const { row } = server.served;
-    server.served.row = (pixels, version, place) => {
+    const { row } = trial.server.served;
+    trial.server.served.row = (pixels, version, place) => {
       if (asked++ >= tried && !back) throw new ServerError(Status.UNAVAILABLE, 'model is not at ready state');
       return row(pixels, version, place);
     };
-    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(served()) });
-    for (const check of Object.values(teacherChecks(parseRecipe(trial.student(served())))))
+    const { teacherDigest } = await trial.client.resolveTeacher({ recipe: trial.student(trial.served()) });
+    for (const check of Object.values(teacherChecks(parseRecipe(trial.student(trial.served())))))
       await trial.teachers.checkTeacher({ teacherDigest, ...check });
     // What CreateRun asks for; its trainer comes after it.
     [tried, asked] = [asked, 0];
-    const { id } = await createRun(trial.client, trial.student(served()));
+    const { id } = await createRun(trial.client, trial.student(trial.served()));
     const told: unknown[] = [];
     const ends: unknown[] = [];
     for await (const { kind, data, run } of trial.client.watchRun({ runId: id })) {
@@ -230,22 +212,22 @@ describe('a server that goes away', () => {
       if (run) ends.push([run.error, RunState[run.state]]);
     }
     expect(ends).toEqual([['', 'SUCCEEDED']]);
-    const reason = `teacher: ${server.endpoint} does not answer for ${name} version 1: UNAVAILABLE: model is not at ready state`;
+    const reason = `teacher: ${trial.server.endpoint} does not answer for ${trial.name} version 1: UNAVAILABLE: model is not at ready state`;
     expect(told).toEqual([{ attempt: 1, retry: { reason, next: 2, most: 8, pauseMs: 2000 } }]);
   });
 
   it('is waited for during a run', async () => {
     let [asked, stopped] = [0, Promise.resolve()];
-    const { row } = server.served;
-    const { id } = await createRun(trial.client, trial.student(served(), { epochs: 3 }));
-    server.served.row = (pixels, version, place) => {
+    const { row } = trial.server.served;
+    const { id } = await createRun(trial.client, trial.student(trial.served(), { epochs: 3 }));
+    trial.server.served.row = (pixels, version, place) => {
       asked++;
       // Past what is tried before the run, in the middle of a request.
       if (asked === 600)
-        stopped = server
+        stopped = trial.server
           .stop()
           .then(() => sleep(1500))
-          .then(() => server.start());
+          .then(() => trial.server.start());
       return row(pixels, version, place);
     };
     const { state, error } = await ended(trial.client, id);

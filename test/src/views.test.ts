@@ -4,23 +4,15 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startEmbedded } from '@mcld/cli/embedded.js';
-import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { projectRoot, scratch } from './support/data.js';
+import { expect, it } from 'vitest';
+import { projectRoot } from './support/data.js';
+import { usePlace } from './support/place.js';
+import { TestPipeline } from './support/test-pipeline.js';
 
 const SPECS = 60;
 
-let place: Awaited<ReturnType<typeof scratch>>;
-
-beforeAll(async () => {
-  place = await scratch();
-});
-
-afterAll(() => place.remove());
+const place = usePlace();
 
 const samples = (name: string) => path.join(projectRoot, 'samples', name);
 
@@ -79,12 +71,8 @@ it('whatever the specification', async () => {
   const jobs = fc.sample(job, { numRuns: SPECS, seed: 2024 });
   const there = elsewhere(jobs);
   const here = async () => {
-    const pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-    const { client, close } = openClient(
-      DataLoaderServiceDefinition,
-      pipeline.addresses['data-loader'] as string,
-      readConfig({}),
-    );
+    const pipeline = await TestPipeline.start({ home: place.at('home') });
+    const client = pipeline.loader;
     // Many at once, so that they share decodes and come in any order.
     const digests = await Promise.all(
       jobs.map(async ({ spec, epoch, step }) => {
@@ -96,7 +84,6 @@ it('whatever the specification', async () => {
         return hash.digest('hex');
       }),
     );
-    close();
     await pipeline.close();
     return digests;
   };
@@ -107,12 +94,8 @@ it('whatever the specification', async () => {
 });
 
 it('whether it comes first in its stream or after others, read at once or slowly', async () => {
-  const pipeline = await startEmbedded({ home: path.join(place.folder, 'streams') });
-  const { client, close } = openClient(
-    DataLoaderServiceDefinition,
-    pipeline.addresses['data-loader'] as string,
-    readConfig({}),
-  );
+  const pipeline = await TestPipeline.start({ home: place.at('streams') });
+  const client = pipeline.loader;
   const dataset = { name: 'cifar-100', root: samples('cifar-100-binary'), split: 'train' };
   const spec = {
     dataset,
@@ -133,6 +116,5 @@ it('whether it comes first in its stream or after others, read at once or slowly
   expect(new Set(whole).size).toBe(80);
   expect(await read({ epoch: 0, step: 0 }, 5)).toEqual(whole);
   for (const step of [0, 1, 2, 3, 17]) expect(await read({ epoch: 1, step }, 0)).toEqual(whole.slice(40 + step));
-  close();
   await pipeline.close();
 });

@@ -2,38 +2,30 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbedded } from '@mcld/cli/embedded.js';
 import { RunState, type WatchRunResponse } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { StudentTrainerServiceDefinition } from '@mcld/contracts/mcld/v1/student_trainer.js';
 import { readConfig } from '@mcld/platform/config.js';
 import { openClient } from '@mcld/platform/grpc/client.js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { cli } from './support/cli.js';
-import { scratch, smallCifar } from './support/data.js';
+import { usePlace } from './support/place.js';
 import { replica } from './support/replica.js';
-import { createRun, ended, pipelineAt, quickRecipe, runToEnd } from './support/runs.js';
+import { createRun, ended, quickRecipe, runToEnd } from './support/runs.js';
+import { TestPipeline } from './support/test-pipeline.js';
 
-let place: Awaited<ReturnType<typeof scratch>>;
-let data: string;
-
-beforeAll(async () => {
-  place = await scratch();
-  data = await smallCifar(place.folder, 320, 100);
-});
-
-afterAll(() => place.remove());
+const place = usePlace({ train: 320, test: 100 });
 
 it('a run whose data loader stands still says so, and goes on', async () => {
-  const home = path.join(place.folder, 'home');
+  const home = place.at('home');
   const loader = await replica('data-loader', home, {});
-  const pipeline = await startEmbedded({
+  const pipeline = await TestPipeline.start({
     home,
     settings: { MCLD_DATA_LOADER: loader.address, MCLD_WAIT_SECONDS: '0.5' },
   });
-  const { client, close } = pipelineAt(pipeline.endpoint);
+  const { client } = pipeline;
   const trainer = openClient(StudentTrainerServiceDefinition, pipeline.addresses['student-trainer'], readConfig({}));
   try {
-    const { id } = await createRun(client, quickRecipe(data, { epochs: 400, evaluation: { everyEpochs: 0 } }));
+    const { id } = await createRun(client, quickRecipe(place.data, { epochs: 400, evaluation: { everyEpochs: 0 } }));
     const get = async () => (await client.getRun({ runId: id })).run!;
     const until = async (holds: () => Promise<boolean>) => {
       while (!(await holds())) await sleep(50);
@@ -81,22 +73,21 @@ it('a run whose data loader stands still says so, and goes on', async () => {
   } finally {
     loader.child.process.kill('SIGCONT');
     trainer.close();
-    close();
     await pipeline.close();
     await loader.child.stop();
   }
 });
 
 it('a run whose data loader is gone says how often it was asked for, and why it is not there', async () => {
-  const home = path.join(place.folder, 'gone');
+  const home = place.at('gone');
   const loader = await replica('data-loader', home, {});
-  const pipeline = await startEmbedded({
+  const pipeline = await TestPipeline.start({
     home,
     settings: { MCLD_DATA_LOADER: loader.address, MCLD_WAIT_SECONDS: '0.5' },
   });
-  const { client, close } = pipelineAt(pipeline.endpoint);
+  const { client } = pipeline;
   try {
-    const { id } = await createRun(client, quickRecipe(data, { epochs: 400, evaluation: { everyEpochs: 0 } }));
+    const { id } = await createRun(client, quickRecipe(place.data, { epochs: 400, evaluation: { everyEpochs: 0 } }));
     const get = async () => (await client.getRun({ runId: id })).run!;
     while ((await get()).step < 3) await sleep(50);
     await loader.child.stop('SIGKILL');
@@ -111,28 +102,27 @@ it('a run whose data loader is gone says how often it was asked for, and why it 
     await client.cancelRun({ runId: id });
     expect((await ended(client, id)).waiting).toEqual([]);
   } finally {
-    close();
     await pipeline.close();
   }
 });
 
 it('a run whose teacher waits itself says for what the teacher waits', async () => {
-  const home = path.join(place.folder, 'chain');
+  const home = place.at('chain');
   const loader = await replica('data-loader', home, {});
   // Its own loader is there for the trainer: only the teacher waits for the other one.
   const teacher = await replica('teacher-inference', home, {
     MCLD_DATA_LOADER: loader.address,
     MCLD_WAIT_SECONDS: '0.2',
   });
-  const pipeline = await startEmbedded({
+  const pipeline = await TestPipeline.start({
     home,
     settings: { MCLD_TEACHER_INFERENCE: teacher.address, MCLD_WAIT_SECONDS: '2' },
   });
-  const { client, close } = pipelineAt(pipeline.endpoint);
+  const { client } = pipeline;
   try {
-    const first = await runToEnd(client, quickRecipe(data, { epochs: 1, evaluation: { everyEpochs: 0 } }));
+    const first = await runToEnd(client, quickRecipe(place.data, { epochs: 1, evaluation: { everyEpochs: 0 } }));
     const student = { teacher: { run: first.id }, distiller: { name: 'kd' }, epochs: 400 };
-    const { id } = await createRun(client, quickRecipe(data, { ...student, evaluation: { everyEpochs: 0 } }));
+    const { id } = await createRun(client, quickRecipe(place.data, { ...student, evaluation: { everyEpochs: 0 } }));
     const get = async () => (await client.getRun({ runId: id })).run!;
     while ((await get()).step < 3) await sleep(50);
     loader.child.process.kill('SIGSTOP');
@@ -146,7 +136,6 @@ it('a run whose teacher waits itself says for what the teacher waits', async () 
     await ended(client, id);
   } finally {
     loader.child.process.kill('SIGCONT');
-    close();
     await pipeline.close();
     for (const { child } of [teacher, loader]) await child.stop();
   }

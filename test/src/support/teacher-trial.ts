@@ -1,53 +1,66 @@
 /** A pipeline in this process to try teachers with. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type EmbeddedPipeline, startEmbedded } from '@mcld/cli/embedded.js';
 import { type Run, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
-import { type LogitCounters, TeacherInferenceServiceDefinition } from '@mcld/contracts/mcld/v1/teacher_inference.js';
+import type { LogitCounters } from '@mcld/contracts/mcld/v1/teacher_inference.js';
 import { filePieces } from '@mcld/feeds/files.js';
-import { readConfig } from '@mcld/platform/config.js';
-import { openClient } from '@mcld/platform/grpc/client.js';
 import { RemoteError } from '@mcld/platform/grpc/remote-error.js';
 import { parseRecipe } from '@mcld/recipe/parse.js';
 import { teacherChecks } from '@mcld/recipe/training-plan.js';
-import { projectRoot, scratch, smallCifar } from './data.js';
-import { createRun, ended, type PipelineClient, pipelineAt, quickRecipe, reportOf, runToEnd } from './runs.js';
+import { afterEach, beforeEach } from 'vitest';
+import { projectRoot } from './data.js';
+import { InferenceServer } from './inference-server.js';
+import { type Place, usePlace } from './place.js';
+import { createRun, ended, type PipelineClient, quickRecipe, reportOf, runToEnd } from './runs.js';
+import { type TestPipeline, usePipeline } from './test-pipeline.js';
 
 type Teacher = Record<string, unknown>;
-
-const openTeachers = (address: string) => openClient(TeacherInferenceServiceDefinition, address, readConfig({}));
 
 /** An ONNX model of the fixtures. */
 export const onnxFixture = (name: string): string => path.join(projectRoot, 'packages/models/fixtures/onnx', name);
 
+/** A teacher to try: with what is at hand, or on a server of other people's. */
 export class TeacherTrial {
-  private constructor(
-    readonly place: Awaited<ReturnType<typeof scratch>>,
-    /** 160 images to train on, 64 to test on. */
-    readonly data: string,
-    readonly pipeline: EmbeddedPipeline,
-    readonly open: ReturnType<typeof pipelineAt>,
-    readonly openTeachers: ReturnType<typeof openClient<typeof TeacherInferenceServiceDefinition>>,
+  #server: InferenceServer | undefined;
+  #count = 0;
+
+  constructor(
+    /** With 160 images to train on, 64 to test on. */
+    readonly place: Place,
+    readonly pipeline: TestPipeline,
   ) {}
 
-  static async start(): Promise<TeacherTrial> {
-    const place = await scratch();
-    const data = await smallCifar(place.folder, 160, 64);
-    const pipeline = await startEmbedded({ home: path.join(place.folder, 'home') });
-    const teachers = openTeachers(pipeline.addresses['teacher-inference'] as string);
-    return new TeacherTrial(place, data, pipeline, pipelineAt(pipeline.endpoint), teachers);
+  /** Starts a new server, with a model of another name. */
+  async serve(): Promise<void> {
+    this.#server = await InferenceServer.start();
+    this.#count++;
+  }
+
+  get server(): InferenceServer {
+    if (!this.#server) throw new Error('the server is started in beforeEach');
+    return this.#server;
+  }
+
+  /** Of the model on the server. */
+  get name(): string {
+    return `model-${this.#count}`;
+  }
+
+  /** The model on the server, as a recipe names it. */
+  served(changes: Teacher = {}) {
+    return { endpoint: this.server.endpoint, name: this.name, ...changes };
   }
 
   get client(): PipelineClient {
-    return this.open.client;
+    return this.pipeline.client;
   }
 
   get teachers() {
-    return this.openTeachers.client;
+    return this.pipeline.teachers;
   }
 
   student(teacher: Teacher, changes: Teacher = {}) {
-    return quickRecipe(this.data, { teacher, distiller: { name: 'kd' }, epochs: 1, ...changes });
+    return quickRecipe(this.place.data, { teacher, distiller: { name: 'kd' }, epochs: 1, ...changes });
   }
 
   run(teacher: Teacher, changes?: Teacher): Promise<Run> {
@@ -95,11 +108,13 @@ export class TeacherTrial {
     if (!counters) throw new Error('no counters in the answer');
     return counters;
   }
+}
 
-  async close(): Promise<void> {
-    this.open.close();
-    this.openTeachers.close();
-    await this.pipeline.close();
-    await this.place.remove();
-  }
+/** A trial for the tests of a file, each with a server of its own. */
+export function useTeacherTrial(): TeacherTrial {
+  const place = usePlace({ train: 160, test: 64 });
+  const trial = new TeacherTrial(place, usePipeline(place));
+  beforeEach(() => trial.serve());
+  afterEach(() => trial.server.stop());
+  return trial;
 }
