@@ -5,7 +5,7 @@ import type { FeedRetry } from './feed.js';
 export function logRetries(logger: Logger, about: Readonly<Record<string, string>> = {}): (retry: FeedRetry) => void {
   return ({ what, service, error, retries, pauseMs }) =>
     logger.warn(
-      { ...about, what, service, err: error, retries, pauseMs },
+      { ...about, from: service, what, err: error, retries, pauseMs },
       `the ${service} is out of reach (${what}): asking again`,
     );
 }

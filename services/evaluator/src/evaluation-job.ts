@@ -39,7 +39,7 @@ class EvaluationJob implements Job {
     if (!record || hasEnded(record.state)) return 'done';
     const waits = runWaitWatch(
       { run, stage: 'evaluation', source: 'evaluator', step: () => step },
-      { afterMs, logger, diagnose: (name) => diagnosis.of(name, record.teacherDigest) },
+      { afterMs, logger: logger.child({ run, step }), diagnose: (name) => diagnosis.of(name, record.teacherDigest) },
       adapters.events,
     );
     const start = performance.now();

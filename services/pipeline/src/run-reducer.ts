@@ -12,6 +12,7 @@ import { waiting, withoutWait } from './run-waits.js';
 export function applyEvent<R>(record: RunRecord<R>, event: RunEvent): RunRecord<R> | undefined {
   switch (event.kind) {
     case 'started':
+      return advanced(withoutWait(record, 'training'), event.data);
     case 'checkpoint':
       return advanced(record, event.data);
     case 'progress':

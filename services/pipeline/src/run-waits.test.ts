@@ -83,6 +83,11 @@ describe('a run’s waits', () => {
     expect(resting.waiting).toMatchObject([
       { stage: 'training', service: 'work queue', what: 'attempt 3 of 8', retries: 2, lastError: retry.reason },
     ]);
+    // Until that one is open, it is all that is known.
+    const claimed: RunRecord = { ...resting, state: 'training', attempt: 3 };
+    expect(claimed.waiting).toHaveLength(1);
+    const started = { attempt: 3, step: 5, totalSteps: 10 };
+    expect(after(claimed, ['started', 's', started]).waiting).toEqual([]);
   });
 });
 

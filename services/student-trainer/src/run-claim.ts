@@ -1,7 +1,7 @@
 import { McldError } from '@mcld/errors/mcld-error.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
-import { NO_WAITS, type RunRecord } from '@mcld/platform/runs/run-record.js';
+import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { changeRun, type RunStore } from '@mcld/platform/runs/run-store.js';
 
 /** Thrown when a run was cancelled while it was worked on. */
@@ -17,7 +17,7 @@ export async function claimRun<R>(runs: RunStore<R>, id: RunId): Promise<RunReco
   let claimed = false;
   const record = await changeRun(runs, id, (found) => {
     claimed = ['queued', 'training', 'interrupted'].includes(found.state);
-    return claimed ? { ...found, state: 'training', attempt: found.attempt + 1, error: '', ...NO_WAITS } : undefined;
+    return claimed ? { ...found, state: 'training', attempt: found.attempt + 1, error: '' } : undefined;
   });
   return claimed ? record : undefined;
 }

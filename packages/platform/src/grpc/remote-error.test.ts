@@ -94,3 +94,11 @@ it('a server that is not there is out of reach, and one that refuses is not', as
   expect(isOutOfReach(error)).toBe(true);
   expect(isOutOfReach(await caught(new NotFoundError('no run')))).toBe(false);
 });
+
+it('a server that is not there is told by what the connection failed with, and nothing else', async () => {
+  const nobody = openClient(DataLoaderServiceDefinition, `unix://${folder}/nobody.sock`, {});
+  const error: unknown = await nobody.client.describeDataset({}).catch((thrown: unknown) => thrown);
+  nobody.close();
+  expect(error).toMatchObject({ status: 'UNAVAILABLE', message: `connect ENOENT ${folder}/nobody.sock` });
+  expect(isOutOfReach(error)).toBe(true);
+});

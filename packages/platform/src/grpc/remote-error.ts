@@ -30,7 +30,18 @@ export class RemoteError extends McldError {
 export function remoteErrorOf(error: ClientError): RemoteError {
   const status = statusName(error.code);
   const meaning = error instanceof RichClientError ? meaningOf(error.extra) : {};
-  return new RemoteError(error.path, error.details, { status, ...meaning });
+  return new RemoteError(error.path, withoutPadding(error.details), { status, ...meaning });
+}
+
+/** What grpc-js says of a connection that failed stands between the names of its own parts and a time. */
+function withoutPadding(details: string): string {
+  if (!details.includes('Resolution note:')) return details;
+  const core = details
+    .replace(/^.*Last error: (?:Error: )?/s, '')
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/ \(\d{4}-[\dT:.-]+Z\)$/, '');
+  if (core === 'Protocol error') return 'what is there does not speak gRPC; is this its gRPC port?';
+  return core === 'null' ? 'no connection' : core;
 }
 
 /** Makes clients throw `RemoteError`. */

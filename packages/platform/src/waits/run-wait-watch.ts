@@ -16,7 +16,7 @@ export interface RunStage {
 }
 
 /**
- * Watches the waits of a stage of a run, which become events besides.
+ * Watches the waits of a stage of a run, which become events besides. The logger names the run.
  * @param onChange called when a wait is reported, and when it has ended
  */
 export function runWaitWatch(
@@ -28,7 +28,7 @@ export function runWaitWatch(
   const ofAttempt = attempt === undefined ? {} : { attempt };
   return new WaitWatch({
     ...options,
-    logger: logger.child({ run, stage }),
+    logger: logger.child({ stage }),
     onWait: async (wait, waitedMs) => {
       onChange();
       const data = { ...wait, stage, step: step(), ...ofAttempt };

@@ -111,15 +111,16 @@ export class WaitWatch {
     };
     pending.told = wait;
     const waitedMs = Math.round(performance.now() - start);
-    logger.warn({ ...wait, waitedMs }, `waiting ${waitText(wait)}`);
+    const { service: from, ...about } = wait;
+    logger.warn({ from, ...about, waitedMs }, `waiting ${waitText(wait)}`);
     await onWait?.(wait, waitedMs);
   }
 
   async #tellEnd({ told }: Pending, waitedMs: number): Promise<void> {
     if (!told) return;
     const { logger, onEnd } = this.options;
-    const { service, what, since } = told;
-    logger.info({ service, what, since, waitedMs }, `no longer waiting for the ${service}`);
+    const { service: from, what, since } = told;
+    logger.info({ from, what, since, waitedMs }, `no longer waiting for the ${from}`);
     await onEnd?.(told, waitedMs);
   }
 

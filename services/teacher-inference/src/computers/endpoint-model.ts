@@ -101,21 +101,8 @@ async function metadataOf(client: EndpointClient, address: EndpointAddress): Pro
  * @param refused the message where it answers with a refusal
  */
 export function endpointError(error: unknown, away: string, refused = away): Error {
-  const why = clipped(
-    error instanceof RemoteError ? `${error.status}: ${withoutPadding(error.message)}` : String(error),
-  );
+  const why = clipped(error instanceof RemoteError ? `${error.status}: ${error.message}` : String(error));
   return isAway(error) ? new EndpointAwayError(`${away}: ${why}`) : new ForeignModelError(`${refused}: ${why}`);
-}
-
-/** What grpc-js says of a connection that failed stands between the names of its own parts and a time. */
-function withoutPadding(details: string): string {
-  if (!details.includes('Resolution note:')) return details;
-  const core = details
-    .replace(/^.*Last error: (?:Error: )?/s, '')
-    .replace(/\.? Resolution note:.*$/s, '')
-    .replace(/ \(\d{4}-[\dT:.-]+Z\)$/, '');
-  if (core === 'Protocol error') return 'what is there does not speak gRPC; is this its gRPC port?';
-  return core === 'null' ? 'no connection' : core;
 }
 
 const isAway = (error: unknown): boolean =>
