@@ -7,7 +7,7 @@ import { waitOfWire } from '@mcld/platform/waits/wait-wire.js';
 import type { TeacherClient } from './clients.js';
 
 /** How long a service may take to answer before it counts as silent, in ms. */
-const ANSWER_MS = 2000;
+const ANSWER_MS = 1000;
 
 /** What waits for the check of a run's data and teacher by both of their services. */
 export const BOTH_SERVICES = 'data loader and the teacher';

@@ -6,6 +6,6 @@ export function logRetries(logger: Logger, about: Readonly<Record<string, string
   return ({ what, service, error, retries, pauseMs }) =>
     logger.warn(
       { ...about, from: service, what, err: error, retries, pauseMs },
-      `the ${service} is out of reach (${what}): asking again`,
+      `asking the ${service} again (${what}): ${error.message}`,
     );
 }

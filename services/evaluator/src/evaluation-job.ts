@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { McldError } from '@mcld/errors/mcld-error.js';
 import { clipped } from '@mcld/errors/text.js';
 import { type EventArguments, runEvent, type WorkItem } from '@mcld/platform/bus/events.js';
+import { failureText } from '@mcld/platform/grpc/remote-error.js';
 import type { RunId } from '@mcld/platform/ids.js';
 import { bestCheckpoint } from '@mcld/platform/runs/evaluations.js';
 import { hasEnded, type RunRecord } from '@mcld/platform/runs/run-record.js';
@@ -74,7 +75,7 @@ class EvaluationJob implements Job {
     const { step = 0 } = this.item;
     const since = new Date().toISOString();
     const rest = { service: 'work queue', what: `attempt ${next} of ${most}`, since, retries: next - 1 };
-    const data = { ...rest, stage: 'evaluation' as const, step, lastError: clipped(error.message) };
+    const data = { ...rest, stage: 'evaluation' as const, step, lastError: clipped(failureText(error)) };
     await this.#publish('waiting', `evaluation.${since}`, data);
   }
 
@@ -83,7 +84,7 @@ class EvaluationJob implements Job {
     const { run, final = false } = this.item;
     if (!final) return;
     const attempt = (await this.evaluator.parts.adapters.runs.get(run))?.record.attempt;
-    const data = { error: error.message, ...(attempt !== undefined && { attempt }) };
+    const data = { error: failureText(error), ...(attempt !== undefined && { attempt }) };
     await this.#publish('failed', `evaluation.${randomUUID()}`, data);
   }
 

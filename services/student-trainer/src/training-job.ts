@@ -1,6 +1,7 @@
 import type { McldError } from '@mcld/errors/mcld-error.js';
 import { clipped } from '@mcld/errors/text.js';
 import type { WorkItem } from '@mcld/platform/bus/events.js';
+import { failureText } from '@mcld/platform/grpc/remote-error.js';
 import { FencedError } from '@mcld/platform/runs/checkpoints.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
 import { runWaitWatch } from '@mcld/platform/waits/run-wait-watch.js';
@@ -143,14 +144,14 @@ export class TrainingJob implements Job {
   async willRetry({ error, next, most, pauseMs }: Retry): Promise<void> {
     await releaseRun(this.parts.adapters.runs, this.record);
     const { attempt } = this.record;
-    const retry = { reason: clipped(error.message, MOST_TOLD), next, most, pauseMs };
+    const retry = { reason: clipped(failureText(error), MOST_TOLD), next, most, pauseMs };
     await this.#events.publish('interrupted', String(attempt), { retry, attempt });
   }
 
   async gaveUp(error: McldError): Promise<void> {
     const { attempt } = this.record;
     const diverged = error instanceof DivergedError;
-    const data = { error: clipped(error.message, MOST_TOLD), diverged, attempt };
+    const data = { error: clipped(failureText(error), MOST_TOLD), diverged, attempt };
     await this.#events.publish('failed', String(attempt), data);
   }
 }

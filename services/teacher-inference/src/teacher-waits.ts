@@ -4,7 +4,7 @@ import type { Logger } from '@mcld/platform/logging.js';
 import { WaitWatch } from '@mcld/platform/waits/wait-watch.js';
 
 /** How long the data loader may take to answer before it counts as silent, in ms. */
-const ANSWER_MS = 2000;
+const ANSWER_MS = 1000;
 
 /** Logs what the teacher waits for in vain; services that wait for the teacher ask it for this. */
 export const teacherWaits = (config: Config, logger: Logger): WaitWatch =>

@@ -2,12 +2,13 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DataLoaderServiceDefinition } from '@mcld/contracts/mcld/v1/data_loader.js';
+import { McldError } from '@mcld/errors/mcld-error.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../config.js';
 import { createLogger } from '../logging.js';
 import { type OpenClient, openClient } from './client.js';
 import { NotFoundError, RefusedError } from './errors.js';
-import { isOutOfReach, RemoteError } from './remote-error.js';
+import { failureText, isOutOfReach, RemoteError } from './remote-error.js';
 import { type RunningServer, startServer } from './server.js';
 
 const folder = await mkdtemp(path.join(tmpdir(), 'mcld-remote-'));
@@ -101,4 +102,7 @@ it('a server that is not there is told by what the connection failed with, and n
   nobody.close();
   expect(error).toMatchObject({ status: 'UNAVAILABLE', message: `connect ENOENT ${folder}/nobody.sock` });
   expect(isOutOfReach(error)).toBe(true);
+  const why = `the DataLoaderService is out of reach: connect ENOENT ${folder}/nobody.sock`;
+  expect(failureText(McldError.from(error))).toBe(why);
+  expect(failureText(new NotFoundError('no run r'))).toBe('no run r');
 });

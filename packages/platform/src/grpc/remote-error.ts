@@ -53,6 +53,13 @@ export const remoteErrorMiddleware: ClientMiddleware = async function* throwRemo
   }
 };
 
+/** Why work failed, for people: of a service that is not there, which one it is. */
+export function failureText(error: McldError): string {
+  if (!(error instanceof RemoteError && isOutOfReach(error))) return error.message;
+  const [, service = 'service'] = /([^./]+)\/[^/]*$/.exec(error.method) ?? [];
+  return `the ${service} is out of reach: ${error.message}`;
+}
+
 /** Whether a call failed because its server is not there (any more): another replica may answer it. */
 export const isOutOfReach = (error: unknown): boolean =>
   error instanceof RemoteError && error.retryable && (error.status === 'UNAVAILABLE' || error.status === 'CANCELLED');

@@ -100,6 +100,22 @@ describe('a wait', () => {
     await result;
   });
 
+  it('is told of once where several wait for the same', async () => {
+    const { watch, told } = watching();
+    const { promise, release } = held(0);
+    const other = { service: 'teacher', what: 'logits' };
+    const all = [name, name, other, name].map((each) => watch.during(each, () => promise));
+    await vi.waitFor(() => expect(told).toContain('waits for teacher'));
+    expect(watch.current).toMatchObject([name, other]);
+    release();
+    await Promise.all(all);
+    await watch.settle();
+    expect(told.filter((line) => line.startsWith('goes on')).sort()).toEqual([
+      'goes on with data loader',
+      'goes on with teacher',
+    ]);
+  });
+
   it('that ended while the service was asked is not told of', async () => {
     const asked = held({ answer: 'answers' } as const);
     let isAsked = false;

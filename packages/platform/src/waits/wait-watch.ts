@@ -44,8 +44,8 @@ interface Pending {
 }
 
 /**
- * Notices silence: a wait that lasts too long is logged and reported, with what it is for and since when;
- * so is its end. Waits may overlap.
+ * Notices silence: a wait that lasts too long is logged and reported, with what it is for and since when; so is its
+ * end. Waits may overlap; of several for the same thing the first is reported.
  *
  * @example
  * const batch = await waits.during({ service: 'data loader', what: 'batches' }, () => feed.take(), () => feed.waiting);
@@ -98,6 +98,7 @@ export class WaitWatch {
   async #tellOf(pending: Pending): Promise<void> {
     const { logger, diagnose, onWait } = this.options;
     const { name, since, start, failures } = pending;
+    if (this.#isToldOf(pending)) return;
     const diagnosis = await diagnose?.(name);
     // What has come meanwhile is not waited for any more.
     if (pending.isOver) return;
@@ -114,6 +115,12 @@ export class WaitWatch {
     const { service: from, ...about } = wait;
     logger.warn({ from, ...about, waitedMs }, `waiting ${waitText(wait)}`);
     await onWait?.(wait, waitedMs);
+  }
+
+  /** Whether another wait for the same is told of already: one of many is enough. */
+  #isToldOf({ name: { service, what }, told }: Pending): boolean {
+    if (told) return false;
+    return this.current.some((wait) => wait.service === service && wait.what === what);
   }
 
   async #tellEnd({ told }: Pending, waitedMs: number): Promise<void> {
