@@ -1,6 +1,7 @@
 /** What tests of gradients share, here and in packages that build on this one. */
 import { readdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
+import { CompiledFunction } from './compiled.js';
 
 export interface TestInput {
   readonly shape: readonly number[];
@@ -40,24 +41,36 @@ export interface GradientDeviations {
  * element of the gradient of Σ c·op(x), c being noise, with a central difference of the definition. In double
  * precision a difference with h = 1e-5 is itself off by h²/6 of the third derivative and 1e-16/h of the sum: for
  * inputs no smaller than 0.01 by less than 1e-7 of the gradient. The rest is the operation's.
+ * @param how op by op, or recorded and run as one graph, as a step is, where TensorFlow fuses ops
  */
-export function gradientDeviations({ inputs, op, exact }: GradientRow): GradientDeviations {
+export function gradientDeviations({ inputs, op, exact }: GradientRow, how: 'eager' | 'graph'): GradientDeviations {
   return tf.tidy(() => {
     const operation = (...tensors: tf.Tensor[]) => op(...(tensors as never[]));
-    const tensors = inputs.map(({ shape, values }) => tf.tensor(values, [...shape]));
-    const value = operation(...tensors);
-    const c = noise([value.size], 999).values;
-    const gradients = tf.grads(operation)(tensors, tf.tensor(c, value.shape));
+    const xs = numbered(inputs.map(({ shape, values }) => tf.tensor(values, [...shape])));
+    const { shape, size } = operation(...Object.values(xs));
+    const c = noise([size], 999).values;
+    const differentiate = (given: { xs: Numbered; c: tf.Tensor }) => ({
+      value: operation(...Object.values(given.xs)),
+      gradients: numbered(tf.grads(operation)(Object.values(given.xs), given.c)),
+    });
+    const compiled = new CompiledFunction(differentiate);
+    const given = { xs, c: tf.tensor(c, shape) };
+    const { value, gradients } = how === 'graph' ? compiled.run(given) : differentiate(given);
+    compiled.dispose();
     const points = inputs.map(({ values }) => Float64Array.from(values));
     const sum = () => weightedSum(exact(...points), c);
     return {
       value: relativeDeviation(value.dataSync(), exact(...points)),
-      gradients: gradients.map((gradient, n) =>
+      gradients: Object.values(gradients).map((gradient, n) =>
         relativeDeviation(gradient.dataSync(), centralDifferences(points[n] ?? new Float64Array(), sum)),
       ),
     };
   });
 }
+
+type Numbered = Readonly<Record<string, tf.Tensor>>;
+
+const numbered = (tensors: readonly tf.Tensor[]): Numbered => Object.fromEntries(tensors.entries());
 
 const weightedSum = (values: ArrayLike<number>, weights: Float32Array): number =>
   weights.reduce((sum, weight, k) => sum + weight * (values[k] ?? Number.NaN), 0);
@@ -100,7 +113,7 @@ function gradientsIn(file: string, source: string): string[] {
   let scope = '';
   for (const line of source.split('\n')) {
     scope = /^(?:export )?(?:function|const|class) (\w+)/.exec(line)?.[1] ?? scope;
-    if (!/\bcustomGrad\(/.test(line)) continue;
+    if (!/\bcustomGrad[<(]/.test(line)) continue;
     const name = `${file}: ${scope}`;
     const before = names.filter((other) => other.startsWith(name)).length;
     names.push(before === 0 ? name : `${name} (${before + 1})`);
