@@ -169,7 +169,7 @@ describe('the cluster', () => {
   });
 
   it('loses no run with its trainer: killed, drained and the loader killed, the bytes are the same', async () => {
-    const recipe = quickRecipe(place.data, { name: 'survivor', model: 'resnet14', epochs: 6 });
+    const recipe = quickRecipe(place.data, { name: 'survivor', model: 'resnet14', epochs: 12 });
     const expected = (await reportOf(client, (await runToEnd(client, recipe)).id)).modelSha256;
     const { id } = await createRun(client, recipe);
     const reach = async (step: number) => {

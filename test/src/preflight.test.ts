@@ -154,7 +154,7 @@ describe('CreateRun', () => {
     const teacher = await runToEnd(pipeline.client, quickRecipe(place.data, { epochs: 1 }));
     expect(await refusal(student({ teacher: { run: teacher.id }, logitPrecision: 'topk:200' }))).toEqual({
       status: 'INVALID_ARGUMENT',
-      message: 'logitPrecision topk:200: expected N below the 100 classes',
+      message: 'logitPrecision topk:200: a row has 100 values, expected a smaller N',
       fields: ['logitPrecision'],
     });
   });

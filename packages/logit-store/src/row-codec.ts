@@ -34,7 +34,7 @@ export function rowCodec(precision: string, width: number): RowCodec {
   const count = Number(/^topk:(\d{1,5})$/.exec(precision)?.[1]);
   if (!(count >= 1)) throw new PrecisionError(`precision '${precision}': expected fp32, fp16 or topk:N`);
   if (count >= width)
-    throw new PrecisionError(`precision ${precision}: expected N below ${width}, the values of a row`);
+    throw new PrecisionError(`precision ${precision}: a row has ${width} values, expected a smaller N`);
   return topK(count, width);
 }
 
