@@ -26,6 +26,15 @@ describe('what is shown of a run', () => {
     expect(shown({ progress, state: RunState.SUCCEEDED })).not.toHaveProperty('progress');
   });
 
+  it('says so when nothing was heard of the trainer, which would tell of a wait', () => {
+    const silent = { progress: { time: ago(90) } };
+    expect(shown(silent)).toMatchObject({ training: 'has not been heard of for 1 min 30 s: is there a trainer?' });
+    expect(shown({ progress: { time: ago(50) } })).not.toHaveProperty('training');
+    expect(shown({ ...silent, state: RunState.EVALUATING })).not.toHaveProperty('training');
+    const waiting = [{ stage: 'training', service: 'teacher', what: 'logits', since: ago(80) }];
+    expect(shown({ ...silent, waiting })).toMatchObject({ training: 'waits 1 min 20 s for the teacher (logits)' });
+  });
+
   it('tells what each stage waits for, and since when', () => {
     const waiting = [
       { stage: 'training', service: 'data loader', what: 'batches', since: ago(45), answer: 'absent', retries: 3 },

@@ -1,10 +1,16 @@
-import type { Run, RunProgress } from '@mcld/contracts/mcld/v1/pipeline.js';
+import { type Run, type RunProgress, RunState } from '@mcld/contracts/mcld/v1/pipeline.js';
 import { waitText } from '@mcld/platform/waits/wait-text.js';
 import { waitOfWire } from '@mcld/platform/waits/wait-wire.js';
 import { durationText } from './remaining-time.js';
 import { isUnderWay, shareOf, stateName } from './run-state.js';
 
-/** What `mcld get` shows of a run, by name. @param now in ms */
+/** A trainer is heard of each second, or says what it waits for: one that has been silent for longer may be gone. */
+const SILENT_MS = 60_000;
+
+/**
+ * What `mcld get` shows of a run, by name.
+ * @param now in ms
+ */
 export function runRows(run: Run, now: number): [name: string, value: string][] {
   const { waiting, progress } = run;
   return [
@@ -16,6 +22,10 @@ export function runRows(run: Run, now: number): [name: string, value: string][] 
       const { since, ...about } = waitOfWire(wait);
       return [wait.stage, `waits ${durationText(now - Date.parse(since))} ${waitText(about)}`];
     }),
+    ...optional(silenceOf(run, now), (ms) => [
+      'training',
+      `has not been heard of for ${durationText(ms)}: is there a trainer?`,
+    ]),
     ['attempt', String(run.attempt)],
     ['top-1', shareOf(run, 'top1')],
     ['teacher', run.teacherDigest || '–'],
@@ -26,6 +36,13 @@ export function runRows(run: Run, now: number): [name: string, value: string][] 
 
 function optional<T>(value: T | false | undefined, row: (value: T) => [string, string]): [string, string][] {
   return value ? [row(value)] : [];
+}
+
+/** How long a run's trainer has said nothing, in ms; undefined where that is not too long. */
+function silenceOf({ state, waiting, progress }: Run, now: number): number | undefined {
+  if (state !== RunState.TRAINING || waiting.length > 0 || !progress?.time) return undefined;
+  const ms = now - progress.time.getTime();
+  return ms > SILENT_MS ? ms : undefined;
 }
 
 function progressText(progress: RunProgress, now: number): string {

@@ -5,6 +5,7 @@ import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
 import type { Adapters } from '@mcld/platform/adapters.js';
 import type { RunEvent } from '@mcld/platform/bus/events.js';
 import { LocalBus } from '@mcld/platform/bus/local-bus.js';
+import { DocumentError } from '@mcld/platform/documents.js';
 import { asRunId } from '@mcld/platform/ids.js';
 import { createLogger } from '@mcld/platform/logging.js';
 import { FencedError, listCheckpoints, readCheckpoint } from '@mcld/platform/runs/checkpoints.js';
@@ -88,6 +89,14 @@ describe('checkpointing', () => {
     const checkpoints = checkpointing({ top1: { 4: 0.3, 8: 0.2 } });
     for (const step of [4, 8, 12]) await checkpoints.write(step);
     expect(await listCheckpoints(objects, id)).toEqual([4, 12]);
+  });
+
+  it('keeps all where a result cannot be read, and the run goes on', async () => {
+    const { parts, run, events, waits } = checkpointing();
+    const damaged = { of: () => Promise.reject(new DocumentError('evaluation-4.json cannot be read')) };
+    const checkpoints = new Checkpointing({ ...parts, metrics: damaged }, record, run, events, waits);
+    for (const step of [4, 8, 12]) await checkpoints.write(step);
+    expect(await listCheckpoints(objects, id)).toEqual([4, 8, 12]);
   });
 
   it('writes nothing of a run that another attempt has', async () => {

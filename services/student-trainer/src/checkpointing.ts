@@ -1,6 +1,7 @@
 import { isOf } from '@mcld/errors/mcld-error.js';
 import { messageOf } from '@mcld/errors/text.js';
 import { WeightMismatchError } from '@mcld/models/layers/state-dict.js';
+import { DocumentError } from '@mcld/platform/documents.js';
 import { writeCheckpoint } from '@mcld/platform/runs/checkpoints.js';
 import { pruneCheckpoints, type RetentionPolicy } from '@mcld/platform/runs/retention.js';
 import type { RunRecord } from '@mcld/platform/runs/run-record.js';
@@ -76,11 +77,22 @@ export class Checkpointing {
     this.#newest = step;
     const bytes = state.model.length + state.optimizer.length;
     parts.logger.debug({ step, bytes, ms: Math.round(performance.now() - start) }, 'checkpoint written');
-    const retention: RetentionPolicy = { keepLast: recipe.checkpoint.keepLast };
-    const pruned = await pruneCheckpoints(objects, parts.metrics, record.id, retention);
-    if (pruned.length > 0) parts.logger.debug({ pruned }, 'checkpoints pruned');
+    await this.#prune();
     const { totalSteps } = plan;
     const data = { step, totalSteps, epoch: plan.epochAt(step), epochSummary };
     await this.events.publish('checkpoint', String(step), data);
+  }
+
+  /** Where the result of a checkpoint cannot be read, it is unknown which one is the best: all of them stay. */
+  async #prune(): Promise<void> {
+    const { parts, record, run } = this;
+    const retention: RetentionPolicy = { keepLast: run.recipe.checkpoint.keepLast };
+    try {
+      const pruned = await pruneCheckpoints(parts.adapters.objects, parts.metrics, record.id, retention);
+      if (pruned.length > 0) parts.logger.debug({ pruned }, 'checkpoints pruned');
+    } catch (error) {
+      if (!isOf(error, DocumentError)) throw error;
+      parts.logger.warn({ run: record.id, err: error }, 'no checkpoint is pruned');
+    }
   }
 }
