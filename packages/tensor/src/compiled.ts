@@ -58,9 +58,9 @@ export class CompiledFunction<I extends TensorRecord, O extends TensorRecord> {
     const graph = this.#graphFor(backend, tensors, this.#names);
     const ids = backend.getInputTensorIds(tensors);
     const results = backend.binding.runSavedModel(graph.model, ids, graph.inputs, graph.outputs);
-    const made = results.map((metadata) => backend.createOutputTensor(metadata));
+    const outputs = results.map((metadata) => backend.createOutputTensor(metadata));
     // What fn returned when it was recorded had these names, and so this type.
-    return recordOf(graph.names, made) as O;
+    return recordOf(graph.names, outputs) as O;
   }
 
   #graphFor(backend: NativeBackend, tensors: readonly Tensor[], names: Names): Graph {
@@ -77,10 +77,10 @@ export class CompiledFunction<I extends TensorRecord, O extends TensorRecord> {
     let names: Names = [];
     let graph: Omit<Graph, 'names'> | undefined;
     tf.tidy(() => {
-      const recording = record(backend, tensors, (given) => {
-        const made = this.fn(recordOf(inputNames, given) as I);
-        names = namesOf(made);
-        return tensorsOf(made, names);
+      const recording = record(backend, tensors, (placeholders) => {
+        const outputs = this.fn(recordOf(inputNames, placeholders) as I);
+        names = namesOf(outputs);
+        return tensorsOf(outputs, names);
       });
       graph = load(recording, backend.binding);
     });

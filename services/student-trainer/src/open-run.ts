@@ -35,7 +35,8 @@ export interface OpenRun {
  * Opens a run at its newest whole checkpoint, or at its beginning.
  * @param waits are told of what does not come
  * @param stopping ends it with an error
- * @throws RefusedError where what it will need is not there or does not fit, RemoteError where a service does not answer
+ * @throws RefusedError where what it will need is not there or does not fit
+ * @throws RemoteError where a service does not answer
  */
 export async function openRun(
   parts: TrainerParts,

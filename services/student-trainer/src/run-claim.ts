@@ -27,15 +27,15 @@ export async function claimRun<R>(runs: RunStore<R>, id: RunId): Promise<RunReco
  * or one that it was queued for again since
  */
 export async function assertClaimed(runs: RunStore, { id, attempt }: RunRecord): Promise<void> {
-  const found = (await runs.get(id))?.record;
-  if (!found || found.state === 'cancelled') throw new CancelledError(`run ${id} was cancelled`);
-  if (found.state !== 'training') throw new FencedError(`run ${id} is ${found.state} again`);
-  if (found.attempt !== attempt) throw new FencedError(`run ${id} was taken over by attempt ${found.attempt}`);
+  const record = (await runs.get(id))?.record;
+  if (!record || record.state === 'cancelled') throw new CancelledError(`run ${id} was cancelled`);
+  if (record.state !== 'training') throw new FencedError(`run ${id} is ${record.state} again`);
+  if (record.attempt !== attempt) throw new FencedError(`run ${id} was taken over by attempt ${record.attempt}`);
 }
 
 /** Gives a run back unfinished. */
 export async function releaseRun(runs: RunStore, { id, attempt }: RunRecord): Promise<void> {
-  await changeRun(runs, id, (found) =>
-    found.attempt === attempt && found.state === 'training' ? { ...found, state: 'interrupted' } : undefined,
+  await changeRun(runs, id, (record) =>
+    record.attempt === attempt && record.state === 'training' ? { ...record, state: 'interrupted' } : undefined,
   );
 }

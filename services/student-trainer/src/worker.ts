@@ -43,7 +43,7 @@ export interface StepResult {
   readonly losses: Readonly<Record<string, number>>;
   /** Rows whose largest student logit is the target's. */
   readonly correct: number;
-  /** Rows whose student logits are no finite numbers. */
+  /** Rows whose student logits are not finite. */
   readonly nonFinite: number;
 }
 
@@ -67,11 +67,11 @@ export const handlers = {
     const { request, session } = current();
     const { pixels, labels } = step;
     const images = normalise(pixels, [labels.length, request.height, request.width], request.statistics);
-    const given = tensorsOf(step, request);
-    const report = session.training.step(images, given, step.rates, step.step);
+    const tensors = tensorsOf(step, request);
+    const report = session.training.step(images, tensors, step.rates, step.step);
     const losses = Object.entries(report.losses).map(([name, value]) => [name, numberOf(value)]);
     const result = { losses: Object.fromEntries(losses), ...countRows(report.logits.dataSync<'float32'>(), labels) };
-    tf.dispose([images, given, report]);
+    tf.dispose([images, tensors, report]);
     return result;
   },
 

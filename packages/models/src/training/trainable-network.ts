@@ -71,10 +71,10 @@ export class TrainableNetwork {
       const running = new Statistics(this.buffers, statistics);
       const forward = tf.valueAndGrads<Scalar>((...weights) => {
         const layers = new TrainingLayers(lookUp(zip(names, weights)), images, running, dropPaths);
-        const made = objective(this.#outputs(layers, images));
-        report = made.report;
+        const minimised = objective(this.#outputs(layers, images));
+        report = minimised.report;
         for (const tensor of tensorsIn(report)) tf.keep(tensor);
-        return made.loss;
+        return minimised.loss;
       });
       const { value, grads } = forward([...pieces]);
       return { loss: value, gradients: concatFlat(grads), statistics: running.joined() };

@@ -28,7 +28,9 @@ type State = {
   readonly slots: Readonly<Record<string, Tensor1D>>;
 };
 
-/** What a step takes. The order of the names is that of the graph's inputs: it is kept, and so the bytes of training. */
+/**
+ * What a step takes. The order of the names is that of the graph's inputs: it stays, and with it the bytes of training.
+ */
 type StepInputs<G extends TensorRecord> = {
   readonly state: State;
   readonly images: Tensor4D;
