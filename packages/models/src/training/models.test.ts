@@ -160,7 +160,7 @@ describe('a damaged safetensors file', () => {
     [
       'with metadata that is not text',
       withHeader('{"__metadata__":{"a":1},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'),
-      'no object of strings',
+      'not an object of strings',
     ],
   ])('%s is refused', (_name, file, message) => {
     expect(() => decodeSafetensors(file)).toThrow(SafetensorsError);
