@@ -1,6 +1,6 @@
 /*
- * What norms add to a variance. Apart from the ops, since files that compute nothing need them: the control plane writes
- * ONNX without TensorFlow.
+ * What norms add to a variance. Apart from the ops, since files that compute nothing need them: the control plane
+ * writes ONNX without TensorFlow.
  */
 
 /** PyTorch's default. */

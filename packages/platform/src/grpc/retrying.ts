@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { McldError } from '@mcld/errors/mcld-error.js';
+import { type Backoff, pauseAfter } from '../work/retry-policy.js';
 import { isOutOfReach } from './remote-error.js';
 
 /**
@@ -8,9 +9,8 @@ import { isOutOfReach } from './remote-error.js';
  */
 const MOST_FAILURES = 7;
 
-/** Before the first retry; each further one waits twice as long. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2000;
+/** Between calls: short, since somebody waits for the answer. */
+const BACKOFF: Backoff = { firstPauseMs: 100, factor: 2, longestPauseMs: 2000 };
 
 /** A call that is about to be made again. */
 export interface Retry {
@@ -39,7 +39,7 @@ export async function pauseBeforeRetry(
   { signal, onRetry }: RetryOptions,
 ): Promise<void> {
   if (signal?.aborted || !isOutOfReach(error) || failures > MOST_FAILURES) throw error;
-  const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  const pauseMs = pauseAfter(BACKOFF, failures);
   onRetry?.({ error: McldError.from(error), retries: failures, pauseMs });
   await sleep(pauseMs, undefined, signal ? { signal } : {});
 }
